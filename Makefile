@@ -1,0 +1,53 @@
+# The commands of this project. `make` alone lists them.
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+
+export UV_NO_SYNC = 1
+
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
+BIN := .venv/bin
+MEMBERS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+EXPORT = $(UV) export --quiet --all-packages --no-emit-workspace --no-header --no-annotate --format requirements-txt
+
+.PHONY: help
+help:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+# uv comes from the PATH or, pinned, from a package; never installed system-wide.
+.tools/uv/bin/uv:
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools/uv uv==0.13.9 \
+	  || { echo "Atelier needs pip to fetch its tools: install python3-pip (and python3-venv)."; exit 1; }
+
+.venv/.stamp: requirements.txt $(MEMBERS) | $(UV)
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(shell command -v $(PYTHON)) .venv
+	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation $(patsubst %/pyproject.toml,-e %,$(MEMBERS))
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.stamp ## make the Python environment
+
+.PHONY: check
+check: setup ## formatting, lint, types, imports
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/squawk -c .squawk.toml --reporter gcc migrations/*.sql
+
+.PHONY: test
+test: check ## everything that proves it works (under 20 minutes)
+	@$(BIN)/pytest
+
+.PHONY: bench
+bench: setup ## ratios between things run side by side
+	@$(BIN)/python -m tests.bench
+
+.PHONY: lock
+lock: | $(UV) ## pin the newest releases again
+	@rm -f uv.lock
+	@$(EXPORT) --all-groups --no-group fuzz -o requirements.txt
+	@$(EXPORT) --only-group fuzz -o requirements-fuzz.txt
+
+.PHONY: clean
+clean: ## remove what was built; data stays
+	@rm -rf .venv .tools .cache services/web/node_modules services/api/src/api/static
