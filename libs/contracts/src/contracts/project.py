@@ -1,0 +1,309 @@
+"""Commands and recorded events of a project, the aggregate of the system.
+
+Commands are imperative and are answered once; events are past tense, are recorded
+for ever, and are never renamed: a field is added with a default or not at all.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+
+class RunState(StrEnum):
+    """Where a project stands; the values of ``currentState`` in the public contract."""
+
+    IDLE = "idle"
+    DESIGNING = "designing"
+    IMPLEMENTING = "implementing"
+    INSTALL = "install"
+    START = "start"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+Text: TypeAlias = Annotated[str, Meta(max_length=20_000)]
+"""What a person writes: descriptions, prompts, messages; in characters."""
+MAX_FILE_BYTES = 1_048_576
+"""Largest content of a file, in bytes of UTF-8."""
+Content: TypeAlias = Annotated[str, Meta(max_length=MAX_FILE_BYTES)]
+Path: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
+"""A path below the project's folder; whoever takes one in calls ``scof.safe_path``."""
+
+
+class Actor(Struct, frozen=True):
+    """On whose behalf something happens; the agent checks it, doors only pass it on."""
+
+    kind: Literal["user", "service"]
+    id: str
+    """The user's UUID, or the name of the service."""
+
+
+# --- commands ---------------------------------------------------------------------
+
+
+class Command(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """A request to change a project."""
+
+
+class CreateProject(Command, frozen=True, tag="create_project"):
+    """Begin a project; the actor becomes its owner."""
+
+    name: Name
+    description: Text
+
+
+class UpdateProject(Command, frozen=True, tag="update_project"):
+    """Rename or describe anew; None leaves a field as it is."""
+
+    name: Name | None = None
+    description: Text | None = None
+
+
+class DeleteProject(Command, frozen=True, tag="delete_project"):
+    """End the project for good: its run stops and its sandbox is removed."""
+
+
+class StartRun(Command, frozen=True, tag="start_run"):
+    """Build *prompt*, or the project's description where there is none."""
+
+    run_id: UUID
+    prompt: Text | None = None
+    model: Annotated[str, Meta(max_length=200)] | None = None
+    """A model's name for writing, instead of the configured one."""
+    max_phases: Annotated[int, Meta(ge=1, le=20)] | None = None
+
+
+class StopRun(Command, frozen=True, tag="stop_run"):
+    """Stop what is under way; files, preview and conversation are kept."""
+
+
+class PostMessage(Command, frozen=True, tag="post_message"):
+    """Add to the conversation; starts a follow-up run unless one is under way."""
+
+    message_id: UUID
+    run_id: UUID
+    """The id of the follow-up run, should one start."""
+    content: Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+
+class SaveFile(Command, frozen=True, tag="save_file"):
+    """Create or replace a file by its path, as a person does."""
+
+    file_id: UUID
+    """The id of the file if the path is new; an existing file keeps its own."""
+    path: Path
+    content: Content
+
+
+ProjectCommand: TypeAlias = (
+    CreateProject
+    | UpdateProject
+    | DeleteProject
+    | StartRun
+    | StopRun
+    | PostMessage
+    | SaveFile
+)
+
+
+# --- events -----------------------------------------------------------------------
+
+
+class Event(Struct, frozen=True, tag_field="type"):
+    """Something that happened to a project."""
+
+
+class PlannedFile(Struct, frozen=True):
+    """A file that a phase is going to write."""
+
+    path: str
+    purpose: str
+
+
+class Usage(Struct, frozen=True):
+    """What a call of a language model cost; None where the model did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost_usd: float | None = None
+
+
+class ProjectCreated(Event, frozen=True, tag="project.created"):
+    """The first event of every project."""
+
+    name: str
+    description: str
+    owner_id: UUID
+
+
+class ProjectUpdated(Event, frozen=True, tag="project.updated"):
+    """Name and description as they are from now on."""
+
+    name: str
+    description: str
+
+
+class ProjectDeleted(Event, frozen=True, tag="project.deleted"):
+    """Nothing follows this event."""
+
+
+class MessagePosted(Event, frozen=True, tag="message.posted"):
+    """A person wrote *content* in the conversation."""
+
+    message_id: UUID
+    content: str
+
+
+class RunStarted(Event, frozen=True, tag="run.started"):
+    """A run has begun; until it ends, no other one can."""
+
+    run_id: UUID
+    prompt: str
+    model: str | None = None
+    max_phases: int | None = None
+
+
+class StateChanged(Event, frozen=True, tag="state.changed"):
+    """The project's state, with all that a client shows of it at this moment."""
+
+    state: RunState
+    current_phase: int | None
+    """Index from 0; None outside a run."""
+    total_phases: int
+    """Phases designed so far."""
+    generated_files: list[str]
+    preview_url: str | None
+
+
+class ModelCallStarted(Event, frozen=True, tag="model_call.started"):
+    """A call of the language model is about to be made."""
+
+    run_id: UUID
+    purpose: Literal["design", "implement"]
+    phase_index: int
+    attempt: int
+    """1, 2, 3 for the same phase and purpose."""
+    model: str
+
+
+class ModelCallEnded(Event, frozen=True, tag="model_call.ended"):
+    """How the call that was started last came out."""
+
+    run_id: UUID
+    purpose: Literal["design", "implement"]
+    phase_index: int
+    attempt: int
+    outcome: Literal["complete", "length", "cut", "failed", "invalid", "interrupted"]
+    """*interrupted*: the worker died or was stopped before the call ended."""
+    model: str
+    usage: Usage
+    generation_id: str | None = None
+    """The provider's id of the call."""
+    error: str | None = None
+
+
+class PhaseDesigned(Event, frozen=True, tag="phase.designed"):
+    """What the next phase does and which files it writes."""
+
+    run_id: UUID
+    phase_index: int
+    name: str
+    description: str
+    files: list[PlannedFile]
+    is_last_phase: bool
+
+
+class FileWritten(Event, frozen=True, tag="file.written"):
+    """A whole file, as it is from now on."""
+
+    file_id: UUID
+    path: str
+    content: str
+    author: Literal["agent", "user"]
+    run_id: UUID | None = None
+    phase_index: int | None = None
+
+
+class PackagesRequested(Event, frozen=True, tag="packages.requested"):
+    """The model asked for packages, such as ``["npm", "install", "zod"]``."""
+
+    run_id: UUID
+    argv: list[str]
+
+
+class PhaseImplemented(Event, frozen=True, tag="phase.implemented"):
+    """All files of the phase are written."""
+
+    run_id: UUID
+    phase_index: int
+    name: str
+    files: list[str]
+
+
+class FilesSynced(Event, frozen=True, tag="files.synced"):
+    """The sandbox holds every file of the project up to now."""
+
+    run_id: UUID
+    count: int
+
+
+class DependenciesInstalled(Event, frozen=True, tag="dependencies.installed"):
+    """The install step of the app ended well."""
+
+    run_id: UUID
+    manifest: str
+    """Digest of what was installed; the same again means nothing to install."""
+
+
+class ServerStarted(Event, frozen=True, tag="server.started"):
+    """The app answers at *url*."""
+
+    run_id: UUID
+    url: str
+    sandbox_id: str
+
+
+class RunCompleted(Event, frozen=True, tag="run.completed"):
+    """The run ended well: *files* are all files of the app."""
+
+    run_id: UUID
+    files: list[str]
+    phases: int
+
+
+class RunFailed(Event, frozen=True, tag="run.failed"):
+    """The run ended badly; *message* is a sentence a person can act on."""
+
+    run_id: UUID
+    message: str
+
+
+class RunStopped(Event, frozen=True, tag="run.stopped"):
+    """The run was stopped before its end."""
+
+    run_id: UUID
+
+
+ProjectEvent: TypeAlias = (
+    ProjectCreated
+    | ProjectUpdated
+    | ProjectDeleted
+    | MessagePosted
+    | RunStarted
+    | StateChanged
+    | ModelCallStarted
+    | ModelCallEnded
+    | PhaseDesigned
+    | FileWritten
+    | PackagesRequested
+    | PhaseImplemented
+    | FilesSynced
+    | DependenciesInstalled
+    | ServerStarted
+    | RunCompleted
+    | RunFailed
+    | RunStopped
+)

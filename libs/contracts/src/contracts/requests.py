@@ -1,0 +1,193 @@
+"""What services ask of each other and what they answer."""
+
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from contracts.envelope import Recorded
+from contracts.project import Actor, ProjectCommand, RunState
+
+# --- commands: any agent worker answers -------------------------------------------
+
+
+class CommandRequest(Struct, frozen=True):
+    """A command on its way to the agent; the same id twice has one effect."""
+
+    id: UUID
+    project_id: UUID
+    actor: Actor
+    command: ProjectCommand
+
+
+class ProjectView(Struct, frozen=True):
+    """What a project is at *version*."""
+
+    id: UUID
+    owner_id: UUID
+    name: str
+    description: str
+    state: RunState
+    current_phase: int | None
+    total_phases: int
+    generated_files: list[str]
+    preview_url: str | None
+    sandbox_id: str | None
+    version: int
+
+
+class Accepted(Struct, frozen=True, tag="accepted"):
+    """The command is in the log; *project* is at *version* or later."""
+
+    version: int
+    project: ProjectView
+
+
+RefusalCode: TypeAlias = Literal[
+    "project_access_denied",
+    "project_not_found",
+    "generation_in_progress",
+    "generation_not_in_progress",
+    "invalid_message_data",
+    "rate_limited",
+    "unavailable",
+    "internal_error",
+]
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """The answer is no; *message* is one sentence for a person."""
+
+    code: RefusalCode
+    message: str
+
+
+CommandAnswer: TypeAlias = Accepted | Refused
+
+
+# --- queries: any agent worker answers --------------------------------------------
+
+
+class Query(Struct, frozen=True, tag_field="type"):
+    """A question about a project."""
+
+
+class GetProject(Query, frozen=True, tag="project"):
+    """Answered with a ProjectView."""
+
+
+class GetHistory(Query, frozen=True, tag="history"):
+    """Answered with a History: events after *after*, at most *limit*."""
+
+    after: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1, le=500)] = 200
+
+
+class GetManifest(Query, frozen=True, tag="manifest"):
+    """Answered with a Manifest."""
+
+
+class GetFiles(Query, frozen=True, tag="files"):
+    """Answered with Files: the named ones that exist, as many as fit in a message."""
+
+    paths: list[str]
+
+
+ProjectQuery: TypeAlias = GetProject | GetHistory | GetManifest | GetFiles
+
+
+class QueryRequest(Struct, frozen=True):
+    """A question on its way to the agent."""
+
+    project_id: UUID
+    actor: Actor
+    query: ProjectQuery
+
+
+class History(Struct, frozen=True, tag="history"):
+    """A page of the log, in order; *version* is the log's end when it was read."""
+
+    events: list[Recorded]
+    version: int
+
+
+class FileDigest(Struct, frozen=True):
+    """A file without its content."""
+
+    path: str
+    sha256: str
+    """Hexadecimal, of the UTF-8 content."""
+    size: int
+    """In bytes."""
+
+
+class Manifest(Struct, frozen=True, tag="manifest"):
+    """What the sandbox of a project should hold."""
+
+    version: int
+    deleted: bool
+    files: list[FileDigest]
+    packages: list[list[str]]
+    """Install commands asked for by the model, in order, without repeats."""
+
+
+class FileContent(Struct, frozen=True):
+    """A file of a project."""
+
+    id: UUID
+    path: str
+    content: str
+
+
+class Files(Struct, frozen=True, tag="files"):
+    """Answer to GetFiles; ask again for what is missing from it."""
+
+    files: list[FileContent]
+
+
+class ProjectAnswer(Struct, frozen=True, tag="project"):
+    """Answer to GetProject."""
+
+    project: ProjectView
+
+
+QueryAnswer: TypeAlias = ProjectAnswer | History | Manifest | Files | Refused
+
+
+# --- the file that is being written: only the driver of a run answers --------------
+
+
+class GetOpenFile(Struct, frozen=True):
+    """Which file is being written at this moment, and what there is of it."""
+
+
+class OpenFile(Struct, frozen=True):
+    """All of the file so far; *path* is None between two files."""
+
+    run_id: UUID
+    attempt: int
+    path: str | None
+    text: str
+
+
+# --- identity: the api answers ------------------------------------------------------
+
+
+class VerifySession(Struct, frozen=True):
+    """Whose session is this? *token* is the value of the session cookie."""
+
+    token: Annotated[str, Meta(max_length=512)]
+
+
+class SessionVerified(Struct, frozen=True, tag="verified"):
+    """A session that is valid now."""
+
+    user_id: UUID
+    session_id: UUID
+
+
+class SessionRefused(Struct, frozen=True, tag="refused"):
+    """No such session, or it has ended."""
+
+
+SessionAnswer: TypeAlias = SessionVerified | SessionRefused

@@ -1,0 +1,108 @@
+"""What the agent asks of the sandbox service, and what it is told.
+
+Every request names the operation it belongs to. A long operation is asked for again
+until it is over (the answer meanwhile is Pending): asking twice starts it once, and a
+controller that was restarted in between starts it anew.
+"""
+
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class SandboxCommand(Struct, frozen=True, tag_field="type"):
+    """A request about one project's sandbox."""
+
+
+class SyncFiles(SandboxCommand, frozen=True, tag="sync_files"):
+    """Make the folder equal the project's files at *version* or later.
+
+    The controller asks the agent for the manifest and for what it lacks.
+    """
+
+    version: int
+
+
+class InstallDependencies(SandboxCommand, frozen=True, tag="install_dependencies"):
+    """Install what the app's manifest files and the model's requests name."""
+
+
+class StartServer(SandboxCommand, frozen=True, tag="start_server"):
+    """Start the app, or leave it running, and wait until it answers."""
+
+
+class CancelOperation(SandboxCommand, frozen=True, tag="cancel_operation"):
+    """Kill the commands under way; files and a running app stay."""
+
+
+class RemoveSandbox(SandboxCommand, frozen=True, tag="remove_sandbox"):
+    """Stop everything and delete the folder; legal in every state."""
+
+
+SandboxOperation: TypeAlias = (
+    SyncFiles | InstallDependencies | StartServer | CancelOperation | RemoveSandbox
+)
+
+
+class SandboxRequest(Struct, frozen=True):
+    """An operation on its way to the sandbox service."""
+
+    project_id: UUID
+    epoch: int
+    """The driver's fencing token; a lower one than seen before is refused."""
+    key: str
+    """Names the operation: the same key is the same operation."""
+    operation: SandboxOperation
+
+
+class Pending(Struct, frozen=True, tag="pending"):
+    """Under way: ask again with the same key."""
+
+
+class Synced(Struct, frozen=True, tag="synced"):
+    """The folder holds *count* files of *version*."""
+
+    count: int
+    version: int
+
+
+class Installed(Struct, frozen=True, tag="installed"):
+    """Done; *manifest* is the digest of what was asked to be installed."""
+
+    manifest: str
+    skipped: bool
+    """Nothing to install: no manifest file, or the same as before."""
+
+
+class Running(Struct, frozen=True, tag="running"):
+    """The app answers at *url*."""
+
+    url: str
+    sandbox_id: str
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """Nothing more to tell: the operation was cancelled, or the sandbox removed."""
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """The operation ended badly."""
+
+    reason: str
+    """One sentence a person can act on."""
+    log_tail: str = ""
+    """The last lines of output, for a person and for the model."""
+
+
+class StaleEpoch(Struct, frozen=True, tag="stale_epoch"):
+    """A later driver was here; whoever asked must stop at once."""
+
+    epoch: int
+
+
+SandboxAnswer: TypeAlias = (
+    Pending | Synced | Installed | Running | Done | Failed | StaleEpoch
+)
+
+LogStream: TypeAlias = Literal["stdout", "stderr"]

@@ -1,0 +1,139 @@
+"""Every NATS subject, stream and durable name, and who may use which.
+
+Tokens made from ids are UUIDs by type, so that no id can widen a subject.
+"""
+
+from uuid import UUID
+from zlib import crc32
+
+from msgspec import Struct
+
+COMMANDS = "cmd.*.*"
+QUERIES = "query.*.*"
+SANDBOX = "sandbox.*.*"
+AUTH_VERIFY = "auth.verify"
+RUN_POKE = "poke.run"
+"""Empty message: some project may have work for a driver."""
+
+AGENT_QUEUE = "agent"
+SANDBOX_QUEUE = "sandbox"
+API_QUEUE = "api"
+
+
+def command(project_id: UUID, verb: str) -> str:
+    """Return where a command is requested; *verb* is the command's tag."""
+    return f"cmd.{project_id}.{verb}"
+
+
+def query(project_id: UUID, verb: str) -> str:
+    """Return where a question is asked; *verb* is the query's tag."""
+    return f"query.{project_id}.{verb}"
+
+
+def open_file(project_id: UUID) -> str:
+    """Return where the driver of a run answers which file is being written."""
+    return f"live.{project_id}.open_file"
+
+
+def sandbox(project_id: UUID, verb: str) -> str:
+    """Return where an operation on a sandbox is requested."""
+    return f"sandbox.{project_id}.{verb}"
+
+
+def event(shard: int, project_id: UUID) -> str:
+    """Return where a project's recorded events are published."""
+    return f"evt.{shard}.{project_id}"
+
+
+def events_of(project_id: UUID) -> str:
+    """Return what a follower of one project subscribes to."""
+    return f"evt.*.{project_id}"
+
+
+def stream(shard: int) -> str:
+    """Return the name of a shard's stream."""
+    return f"EVT_{shard}"
+
+
+def stream_subjects(shard: int) -> str:
+    """Return what a shard's stream records."""
+    return f"evt.{shard}.*"
+
+
+def poke(shard: int) -> str:
+    """Return where a relay is woken after a commit."""
+    return f"poke.{shard}"
+
+
+def text(project_id: UUID) -> str:
+    """Return where characters appear as the model writes them."""
+    return f"progress.{project_id}.text"
+
+
+def log(project_id: UUID) -> str:
+    """Return where a sandbox's output appears."""
+    return f"progress.{project_id}.log"
+
+
+def progress_of(project_id: UUID) -> str:
+    """Return what a follower of one project's progress subscribes to."""
+    return f"progress.{project_id}.*"
+
+
+def shard_of(project_id: UUID, shards: int) -> int:
+    """Return the shard of a new project; an existing one keeps the one it has."""
+    return crc32(project_id.bytes) % shards
+
+
+class Permissions(Struct, frozen=True):
+    """What one NATS user may publish and subscribe to."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def _with_inbox(user: str, *subjects: str) -> tuple[str, ...]:
+    return (*subjects, f"{inbox_prefix(user)}.>")
+
+
+def inbox_prefix(user: str) -> str:
+    """Return the prefix of a user's reply subjects; others cannot read them."""
+    return f"_INBOX_{user}"
+
+
+PERMISSIONS: dict[str, Permissions] = {
+    "agent": Permissions(
+        publish=(
+            "evt.>",
+            "poke.*",
+            "progress.*.text",
+            SANDBOX,
+            "$JS.API.STREAM.INFO.EVT_*",
+            "$JS.API.STREAM.CREATE.EVT_*",
+            "$JS.API.STREAM.UPDATE.EVT_*",
+            "$JS.API.STREAM.MSG.GET.EVT_*",
+        ),
+        subscribe=_with_inbox("agent", COMMANDS, QUERIES, "live.*.open_file", "poke.*"),
+    ),
+    "api": Permissions(
+        publish=(
+            COMMANDS,
+            QUERIES,
+            "$JS.API.STREAM.INFO.EVT_*",
+            "$JS.API.CONSUMER.CREATE.EVT_*",
+            "$JS.API.CONSUMER.CREATE.EVT_*.>",
+            "$JS.API.CONSUMER.DELETE.EVT_*.*",
+            "$JS.API.CONSUMER.INFO.EVT_*.*",
+        ),
+        subscribe=_with_inbox("api", AUTH_VERIFY),
+    ),
+    "gateway": Permissions(
+        publish=(COMMANDS, QUERIES, "live.*.open_file", AUTH_VERIFY),
+        subscribe=_with_inbox("gateway", "evt.*.*", "progress.*.*"),
+    ),
+    "sandbox": Permissions(
+        publish=("progress.*.log", "query.*.manifest", "query.*.files"),
+        subscribe=_with_inbox("sandbox", SANDBOX, "evt.*.*"),
+    ),
+}
+"""Users by name; replies to requests are allowed to all of them besides."""
