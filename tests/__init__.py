@@ -1,0 +1,1 @@
+"""What proves that Atelier works; a test lies where its module lies."""

@@ -1,0 +1,42 @@
+"""Fixtures of all tests: the real Postgres and the real nats-server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.servers import NatsServer, PostgresServer, server_folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's cluster; tests that kill a server make one of their own."""
+    with server_folder() as folder, PostgresServer(folder) as server:
+        server.make_template()
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer) -> Iterator[str]:
+    """DSN of a fresh database with all migrations applied, as its owner."""
+    with postgres_server.database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: PostgresServer) -> Iterator[str]:
+    """DSN of a fresh database without any table."""
+    with postgres_server.database(migrated=False) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def nats_server() -> Iterator[NatsServer]:
+    """A fresh nats-server that the test may kill and start again."""
+    with server_folder() as folder, NatsServer(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def nats_url(nats_server: NatsServer) -> str:
+    """URL of a fresh nats-server with JetStream and without users."""
+    return nats_server.url

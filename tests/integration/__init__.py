@@ -1,0 +1,1 @@
+"""One service against real servers."""

@@ -1,0 +1,1 @@
+"""Parts that tests share: real servers, builders of specifications, the fake model."""
