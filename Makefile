@@ -42,6 +42,10 @@ test: check ## everything that proves it works (under 20 minutes)
 bench: setup ## ratios between things run side by side
 	@$(BIN)/python -m tests.bench
 
+.PHONY: contracts
+contracts: setup ## generate the documents of the messages
+	@$(BIN)/python -m contracts
+
 .PHONY: lock
 lock: | $(UV) ## pin the newest releases again
 	@rm -f uv.lock

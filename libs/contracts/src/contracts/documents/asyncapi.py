@@ -1,0 +1,217 @@
+"""The AsyncAPI 3 document of the bus: for services that drive and follow projects."""
+
+from typing import Any, get_args
+
+from contracts import progress, project, requests, sandbox
+from contracts.documents.schema import BUS_MESSAGES, Schema, components, render
+
+_ID = {
+    "description": "The project's UUID.",
+    "examples": ["0d4f2e6a-6c0b-4f3e-9a53-1c7d6b1f1d11"],
+}
+
+
+def asyncapi() -> str:
+    """Return the document as JSON text."""
+    schemas = components(BUS_MESSAGES, "#/components/schemas/")
+    document = {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Atelier on NATS",
+            "version": "1.0.0",
+            "description": (
+                "Commands, queries, recorded events and progress of projects. Every "
+                "body is JSON. A request carries its W3C trace context in the header "
+                "`traceparent`. A credential reaches only the subjects granted to it."
+            ),
+        },
+        "defaultContentType": "application/json",
+        "channels": _channels(),
+        "operations": _operations(),
+        "components": {
+            "schemas": {name: _plain(schema) for name, schema in schemas.items()}
+        },
+    }
+    return render(document)
+
+
+def _plain(schema: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return *schema* with discriminators as AsyncAPI wants them: a property's name."""
+    if isinstance(schema, list):
+        return [_plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value["propertyName"]
+        if key == "discriminator" and isinstance(value, dict)
+        else _plain(value)
+        for key, value in schema.items()
+    }
+
+
+def _payload(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _message(name: str, summary: str) -> Schema:
+    return {"name": name, "summary": summary, "payload": _payload(name)}
+
+
+def _messages(types: tuple[Any, ...]) -> Schema:
+    return {
+        kind.__name__: _message(kind.__name__, (kind.__doc__ or "").splitlines()[0])
+        for kind in types
+    }
+
+
+def _channel(
+    address: str, description: str, messages: Schema, **parameters: Schema
+) -> Schema:
+    channel = {"address": address, "description": description, "messages": messages}
+    if parameters:
+        channel["parameters"] = parameters
+    return channel
+
+
+def _verbs(union: Any) -> Schema:  # noqa: ANN401 - unions have no type
+    tags = [str(kind.__struct_config__.tag) for kind in get_args(union)]
+    return {"description": "The tag of what is asked.", "enum": tags}
+
+
+def _channels() -> Schema:
+    batch = {
+        "name": "RecordedBatch",
+        "summary": "Neighbouring events of one project, in the order of its log.",
+        "payload": {"type": "array", "items": _payload("Recorded")},
+    }
+    shard = {"description": "The project's shard; a follower subscribes to `*`."}
+    return {
+        "commands": _channel(
+            "cmd.{project}.{verb}",
+            "A command, answered after its events are committed. The same id again "
+            "gets the first answer.",
+            _messages((requests.CommandRequest,)),
+            project=_ID,
+            verb=_verbs(project.ProjectCommand),
+        ),
+        "queries": _channel(
+            "query.{project}.{verb}",
+            "A question about a project, answered from its log.",
+            _messages((requests.QueryRequest,)),
+            project=_ID,
+            verb=_verbs(requests.ProjectQuery),
+        ),
+        "events": _channel(
+            "evt.{shard}.{project}",
+            "Recorded events, published after their commit, also kept in the stream "
+            "EVT_{shard}. Events may come again: drop what is not above the last seq.",
+            {"RecordedBatch": batch},
+            shard=shard,
+            project=_ID,
+        ),
+        "eventData": _channel(
+            "",
+            "What the field `data` of a recorded event holds, by its `type`.",
+            _messages(get_args(project.ProjectEvent)),
+        )
+        | {"address": None},
+        "text": _channel(
+            "progress.{project}.text",
+            "Characters as the model writes them; never stored.",
+            _messages((progress.FileStarted, progress.FileText)),
+            project=_ID,
+        ),
+        "log": _channel(
+            "progress.{project}.log",
+            "Output of the install step and of the app; never stored.",
+            _messages((progress.SandboxLog,)),
+            project=_ID,
+        ),
+        "openFile": _channel(
+            "live.{project}.open_file",
+            "Asks the driver of a run for the file that is being written. Nobody "
+            "answers when no run is under way.",
+            _messages((requests.GetOpenFile,)),
+            project=_ID,
+        ),
+        "sandbox": _channel(
+            "sandbox.{project}.{verb}",
+            "An operation on a project's sandbox; asked again while it is pending.",
+            _messages((sandbox.SandboxRequest,)),
+            project=_ID,
+            verb=_verbs(sandbox.SandboxOperation),
+        ),
+        "verifySession": _channel(
+            "auth.verify",
+            "Whose session is this?",
+            _messages((requests.VerifySession,)),
+        ),
+        "answers": _channel(
+            "",
+            "Where a request says that it wants its answer.",
+            _messages(
+                (
+                    *get_args(requests.CommandAnswer),
+                    *(
+                        kind
+                        for kind in get_args(requests.QueryAnswer)
+                        if kind is not requests.Refused
+                    ),
+                    requests.OpenFile,
+                )
+            )
+            | _messages(get_args(sandbox.SandboxAnswer))
+            | _messages(get_args(requests.SessionAnswer)),
+        )
+        | {"address": None},
+    }
+
+
+def _operation(
+    action: str, channel: str, summary: str, answers: tuple[Any, ...] = ()
+) -> Schema:
+    operation: Schema = {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "summary": summary,
+    }
+    if answers:
+        operation["reply"] = {
+            "address": {"location": "$message.header#/reply"},
+            "channel": {"$ref": "#/channels/answers"},
+            "messages": [
+                {"$ref": f"#/channels/answers/messages/{kind.__name__}"}
+                for kind in answers
+            ],
+        }
+    return operation
+
+
+def _operations() -> Schema:
+    """Return what a service outside does: it sends commands and receives events."""
+    return {
+        "command": _operation(
+            "send", "commands", "Change a project", get_args(requests.CommandAnswer)
+        ),
+        "query": _operation(
+            "send", "queries", "Ask about a project", get_args(requests.QueryAnswer)
+        ),
+        "follow": _operation("receive", "events", "Follow recorded events"),
+        "watchText": _operation("receive", "text", "See files as they are written"),
+        "watchLog": _operation("receive", "log", "See the sandbox's output"),
+        "openFile": _operation(
+            "send", "openFile", "Get the file being written", (requests.OpenFile,)
+        ),
+        "sandboxOperation": _operation(
+            "send",
+            "sandbox",
+            "Operate a sandbox (the agent does)",
+            get_args(sandbox.SandboxAnswer),
+        ),
+        "verifySession": _operation(
+            "send",
+            "verifySession",
+            "Verify a session (the gateway does)",
+            get_args(requests.SessionAnswer),
+        ),
+    }
