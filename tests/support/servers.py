@@ -78,7 +78,7 @@ class Server:
         """Start it and wait until it answers."""
         program = self.program
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - a server of ours
+            self._process = subprocess.Popen(
                 program.argv,
                 env=dict(program.env),
                 cwd=program.cwd,

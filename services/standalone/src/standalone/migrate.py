@@ -110,7 +110,8 @@ async def migrate(dsn: str, folder: Path, *, wait_s: float = 60.0) -> list[str]:
 async def _lock(connection: asyncpg.Connection, wait_s: float) -> None:
     try:
         async with asyncio.timeout(wait_s):
-            while not await connection.fetchval(_TRY_LOCK):
+            # Nothing in this process could tell when another one lets go of it.
+            while not await connection.fetchval(_TRY_LOCK):  # noqa: ASYNC110 - as said
                 await asyncio.sleep(_POLL_S)
     except TimeoutError as exc:
         raise CannotStart(

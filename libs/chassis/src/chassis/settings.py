@@ -1,0 +1,57 @@
+"""Settings from the environment: read once, into a frozen struct."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_origin
+
+import msgspec
+
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+# A value of one of these is never repeated in a message, which ends up in a log.
+_SECRET_WORDS = ("KEY", "PASSWORD", "SECRET", "TOKEN", "URL")
+
+
+class SettingsError(Exception):
+    """One sentence that names the variable and what is wrong with it."""
+
+
+def read(kind: type[_S], environ: Mapping[str, str] | None = None) -> _S:
+    """Return *kind* with each field taken from the variable of its name in capitals.
+
+    A variable that is empty counts as unset. Numbers and booleans are converted, lists
+    are separated by commas.
+
+    Raises:
+        SettingsError: A value does not fit, or one without a default is missing.
+
+    """
+    source = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        variable = field.name.upper()
+        text = source.get(variable, "").strip()
+        if text:
+            values[field.name] = _convert(variable, text, field.type)
+        elif field.required:
+            raise SettingsError(f"{variable} must be set in the environment.")
+    return kind(**values)
+
+
+def _convert(variable: str, text: str, kind: Any) -> Any:  # noqa: ANN401 - any field
+    plain: Any = text
+    if get_origin(kind) in (list, tuple, set, frozenset):
+        plain = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return msgspec.convert(plain, kind, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as exc:
+        secret = any(word in variable for word in _SECRET_WORDS)
+        shown = variable if secret else f"{variable}={text}"
+        raise SettingsError(f"{shown} does not fit: {exc}.") from exc
+
+
+def _decode(kind: type, value: Any) -> Any:  # noqa: ANN401 - msgspec's signature
+    if issubclass(kind, Path):
+        return Path(value)
+    raise NotImplementedError(f"settings of type {kind.__name__}")

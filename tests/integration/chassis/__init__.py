@@ -1,0 +1,1 @@
+"""Real service processes on the chassis."""

@@ -1,0 +1,54 @@
+"""Settings from the environment."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chassis.settings import SettingsError, read
+
+
+class Settings(msgspec.Struct, frozen=True):
+    secret_key: str
+    http_port: int = 8000
+    ratio: float = 0.5
+    eager: bool = False
+    folder: Path | None = None
+    servers: list[str] = []
+
+
+def test_each_field_comes_from_the_variable_of_its_name() -> None:
+    environ = {
+        "SECRET_KEY": "s",
+        "HTTP_PORT": "81",
+        "RATIO": "2",
+        "EAGER": "true",
+        "FOLDER": "/data",
+        "SERVERS": "a, b",
+    }
+    assert read(Settings, environ) == Settings(
+        "s", 81, 2.0, eager=True, folder=Path("/data"), servers=["a", "b"]
+    )
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert read(Settings, {"SECRET_KEY": "s", "HTTP_PORT": " "}) == Settings("s")
+
+
+def test_a_missing_variable_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY must be set"):
+        read(Settings, {})
+
+
+def test_a_bad_value_is_shown_with_its_variable() -> None:
+    with pytest.raises(SettingsError, match="HTTP_PORT=many does not fit"):
+        read(Settings, {"SECRET_KEY": "s", "HTTP_PORT": "many"})
+
+
+class Secret(msgspec.Struct):
+    api_key: int
+
+
+def test_a_bad_secret_is_not_shown() -> None:
+    with pytest.raises(SettingsError, match=r"^API_KEY does not fit"):
+        read(Secret, {"API_KEY": "hunter2"})
