@@ -19,17 +19,15 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 import uvloop
+from litestar import Litestar
 from typing_extensions import override
 
 from chassis import logs, tracing
 from chassis.settings import SettingsError
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGIApplication
 
 DRAIN_S = 10.0
 """Seconds between the first signal and the end."""
@@ -133,7 +131,7 @@ async def _end_after_drain(work: "asyncio.Task[int]", stopping: asyncio.Event) -
 
 
 async def serve(
-    app: "ASGIApplication",
+    app: Litestar,
     *,
     port: int,
     stopping: asyncio.Event,

@@ -73,3 +73,8 @@ def decode_batch(body: bytes) -> list[Recorded]:
 def decoder(type_: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401 - unions have no type
     """Return a decoder of *type_*; make it once and keep it."""
     return msgspec.json.Decoder(type_)
+
+
+def tag(message: Struct) -> str:
+    """Return the tag of *message*, such as ``start_run``: the verb of its subject."""
+    return str(message.__struct_config__.tag)

@@ -1,0 +1,1 @@
+"""Rules of a connection and of its messages. Pure: no await, no clock, no log."""

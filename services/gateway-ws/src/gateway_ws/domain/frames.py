@@ -1,0 +1,220 @@
+"""How events, progress and answers look on the WebSocket."""
+
+from functools import singledispatch
+
+from contracts import browser, codec, progress, project
+from contracts.envelope import Recorded
+from contracts.requests import OpenFile, ProjectView
+
+
+def recorded_frame(recorded: Recorded) -> bytes:
+    """Return the one message that stands for *recorded*, with its seq.
+
+    An event that this version does not know, or cannot read, still takes its place:
+    clients count.
+    """
+    try:
+        event = codec.decode_event(recorded.type, recorded.data)
+    except codec.Undecodable:
+        return codec.encode(browser.UnknownEvent(seq=recorded.seq))
+    return codec.encode(_message(event, recorded.seq))
+
+
+def state_update(view: ProjectView) -> bytes:
+    """Return the answer to ``get_state``."""
+    return codec.encode(
+        browser.StateUpdate(
+            data=browser.StateUpdateData(
+                current_state=view.state,
+                current_phase=view.current_phase,
+                total_phases=view.total_phases,
+                generated_files=view.generated_files,
+                preview_url=view.preview_url,
+                version=view.version,
+            )
+        )
+    )
+
+
+def preview_url(view: ProjectView) -> bytes:
+    """Return the answer to ``get_preview_url``."""
+    data = browser.PreviewUrlData(preview_url=view.preview_url)
+    return codec.encode(browser.PreviewUrl(data=data))
+
+
+def connected(project_id: str) -> bytes:
+    """Return the first message of a connection."""
+    data = browser.ConnectedData(project_id=project_id)
+    return codec.encode(browser.AgentConnected(data=data))
+
+
+def error(code: str, message: str) -> bytes:
+    """Return the answer to something that is refused."""
+    return codec.encode(browser.Error(data=browser.ErrorData(code, message)))
+
+
+def text_frame(message: progress.FileStarted | progress.FileText) -> bytes:
+    """Return a file's beginning, or more of it."""
+    if isinstance(message, progress.FileStarted):
+        data = browser.FileStartData(path=message.path)
+        return codec.encode(browser.FileStart(data=data))
+    chunk = browser.FileChunkData(path=message.path, chunk=message.text)
+    return codec.encode(browser.FileChunk(data=chunk))
+
+
+def log_frame(message: progress.SandboxLog) -> bytes:
+    """Return lines of the sandbox's output."""
+    data = browser.SandboxLogData(type=message.stream, content=message.content)
+    return codec.encode(browser.SandboxLog(data=data))
+
+
+def open_file_frames(open_file: OpenFile) -> list[bytes]:
+    """Return the file that is being written: its beginning and all of it so far."""
+    if open_file.path is None:
+        return []
+    run_id, attempt, path = open_file.run_id, open_file.attempt, open_file.path
+    return [
+        text_frame(progress.FileStarted(run_id, attempt, path)),
+        text_frame(progress.FileText(run_id, attempt, path, 0, open_file.text)),
+    ]
+
+
+@singledispatch
+def _message(event: codec.AnyEvent, seq: int) -> browser.RecordedMessage:
+    """Return the browser's message for *event*."""
+    del event
+    return browser.UnknownEvent(seq=seq)
+
+
+@_message.register
+def _(event: project.ProjectCreated, seq: int) -> browser.RecordedMessage:
+    data = browser.ProjectInfoData(event.name, event.description)
+    return browser.ProjectCreated(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.ProjectUpdated, seq: int) -> browser.RecordedMessage:
+    data = browser.ProjectInfoData(event.name, event.description)
+    return browser.ProjectUpdated(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.ProjectDeleted, seq: int) -> browser.RecordedMessage:
+    del event
+    return browser.ProjectDeleted(seq=seq)
+
+
+@_message.register
+def _(event: project.MessagePosted, seq: int) -> browser.RecordedMessage:
+    data = browser.MessagePostedData(str(event.message_id), event.content)
+    return browser.MessagePosted(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.RunStarted, seq: int) -> browser.RecordedMessage:
+    data = browser.RunStartedData(str(event.run_id), event.prompt)
+    return browser.RunStarted(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.StateChanged, seq: int) -> browser.RecordedMessage:
+    return browser.StateUpdate(
+        seq=seq,
+        data=browser.StateUpdateData(
+            current_state=event.state,
+            current_phase=event.current_phase,
+            total_phases=event.total_phases,
+            generated_files=event.generated_files,
+            preview_url=event.preview_url,
+            version=seq,
+        ),
+    )
+
+
+@_message.register
+def _(event: project.ModelCallStarted, seq: int) -> browser.RecordedMessage:
+    data = browser.ModelCallData(
+        event.purpose, event.phase_index, event.attempt, event.model
+    )
+    return browser.ModelCallStarted(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.ModelCallEnded, seq: int) -> browser.RecordedMessage:
+    data = browser.ModelCallData(
+        purpose=event.purpose,
+        phase_index=event.phase_index,
+        attempt=event.attempt,
+        model=event.model,
+        outcome=event.outcome,
+        prompt_tokens=event.usage.prompt_tokens,
+        completion_tokens=event.usage.completion_tokens,
+        cost_usd=event.usage.cost_usd,
+    )
+    return browser.ModelCallEnded(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.PhaseDesigned, seq: int) -> browser.RecordedMessage:
+    return browser.PhaseStart(
+        seq=seq,
+        data=browser.PhaseStartData(
+            phase_index=event.phase_index,
+            name=event.name,
+            description=event.description,
+            files=[browser.PhaseFile(file.path, file.purpose) for file in event.files],
+            is_last_phase=event.is_last_phase,
+        ),
+    )
+
+
+@_message.register
+def _(event: project.PhaseImplemented, seq: int) -> browser.RecordedMessage:
+    data = browser.PhaseEndData(event.phase_index, event.name, event.files)
+    return browser.PhaseEnd(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.FileWritten, seq: int) -> browser.RecordedMessage:
+    data = browser.FileEndData(event.path, event.content)
+    return browser.FileEnd(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.PackagesRequested, seq: int) -> browser.RecordedMessage:
+    data = browser.PackagesRequestedData(event.argv)
+    return browser.PackagesRequested(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.FilesSynced, seq: int) -> browser.RecordedMessage:
+    return browser.FilesWritten(seq=seq, data=browser.FilesWrittenData(event.count))
+
+
+@_message.register
+def _(event: project.DependenciesInstalled, seq: int) -> browser.RecordedMessage:
+    del event
+    return browser.DepsInstalled(seq=seq)
+
+
+@_message.register
+def _(event: project.ServerStarted, seq: int) -> browser.RecordedMessage:
+    return browser.ServerStarted(seq=seq, data=browser.ServerStartedData(event.url))
+
+
+@_message.register
+def _(event: project.RunCompleted, seq: int) -> browser.RecordedMessage:
+    data = browser.GenerationCompleteData(event.files, event.phases)
+    return browser.GenerationComplete(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.RunFailed, seq: int) -> browser.RecordedMessage:
+    data = browser.GenerationErrorData(event.message)
+    return browser.GenerationError(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.RunStopped, seq: int) -> browser.RecordedMessage:
+    data = browser.RunStoppedData(str(event.run_id))
+    return browser.RunStopped(seq=seq, data=data)
