@@ -57,6 +57,30 @@ def decode_event(type_: str, data: bytes | Raw) -> AnyEvent:
         return UnknownEvent(type_, Raw(data))
 
 
+class _Tagged(Struct):
+    type: str
+
+
+_tag = msgspec.json.Decoder(_Tagged)
+
+
+def decode_stored(data: bytes) -> AnyEvent:
+    """Return the event recorded as *data*, its type read from the data itself.
+
+    Raises:
+        Undecodable: The type is known and the data does not fit it, or there is none.
+
+    """
+    try:
+        return _events.decode(data)
+    except msgspec.MsgspecError:
+        try:
+            type_ = _tag.decode(data).type
+        except msgspec.MsgspecError as error:
+            raise Undecodable(f"not an event: {error}") from error
+    return decode_event(type_, data)
+
+
 def decode_batch(body: bytes) -> list[Recorded]:
     """Return the events of a message on ``evt.>``, in order.
 

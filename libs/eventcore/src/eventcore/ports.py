@@ -41,6 +41,17 @@ class EventStore(Protocol[E_contra]):
         """
         ...
 
+    async def replay(
+        self, stream: UUID, *, after: int = 0, limit: int = 1000
+    ) -> list[bytes]:
+        """Return what `read` does, as the events' data alone: enough for folding.
+
+        Raises:
+            Unavailable: The database does not answer.
+
+        """
+        ...
+
     async def append(
         self,
         stream: UUID,

@@ -1,0 +1,73 @@
+"""Connections to Postgres, and its errors in the words of this package."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from eventcore.errors import Unavailable
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 10.0
+"""Longer than the server's own limits: it only ends waits for a dead peer."""
+
+_SERVER_SETTINGS = {
+    "application_name": "eventcore",
+    "search_path": "pg_catalog",
+    "lock_timeout": "500ms",
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+# What passes when asked again later: 08 connection, 53 resources, 57 operator
+# intervention, 55P03 lock not available, 40 serialization and deadlock.
+_TRANSIENT_CLASSES = ("08", "53", "57", "55P03", "40")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise Unavailable for what may pass by itself; let everything else through."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if (error.sqlstate or "").startswith(_TRANSIENT_CLASSES):
+            raise Unavailable(f"the database does not answer: {error}") from error
+        raise
+    except ValueError:
+        raise  # asyncpg's DataError: an argument that is wrong stays wrong
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        raise Unavailable(f"the database does not answer: {error!r}") from error
+
+
+async def connect(dsn: str) -> asyncpg.Connection:
+    """Return a direct connection of its own.
+
+    Raises:
+        Unavailable: The database does not answer.
+
+    """
+    with translated():
+        return await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings=_SERVER_SETTINGS,
+        )
+
+
+async def create_pool(dsn: str, max_size: int) -> asyncpg.Pool:
+    """Return a pool that opens connections as they are needed.
+
+    Raises:
+        Unavailable: The database does not answer.
+
+    """
+    with translated():
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=max_size,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings=_SERVER_SETTINGS,
+        )

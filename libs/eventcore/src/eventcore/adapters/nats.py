@@ -1,0 +1,326 @@
+"""The bus on NATS: requests with a deadline and a trace, and fleeting messages."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+from nats import errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
+from typing_extensions import override
+
+from chassis import logs
+from contracts.subjects import inbox_prefix
+from eventcore.errors import Unavailable
+from eventcore.ports import Bus, Handler, Listener, Subscription
+
+TRACE = "traceparent"
+CONNECT_TIMEOUT_S = 5
+MAX_CONCURRENT = 64
+"""Requests of one `serve` that are handled at a time."""
+MAX_QUEUED = 1024
+"""Requests of one `serve` that wait; their askers give up anyway."""
+MAX_OUTBOX_BYTES = 16 << 20
+"""Fleeting messages that wait for the socket; more are dropped."""
+
+_FAILURE = "Atelier-Failure"
+"""Header of an answer that is none: why the request could not be handled."""
+
+_log = logs.get(__name__)
+
+Callback = Callable[[], Awaitable[None]]
+
+
+async def connect(
+    servers: str,
+    *,
+    user: str | None = None,
+    name: str = "eventcore",
+    pending_bytes: int = 2 << 20,
+    allow_reconnect: bool = True,
+    reconnected: Callback | None = None,
+    disconnected: Callback | None = None,
+) -> Client:
+    """Return a connection to one of *servers*, URLs with commas between them.
+
+    *user* decides the prefix of reply subjects; a server with users lets nobody read
+    another one's. The connection comes back by itself for ever, unless
+    *allow_reconnect* is false.
+
+    Raises:
+        Unavailable: No server answers.
+
+    """
+    client = Client()
+    last_error: list[Exception] = []
+
+    async def on_error(error: Exception) -> None:
+        last_error[:] = [error]
+        if client.is_connected:
+            _log.warning("nats error", connection=name, error=repr(error))
+
+    async def on_disconnect() -> None:
+        if not client.is_closed:
+            _log.info("nats disconnected", connection=name)
+        if disconnected is not None:
+            await disconnected()
+
+    async def on_reconnect() -> None:
+        _log.info("nats connected again", connection=name)
+        if reconnected is not None:
+            await reconnected()
+
+    async def on_close() -> None:
+        _log.debug("nats closed", connection=name)
+
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await client.connect(
+                servers.split(","),
+                name=name,
+                error_cb=on_error,
+                disconnected_cb=on_disconnect,
+                reconnected_cb=on_reconnect,
+                closed_cb=on_close,
+                allow_reconnect=allow_reconnect,
+                connect_timeout=2,
+                # The client's types say int; a tenth of a second is what it does.
+                reconnect_time_wait=0.1,  # type: ignore[arg-type]
+                max_reconnect_attempts=-1,
+                ping_interval=10,
+                max_outstanding_pings=2,
+                inbox_prefix="_INBOX" if user is None else inbox_prefix(user),
+                pending_size=pending_bytes,
+                drain_timeout=5,
+            )
+    except (OSError, errors.Error, TimeoutError) as error:
+        reason = last_error[-1] if last_error else error
+        await client.close()
+        raise Unavailable(f"no NATS server answers: {reason!r}") from error
+    return client
+
+
+@asynccontextmanager
+async def open_bus(
+    servers: str, *, user: str | None = None, name: str | None = None
+) -> AsyncIterator["NatsBus"]:
+    """Lend a bus on a connection of its own; see `connect`.
+
+    Leaving it finishes the requests that are being handled.
+
+    Raises:
+        Unavailable: No server answers.
+
+    """
+    bus = NatsBus()
+    await bus.open(servers, user=user, name=name or user or "eventcore")
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+class NatsBus(Bus):
+    """Requests and fleeting messages on one connection; made by `open_bus`."""
+
+    client: Client
+    """The connection, for JetStream."""
+
+    def __init__(self) -> None:
+        self._outbox: deque[tuple[str, bytes]] = deque()
+        self._outbox_bytes = 0
+        self._outbox_filled = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._served: list[_Served] = []
+        self._on_reconnect: list[Callable[[], None]] = []
+
+    async def open(self, servers: str, *, user: str | None, name: str) -> None:
+        """Connect; see `connect`."""
+        self.client = await connect(
+            servers, user=user, name=name, reconnected=self._reconnected
+        )
+        self._sender = asyncio.create_task(self._send())
+
+    async def close(self) -> None:
+        """Stop taking requests, finish those under way, send what waits, close."""
+        for served in self._served:
+            await served.close()
+        if self._sender is not None:
+            self._sender.cancel()
+        with suppress(errors.Error, OSError, TimeoutError):
+            if self.is_connected:
+                await self._empty_outbox()
+                await self.client.flush(2)
+        await self.client.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is up as far as this side knows."""
+        return bool(self.client.is_connected)
+
+    async def check(self, timeout_s: float = 1.0) -> None:
+        """Make a round trip to the server, for readiness.
+
+        Raises:
+            Unavailable: It does not answer.
+
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.client.flush()
+        except (errors.Error, OSError, TimeoutError) as error:
+            raise Unavailable("NATS does not answer") from error
+
+    def on_reconnect(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called after each reconnect: messages may be missing."""
+        self._on_reconnect.append(callback)
+
+    @override
+    async def request(
+        self, subject: str, body: bytes, *, timeout_s: float, traceparent: str | None
+    ) -> bytes:
+        headers = None if traceparent is None else {TRACE: traceparent}
+        try:
+            answer = await self.client.request(
+                subject, body, timeout=timeout_s, headers=headers
+            )
+        except errors.NoRespondersError as error:
+            raise Unavailable(f"nobody listens on {subject}") from error
+        except (errors.TimeoutError, TimeoutError) as error:
+            raise Unavailable(f"no answer on {subject} in time") from error
+        except errors.MaxPayloadError as error:
+            raise ValueError(f"a request on {subject} is too large") from error
+        except (errors.Error, OSError) as error:
+            raise Unavailable(f"no answer on {subject}: {error!r}") from error
+        if answer.headers and _FAILURE in answer.headers:
+            raise Unavailable(answer.headers[_FAILURE])
+        return bytes(answer.data)
+
+    @override
+    def publish(self, subject: str, body: bytes) -> None:
+        size = len(subject) + len(body)
+        if not self.is_connected or self._outbox_bytes + size > MAX_OUTBOX_BYTES:
+            return
+        self._outbox.append((subject, body))
+        self._outbox_bytes += size
+        self._outbox_filled.set()
+
+    @override
+    async def serve(self, subject: str, queue: str, handler: Handler) -> Subscription:
+        served = _Served(self.client, handler)
+        await served.open(subject, queue)
+        self._served.append(served)
+        return served
+
+    @override
+    async def listen(self, subject: str, listener: Listener) -> Subscription:
+        async def hear(message: Msg) -> None:
+            listener(message.subject, message.data, message.headers or {})
+
+        with _translated():
+            subscription = await self.client.subscribe(subject, cb=hear)
+            await self.client.flush()
+        return _Listening(subscription)
+
+    async def _send(self) -> None:
+        while True:
+            await self._outbox_filled.wait()
+            self._outbox_filled.clear()
+            await self._empty_outbox()
+
+    async def _empty_outbox(self) -> None:
+        while self._outbox:
+            subject, body = self._outbox.popleft()
+            self._outbox_bytes -= len(subject) + len(body)
+            try:
+                await self.client.publish(subject, body)
+            except (errors.Error, OSError) as error:
+                _log.warning("message dropped", subject=subject, error=repr(error))
+
+    async def _reconnected(self) -> None:
+        for callback in self._on_reconnect:
+            callback()
+
+
+class _Listening(Subscription):
+    def __init__(self, subscription: NatsSubscription) -> None:
+        self._subscription = subscription
+
+    @override
+    async def close(self) -> None:
+        with suppress(errors.Error, OSError):
+            await self._subscription.unsubscribe()
+
+
+class _Served(Subscription):
+    """One `serve`: a subscription, and a task for each request under way."""
+
+    def __init__(self, client: Client, handler: Handler) -> None:
+        self._client = client
+        self._handler = handler
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._subscription: NatsSubscription | None = None
+
+    async def open(self, subject: str, queue: str) -> None:
+        with _translated():
+            self._subscription = await self._client.subscribe(
+                subject, queue, cb=self._take, pending_msgs_limit=MAX_QUEUED
+            )
+            await self._client.flush()
+
+    @override
+    async def close(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            with suppress(errors.Error, OSError, TimeoutError):
+                await subscription.drain()  # type: ignore[no-untyped-call]
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _take(self, message: Msg) -> None:
+        await self._slots.acquire()
+        task = asyncio.create_task(self._handle(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+
+    async def _handle(self, message: Msg) -> None:
+        headers: dict[str, str] | None = None
+        try:
+            answer = await self._handler(
+                message.subject, message.data, message.headers or {}
+            )
+        except Unavailable as error:
+            answer, headers = b"", {_FAILURE: _one_line(error)}
+        except Exception:  # noqa: BLE001 - a bug in one must not take the others along
+            _log.exception("request failed", subject=message.subject)
+            answer, headers = b"", {_FAILURE: "the request could not be handled"}
+        if not message.reply:
+            return
+        try:
+            await self._client.publish(message.reply, answer, headers=headers)
+        except errors.MaxPayloadError:
+            _log.error("answer too large", subject=message.subject, size=len(answer))
+            failure = {_FAILURE: "the answer is too large"}
+            await self._client.publish(message.reply, b"", headers=failure)
+        except (errors.Error, OSError) as error:
+            _log.warning("answer lost", subject=message.subject, error=repr(error))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500] or type(error).__name__
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise Unavailable for what the client says when the server is away."""
+    try:
+        yield
+    except (errors.Error, OSError, TimeoutError) as error:
+        raise Unavailable(f"NATS does not answer: {error!r}") from error
