@@ -2,11 +2,11 @@
 
 import asyncio
 
-from eventcore.adapters.nats import connect
 from litestar import Litestar
 
 from chassis.health import health_routes
 from chassis.process import serve
+from eventcore.adapters.nats import open_bus
 from gateway_ws.adapters.services import BusProjects, BusSessions
 from gateway_ws.application.fan_out import FanOut
 from gateway_ws.domain.inbound import MAX_FRAME_BYTES
@@ -29,14 +29,16 @@ _SERVER = {
 async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """Serve sockets until *stopping* is set."""
     async with (
-        connect(settings.nats_url, user=USER) as bus,
+        open_bus(settings.nats_url, user=USER) as bus,
         asyncio.TaskGroup() as tasks,
     ):
         projects = BusProjects(bus)
+        fan_out = FanOut(bus, projects, tasks)
+        bus.on_reconnect(fan_out.recheck)
         doors = Doors(
             projects=projects,
             sessions=BusSessions(bus),
-            fan_out=FanOut(bus, projects, tasks),
+            fan_out=fan_out,
             public_url=settings.public_url,
             stopping=stopping,
         )

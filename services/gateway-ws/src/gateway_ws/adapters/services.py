@@ -4,6 +4,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
+from msgspec import Struct
 from typing_extensions import override
 
 from chassis import tracing
@@ -29,6 +30,7 @@ from contracts.requests import (
 )
 from contracts.requests import Refused as RefusedAnswer
 from eventcore import errors
+from eventcore.ask import ask
 from eventcore.ports import Bus
 from gateway_ws.ports import Projects, Refused, Sessions, Unavailable
 
@@ -42,6 +44,23 @@ _command_answers: msgspec.json.Decoder[CommandAnswer] = codec.decoder(CommandAns
 _query_answers: msgspec.json.Decoder[QueryAnswer] = codec.decoder(QueryAnswer)
 _open_files: msgspec.json.Decoder[OpenFile] = codec.decoder(OpenFile)
 _session_answers: msgspec.json.Decoder[SessionAnswer] = codec.decoder(SessionAnswer)
+
+
+async def _ask(
+    bus: Bus, subject: str, request: Struct, decoder: msgspec.json.Decoder[T]
+) -> T:
+    with tracing.span("gateway.ask", subject=subject) as traceparent:
+        try:
+            return await ask(
+                bus,
+                subject,
+                request,
+                decoder,
+                timeout_s=_ANSWER_TIMEOUT_S,
+                traceparent=traceparent,
+            )
+        except errors.Unavailable as error:
+            raise Unavailable(str(error)) from error
 
 
 class BusProjects(Projects):
@@ -69,57 +88,50 @@ class BusProjects(Projects):
     @override
     async def open_file(self, project_id: UUID) -> OpenFile | None:
         try:
-            body = await self._bus.request(
+            return await ask(
+                self._bus,
                 subjects.open_file(project_id),
-                codec.encode(GetOpenFile()),
+                GetOpenFile(),
+                _open_files,
                 timeout_s=_OPEN_FILE_TIMEOUT_S,
                 traceparent=None,
             )
         except errors.Unavailable:
             return None  # nobody drives a run of this project
-        return _decoded(_open_files, body)
 
     @override
     async def command(
         self, user_id: UUID, project_id: UUID, command: ProjectCommand
     ) -> ProjectView:
         request = CommandRequest(uuid4(), project_id, _user(user_id), command)
-        subject = subjects.command(project_id, codec.tag(command))
-        body = await self._send(subject, codec.encode(request), tries=_COMMAND_TRIES)
-        answer = _decoded(_command_answers, body)
+        answer = await self._command(request)
         if isinstance(answer, Accepted):
             return answer.project
+        if answer.code == "unavailable":
+            raise Unavailable(answer.message)
         raise Refused(answer.code, answer.message)
+
+    async def _command(self, request: CommandRequest) -> CommandAnswer:
+        """Ask until there is an answer: the same id has one effect, however often."""
+        subject = subjects.command(request.project_id, codec.tag(request.command))
+        for _ in range(_COMMAND_TRIES - 1):
+            try:
+                return await _ask(self._bus, subject, request, _command_answers)
+            except Unavailable:
+                continue
+        return await _ask(self._bus, subject, request, _command_answers)
 
     async def _query(
         self, user_id: UUID, project_id: UUID, query: ProjectQuery
     ) -> QueryAnswer:
         request = QueryRequest(project_id, _user(user_id), query)
         subject = subjects.query(project_id, codec.tag(query))
-        answer = _decoded(
-            _query_answers, await self._send(subject, codec.encode(request))
-        )
-        if isinstance(answer, RefusedAnswer):
-            if answer.code == "unavailable":
-                raise Unavailable(answer.message)
-            raise Refused(answer.code, answer.message)
-        return answer
-
-    async def _send(self, subject: str, body: bytes, *, tries: int = 1) -> bytes:
-        """Ask; *tries* times the same body, which is safe: its id is the same."""
-        with tracing.span("gateway.request", subject=subject) as traceparent:
-            for remaining in reversed(range(tries)):
-                try:
-                    return await self._bus.request(
-                        subject,
-                        body,
-                        timeout_s=_ANSWER_TIMEOUT_S,
-                        traceparent=traceparent,
-                    )
-                except errors.Unavailable as error:
-                    if remaining == 0:
-                        raise Unavailable(str(error)) from error
-        raise AssertionError("at least one try")
+        answer = await _ask(self._bus, subject, request, _query_answers)
+        if not isinstance(answer, RefusedAnswer):
+            return answer
+        if answer.code == "unavailable":
+            raise Unavailable(answer.message)
+        raise Refused(answer.code, answer.message)
 
 
 class BusSessions(Sessions):
@@ -130,25 +142,11 @@ class BusSessions(Sessions):
 
     @override
     async def user_of(self, token: str) -> UUID | None:
-        try:
-            body = await self._bus.request(
-                subjects.AUTH_VERIFY,
-                codec.encode(VerifySession(token)),
-                timeout_s=_ANSWER_TIMEOUT_S,
-                traceparent=None,
-            )
-        except errors.Unavailable as error:
-            raise Unavailable(str(error)) from error
-        answer = _decoded(_session_answers, body)
+        answer = await _ask(
+            self._bus, subjects.AUTH_VERIFY, VerifySession(token), _session_answers
+        )
         return answer.user_id if isinstance(answer, SessionVerified) else None
 
 
 def _user(user_id: UUID) -> Actor:
     return Actor(kind="user", id=str(user_id))
-
-
-def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    try:
-        return decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise Unavailable(f"an answer that is none: {error}") from error

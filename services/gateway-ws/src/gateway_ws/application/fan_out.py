@@ -35,6 +35,12 @@ class FanOut:
         """Number of connections that watch a project."""
         return sum(len(entry.room.watchers) for entry in self._rooms.values())
 
+    def recheck(self) -> None:
+        """Have every watcher look for what the bus may have lost."""
+        for entry in self._rooms.values():
+            for watcher in entry.room.watchers:
+                watcher.behind.set()
+
     @asynccontextmanager
     async def room(self, project_id: UUID) -> AsyncIterator[Room]:
         """Hold the project's room open; it hears the bus before this returns."""
