@@ -1,0 +1,202 @@
+"""What can be changed in a finished app: prepared edits, title, colour, a note.
+
+An edit is worked out against the files as they are, which other edits and the person
+have changed: where a prepared edit does not fit any more, it is not offered, and the
+note, which always fits, takes its place. Applied twice, an edit changes nothing.
+"""
+
+import difflib
+import html
+import re
+from collections.abc import Callable, Mapping
+
+from scof import PatchFailed, apply_patch
+from standalone.demo_model.library import App, Step, words_of
+
+PAGE = "index.html"
+
+HUES = {
+    "red": 25,
+    "orange": 55,
+    "yellow": 85,
+    "amber": 75,
+    "green": 150,
+    "teal": 185,
+    "turquoise": 190,
+    "cyan": 210,
+    "blue": 250,
+    "indigo": 277,
+    "purple": 300,
+    "violet": 295,
+    "magenta": 330,
+    "pink": 350,
+}
+"""Degrees in OKLCH; every colour of the apps is made from one hue."""
+
+_QUOTED_CHARS = 300
+_NAMED_CHARS = 40
+_TITLE_CHARS = 60
+
+_QUOTED_TITLE = re.compile(
+    r"\b(?:title|heading|headline|name|call|rename)\b[^\"“«'\u2018\n]*"
+    r"(?<!\w)[\"“«'\u2018](?P<title>[^\"”»\n]+?)[\"”»'\u2019](?!\w)",
+    re.IGNORECASE,
+)
+_PLAIN_TITLE = re.compile(
+    r"\b(?:call (?:it|this)|rename (?:it|this|the \w+) to"
+    r"|(?:title|heading|headline)\b[^.\n]{0,20}\b(?:to|be|say|read|is))"
+    r"\s+(?P<title>[^\n]+)",
+    re.IGNORECASE,
+)
+_HUE = re.compile(r"--hue: \d+;")
+_TITLE_ELEMENT = re.compile(r"(<title>)[^<]*(</title>)")
+_H1_ELEMENT = re.compile(r"(<h1\b[^>]*>)[^<]*(</h1>)")
+
+
+def edit_for(app: App, request: str, files: Mapping[str, str]) -> Step:
+    """Return the edit that answers *request* in an app that consists of *files*."""
+    makers: tuple[Callable[[App, str, Mapping[str, str]], Step | None], ...] = (
+        _new_title,
+        _prepared,
+        _new_colour,
+    )
+    found = (maker(app, request, files) for maker in makers)
+    return next(filter(None, found), None) or _note(request, files)
+
+
+def diff(path: str, before: str, after: str) -> str:
+    """Return a unified diff, empty where a text does not end in a line feed."""
+    if not (before.endswith("\n") and after.endswith("\n")):
+        return ""
+    old, new = (
+        [f"{line}\n" for line in text[:-1].split("\n")] for text in (before, after)
+    )
+    return "".join(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"))
+
+
+def patched(text: str, patch: str) -> str | None:
+    """Return *text* with *patch*, None where that does not fit."""
+    try:
+        return apply_patch(text, patch) if patch else None
+    except PatchFailed:
+        return None
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return *text* without line feeds and control characters, cut at *limit*."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _prepared(app: App, request: str, files: Mapping[str, str]) -> Step | None:
+    """Return the first edit of the app whose words fall and that fits the files."""
+    words = words_of(request)
+    for edit in app.edits:
+        if edit.words.isdisjoint(words):
+            continue
+        contents = {
+            path: _carried_over(path, app.complete.get(path), target, files.get(path))
+            for path, target in edit.contents.items()
+        }
+        fitting = {path: text for path, text in contents.items() if text is not None}
+        if len(fitting) == len(contents):
+            return _with(edit, fitting)
+    return None
+
+
+def _carried_over(
+    path: str, base: str | None, target: str, current: str | None
+) -> str | None:
+    """Make in *current* the change from *base* to *target*; None: it does not fit."""
+    if base is None or current in (base, target):
+        return target
+    if current is None:
+        return None
+    if patched(current, diff(path, target, base)) is not None:
+        return current  # it can be taken back, so it has been made
+    return patched(current, diff(path, base, target))
+
+
+def _new_title(_: App, request: str, files: Mapping[str, str]) -> Step | None:
+    found = _QUOTED_TITLE.search(request) or _PLAIN_TITLE.search(request)
+    page = files.get(PAGE)
+    if found is None or page is None or not _TITLE_ELEMENT.search(page):
+        return None
+    title = one_line(found["title"], _TITLE_CHARS).strip(" .!?\"“”«»'\u2019\u2018")
+    if not title:
+        return None
+    escaped = _escaped(title)
+    for element in (_TITLE_ELEMENT, _H1_ELEMENT):
+        page = element.sub(lambda tag: f"{tag[1]}{escaped}{tag[2]}", page, count=1)
+    return Step(
+        name=f"The title “{_plain(title)}”",
+        description=f"The page is called “{title}” from now on.",
+        purposes={PAGE: "The new title"},
+        contents={PAGE: page},
+        patched=True,
+    )
+
+
+def _new_colour(app: App, request: str, files: Mapping[str, str]) -> Step | None:
+    colour = next((word for word in words_of(request) if word in HUES), None)
+    styles = files.get(app.stylesheet)
+    if colour is None or styles is None or not _HUE.search(styles):
+        return None
+    return Step(
+        name=f"A {colour} look",
+        description=f"Buttons, backgrounds and lines turn {colour}, light and dark.",
+        purposes={app.stylesheet: "The hue that every colour is made from"},
+        contents={app.stylesheet: _HUE.sub(f"--hue: {HUES[colour]};", styles, count=1)},
+        patched=True,
+    )
+
+
+def _note(request: str, files: Mapping[str, str]) -> Step:
+    quoted = one_line(request, _QUOTED_CHARS)
+    note = f"""\
+    <aside
+      aria-label="About this change"
+      style="max-width: 42rem; margin: 2rem auto; padding: 1rem 1.25rem;
+        border: 1px solid var(--line); border-radius: 1rem;
+        background: var(--surface); color: var(--text)"
+    >
+      <p>You asked: “{_escaped(quoted)}”</p>
+      <p>
+        The demo model only knows its built-in apps and a few edits of them. With a real
+        language model this is where your change would be.
+      </p>
+    </aside>
+"""
+    page = files.get(PAGE, "<!doctype html>\n<title>Note</title>\n")
+    if note not in page:
+        at = page.rfind("  </body>")
+        page = f"{page}{note}" if at < 0 else f"{page[:at]}{note}{page[at:]}"
+    return Step(
+        name=f"A note on “{_plain(one_line(request, _NAMED_CHARS))}”",
+        description=(
+            "The demo model answers from built-in apps and has no such edit for this"
+            " one, so it leaves a note about the request on the page."
+        ),
+        purposes={PAGE: "The note"},
+        contents={PAGE: page},
+    )
+
+
+def _with(edit: Step, contents: Mapping[str, str]) -> Step:
+    return Step(
+        name=edit.name,
+        description=edit.description,
+        purposes=edit.purposes,
+        contents=contents,
+        patched=edit.patched,
+    )
+
+
+def _escaped(text: str) -> str:
+    """Return *text* for an HTML page that Vite reads, where `%NAME%` is replaced."""
+    return html.escape(text).replace("%", "&#37;")
+
+
+def _plain(text: str) -> str:
+    """Return *text* without the colon that ends a name in a list of phases."""
+    return text.replace(":", " ")
