@@ -1,0 +1,320 @@
+"""The language model over OpenRouter's protocol, which many other servers speak.
+
+Every wait has a limit. A call is repeated only before its first character, because
+after it the driver knows better what is still missing.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+from msgspec import Struct
+from typing_extensions import override
+
+from agent.adapters.completion import (
+    MAX_ANSWER_CHARS,
+    Completion,
+    one_line,
+    problem_of,
+)
+from agent.adapters.refusals import explain
+from agent.domain.outcome import CallEnd
+from agent.ports import Model, ModelCall
+from chassis import logs
+
+_log = logs.get(__name__)
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_MAX_REFUSAL_BYTES = 64 * 1024
+_MAX_BODY_BYTES = 4 * MAX_ANSWER_CHARS
+_LONGEST_RETRY_AFTER_S = 86_400.0
+_TAIL_S = 5.0
+"""How long usage may take to come after the answer's end."""
+
+
+class Limits(Struct, frozen=True):
+    """Bounds of one call, in seconds where not said otherwise."""
+
+    connect_s: float = 10.0
+    first_byte_s: float = 60.0
+    """Until a streamed answer begins, comments included."""
+    silence_s: float = 45.0
+    """Between two reads of a stream; comments count as life."""
+    whole_s: float = 300.0
+    """From the first try to the last character."""
+    tries: int = 3
+    """Requests for one call, all but the last of them refused before any text."""
+    pause_s: float = 0.5
+    """Before the second try; doubled for each further one, and shaken."""
+    longest_pause_s: float = 30.0
+    """A provider that asks for more patience than this gets none."""
+
+
+class _Failed(Exception):
+    """The call came to nothing before its first character."""
+
+    def __init__(
+        self, end: CallEnd, *, retryable: bool, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(end.error)
+        self.end = end
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+
+
+@asynccontextmanager
+async def open_model(
+    base_url: str, api_key: str | None, limits: Limits | None = None
+) -> AsyncIterator["OpenRouter"]:
+    """Lend the model behind *base_url*, which ends before ``/chat/completions``."""
+    limits = limits or Limits()
+    host = urlsplit(base_url).hostname or ""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "atelier"}
+    if api_key:
+        headers["Authorization"] = f"Bearer {api_key}"
+    async with httpx.AsyncClient(
+        headers=headers,
+        timeout=httpx.Timeout(30.0, connect=limits.connect_s, read=None),
+        follow_redirects=False,
+        # A proxy of the environment is for the world outside this machine.
+        trust_env=host not in _LOOPBACK,
+    ) as client:
+        url = f"{base_url.rstrip('/')}/chat/completions"
+        yield OpenRouter(client, url, limits, secret=api_key)
+
+
+class OpenRouter(Model):
+    """Made by `open_model`."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        limits: Limits,
+        *,
+        secret: str | None = None,
+    ) -> None:
+        self._client = client
+        self._url = url
+        self._limits = limits
+        self._secret = secret
+        self._is_openrouter = (urlsplit(url).hostname or "").endswith("openrouter.ai")
+
+    @override
+    async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+        deadline = _now() + self._limits.whole_s
+        attempt = 1
+        while True:
+            try:
+                async with aclosing(self._try(call, deadline)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except _Failed as failure:
+                pause_s = self._pause(failure, attempt)
+                if pause_s is None or _now() + pause_s >= deadline:
+                    yield failure.end
+                    return
+                _log.info("model call repeated", error=failure.end.error, pause=pause_s)
+            else:
+                return
+            attempt += 1
+            await asyncio.sleep(pause_s)
+
+    async def _try(
+        self, call: ModelCall, deadline: float
+    ) -> AsyncGenerator[str | CallEnd, None]:
+        """Make one request; raise _Failed while nothing has been yielded."""
+        begin_by = deadline
+        if call.schema is None:
+            begin_by = min(deadline, _now() + self._limits.first_byte_s)
+        response = await self._send(call, begin_by)
+        try:
+            await self._check(call, response, deadline)
+            answer = Completion(call.model, response.headers.get("x-generation-id"))
+            if _media_type(response) == "application/json":
+                text = answer.feed_whole(await self._body(call, response, deadline))
+                if text:
+                    yield text
+            else:
+                stream = self._stream(answer, response, begin_by, deadline)
+                async with aclosing(stream) as texts:
+                    async for text in texts:
+                        yield text
+            yield self._end(call, answer)
+        finally:
+            await response.aclose()
+
+    async def _send(self, call: ModelCall, begin_by: float) -> httpx.Response:
+        body = msgspec.json.encode(self._body_of(call))
+        headers = {"Content-Type": "application/json"}
+        request = self._client.build_request(
+            "POST", self._url, content=body, headers=headers
+        )
+        try:
+            async with asyncio.timeout_at(begin_by):
+                return await self._client.send(request, stream=True)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise _passing(call, "did not begin to answer in time") from error
+        except (httpx.HTTPError, OSError) as error:
+            why = one_line(str(error)) or type(error).__name__
+            raise _passing(call, f"cannot be reached ({why})") from error
+
+    async def _check(
+        self, call: ModelCall, response: httpx.Response, deadline: float
+    ) -> None:
+        """Return if the response may hold an answer; raise _Failed otherwise."""
+        status, kind = response.status_code, _media_type(response)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise _passing(call, "compressed its answer although nobody asked for it")
+        if status == HTTPStatus.OK:
+            if kind in ("text/event-stream", "application/json"):
+                return
+            raise _hopeless(
+                call,
+                f"The language model's server answers with {kind or 'something odd'}: "
+                "check OPENROUTER_BASE_URL.",
+            )
+        body = await self._body(call, response, deadline, _MAX_REFUSAL_BYTES)
+        raise self._refused(call, status, body, response.headers.get("retry-after"))
+
+    async def _body(
+        self,
+        call: ModelCall,
+        response: httpx.Response,
+        deadline: float,
+        max_bytes: int = _MAX_BODY_BYTES,
+    ) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout_at(deadline):
+                async for received in response.aiter_raw():
+                    body += received
+                    if len(body) > max_bytes:
+                        raise _passing(call, "sent more than any answer holds")
+        except TimeoutError as error:
+            raise _passing(call, "took too long to answer") from error
+        except httpx.HTTPError as error:
+            raise _passing(call, "broke off its answer") from error
+        return bytes(body)
+
+    async def _stream(
+        self,
+        answer: Completion,
+        response: httpx.Response,
+        begin_by: float,
+        deadline: float,
+    ) -> AsyncGenerator[str, None]:
+        """Yield the text of each read; *answer* knows afterwards how it ended."""
+        received = response.aiter_raw()
+        patient_until, silence = begin_by, "did not begin to answer in time"
+        while not answer.over:
+            try:
+                async with asyncio.timeout_at(min(patient_until, deadline)):
+                    text = answer.feed(await anext(received))
+            except (StopAsyncIteration, httpx.HTTPError):
+                break
+            except TimeoutError:
+                reason = silence if _now() < deadline else "took too long to answer"
+                answer.break_off(f"The language model {reason}.")
+                break
+            if text:
+                yield text
+            silence = "fell silent in the middle of its answer"
+            silence_s = _TAIL_S if answer.finished else self._limits.silence_s
+            patient_until = _now() + silence_s
+        text = answer.feed_end()
+        if text:
+            yield text
+
+    def _end(self, call: ModelCall, answer: Completion) -> CallEnd:
+        """Return how a streamed or whole answer ended; raise _Failed to repeat it."""
+        end, problem = answer.end(), answer.problem
+        end = msgspec.structs.replace(end, error=self._redacted(end.error))
+        if end.outcome not in ("cut", "failed") or answer.begun:
+            return end
+        if problem is None:
+            raise _Failed(end, retryable=not answer.finished)
+        refusal = explain(problem.code or 0, problem, call.model)
+        end = msgspec.structs.replace(
+            end, error=self._redacted(refusal.sentence), hopeless=refusal.hopeless
+        )
+        raise _Failed(end, retryable=refusal.retryable)
+
+    def _refused(
+        self, call: ModelCall, status: int, body: bytes, retry_after: str | None
+    ) -> _Failed:
+        refusal = explain(status, problem_of(body), call.model)
+        end = CallEnd(
+            outcome="failed",
+            model=call.model,
+            error=self._redacted(refusal.sentence),
+            hopeless=refusal.hopeless,
+        )
+        retry_after_s = _seconds(retry_after)
+        return _Failed(end, retryable=refusal.retryable, retry_after_s=retry_after_s)
+
+    def _redacted(self, sentence: str | None) -> str | None:
+        """Return *sentence* without the key, which a server may repeat."""
+        if sentence is None or not self._secret:
+            return sentence
+        return sentence.replace(self._secret, "[key]")
+
+    def _pause(self, failure: _Failed, attempt: int) -> float | None:
+        """Return the seconds until the next try, or None where there is none."""
+        limits = self._limits
+        if not failure.retryable or attempt >= limits.tries:
+            return None
+        pause_s = limits.pause_s * 2 ** (attempt - 1)
+        pause_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
+        if failure.retry_after_s is not None:
+            pause_s = max(pause_s, failure.retry_after_s)
+        return pause_s if pause_s <= limits.longest_pause_s else None
+
+    def _body_of(self, call: ModelCall) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": call.model,
+            "messages": call.messages,
+            "usage": {"include": True},
+        }
+        if call.schema is None:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+            return body
+        named = {"name": "phase", "strict": True, "schema": call.schema}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+        if self._is_openrouter:
+            body["provider"] = {"require_parameters": True}
+        return body
+
+
+def _passing(call: ModelCall, reason: str) -> _Failed:
+    error = f"The language model {reason}."
+    end = CallEnd(outcome="failed", model=call.model, error=error)
+    return _Failed(end, retryable=True)
+
+
+def _hopeless(call: ModelCall, sentence: str) -> _Failed:
+    end = CallEnd("failed", call.model, error=sentence, hopeless=True)
+    return _Failed(end, retryable=False)
+
+
+def _media_type(response: httpx.Response) -> str:
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower()
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    try:
+        seconds = float(retry_after or "")
+    except ValueError:
+        return None  # a date, which no provider of this protocol sends
+    return seconds if 0 <= seconds < _LONGEST_RETRY_AFTER_S else None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

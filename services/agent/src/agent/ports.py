@@ -1,0 +1,50 @@
+"""What the application needs from the world, beside the log and the bus."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from agent.domain.outcome import CallEnd
+from agent.domain.prompt import Message
+from contracts.sandbox import SandboxAnswer, SandboxRequest
+
+
+class ModelCall(Struct, frozen=True):
+    """What the language model is asked."""
+
+    model: str
+    messages: Sequence[Message]
+    schema: dict[str, Any] | None = None
+    """JSON Schema of the answer; None asks for text, as it is written."""
+
+
+class Model(Protocol):
+    """A language model."""
+
+    def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+        """Yield the answer in pieces, then once how it ended.
+
+        Pieces are as they arrived, never empty and never cut within a character.
+        Nothing is raised for what the provider does wrong: it is how the call ended.
+        Closing the generator closes the connection, which stops the provider's work.
+        """
+        ...
+
+
+class Sandbox(Protocol):
+    """The service that runs apps."""
+
+    async def ask(self, request: SandboxRequest) -> SandboxAnswer:
+        """Return where the operation stands; the same key asks about the same one.
+
+        Raises:
+            Unavailable: Nobody answers; the operation may be under way all the same.
+
+        """
+        ...
+
+
+NewId: TypeAlias = Callable[[], UUID]
+"""Returns an id that nobody has."""
