@@ -84,15 +84,17 @@ def _steps(app: App, prompt: Prompt) -> Sequence[Step]:
     builds = (
         not prompt.files
         or prompt.request == prompt.app
-        or not app.phase_names.isdisjoint(prompt.phases)
+        or app.phases[0].name in prompt.phases
     )
-    steps = list(app.phases) if builds else []
-    for request in prompt.remarks if builds else (prompt.request, *prompt.remarks):
-        steps += _steps_for(app, request, prompt)
-    return steps
+    if builds:
+        edits = [edit_for(app, text, prompt.files) for text in prompt.remarks]
+        return [*app.phases, *edits]
+    requests = (prompt.request, *prompt.remarks)
+    return [step for text in requests for step in _follow_up(app, text, prompt)]
 
 
-def _steps_for(app: App, request: str, prompt: Prompt) -> Sequence[Step]:
+def _follow_up(app: App, request: str, prompt: Prompt) -> Sequence[Step]:
+    """Return the phases that a stopped run has left out, or else one edit."""
     if not _CARRY_ON.isdisjoint(words_of(request)):
         left = [
             step
@@ -105,10 +107,14 @@ def _steps_for(app: App, request: str, prompt: Prompt) -> Sequence[Step]:
 
 
 def _step_named(app: App, prompt: Prompt, name: str) -> Step | None:
-    requests = (prompt.request, *prompt.remarks)
+    """Return the phase or edit of this name, made for the files as they are.
+
+    The requests of the run say what an edit is about; where none of them leads to that
+    name, the name itself may.
+    """
+    requests = (prompt.request, *prompt.remarks, name)
     edits = (edit_for(app, request, prompt.files) for request in requests)
-    phases = (step for step in app.phases if step.name == name)
-    return next(phases, None) or next((e for e in edits if e.name == name), None)
+    return next((step for step in (*app.phases, *edits) if step.name == name), None)
 
 
 def _blocks(

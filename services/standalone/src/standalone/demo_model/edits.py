@@ -45,7 +45,7 @@ _QUOTED_TITLE = re.compile(
 _PLAIN_TITLE = re.compile(
     r"\b(?:call (?:it|this)|rename (?:it|this|the \w+) to"
     r"|(?:title|heading|headline)\b[^.\n]{0,20}\b(?:to|be|say|read|is))"
-    r"\s+(?P<title>[^\n]+)",
+    r":?\s+(?P<title>[^\n]+)",
     re.IGNORECASE,
 )
 _HUE = re.compile(r"--hue: \d+;")
@@ -64,14 +64,18 @@ def edit_for(app: App, request: str, files: Mapping[str, str]) -> Step:
     return next(filter(None, found), None) or _note(request, files)
 
 
-def diff(path: str, before: str, after: str) -> str:
-    """Return a unified diff, empty where a text does not end in a line feed."""
+def diff(path: str, before: str, after: str, context: int = 3) -> str:
+    """Return a unified diff, empty where a text does not end in a line feed.
+
+    *context* is how many unchanged lines stand round each change.
+    """
     if not (before.endswith("\n") and after.endswith("\n")):
         return ""
     old, new = (
         [f"{line}\n" for line in text[:-1].split("\n")] for text in (before, after)
     )
-    return "".join(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"))
+    names = (f"a/{path}", f"b/{path}")
+    return "".join(difflib.unified_diff(old, new, *names, n=context))
 
 
 def patched(text: str, patch: str) -> str | None:
@@ -112,9 +116,15 @@ def _carried_over(
         return target
     if current is None:
         return None
-    if patched(current, diff(path, target, base)) is not None:
+    if _patched_anyhow(path, current, target, base) is not None:
         return current  # it can be taken back, so it has been made
-    return patched(current, diff(path, base, target))
+    return _patched_anyhow(path, current, base, target)
+
+
+def _patched_anyhow(path: str, current: str, before: str, after: str) -> str | None:
+    """Apply a diff with as much context as fits: other edits changed lines nearby."""
+    texts = (patched(current, diff(path, before, after, n)) for n in (3, 2, 1))
+    return next((text for text in texts if text is not None), None)
 
 
 def _new_title(_: App, request: str, files: Mapping[str, str]) -> Step | None:

@@ -1,0 +1,1 @@
+"""The parts of the start on one machine that need no process."""
