@@ -1,9 +1,12 @@
 """Asks the demo model as the agent does, and reads its answers with the same parser."""
 
 import json
+import shutil
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,13 @@ import httpx
 from typing_extensions import override
 
 from scof import Diagnostic, FileClosed, Parser, PatchClosed, apply_patch, serialize
+from standalone import demo_model
 from standalone.ports import free_port
 from standalone.program import Program
 from tests.support.servers import Server
+
+APPS = Path(str(resources.files(demo_model))) / "apps"
+"""The sources of the built-in apps."""
 
 DESIGN_TASK = "# Design the next phase\n\nAnswer with JSON."
 PHASE_FORMAT = {
@@ -84,6 +91,17 @@ def streamed(body: bytes) -> list[dict[str, Any]]:
     lines = [line for line in body.split(b"\n") if line.startswith(b"data: ")]
     assert lines[-1] == b"data: [DONE]"
     return [json.loads(line.removeprefix(b"data: ")) for line in lines[:-1]]
+
+
+def app_toml(name: str) -> dict[str, Any]:
+    """Return what the app's `app.toml` says, with the selectors to click and to see."""
+    return tomllib.loads((APPS / name / "app.toml").read_text(encoding="utf-8"))
+
+
+def lay_out(name: str, folder: Path, *steps: str) -> None:
+    """Copy some of the app's folders into *folder*, later ones over earlier ones."""
+    for step in steps:
+        shutil.copytree(APPS / name / step, folder, dirs_exist_ok=True)
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -1,16 +1,12 @@
 """Choosing an app, and the folders against what `app.toml` says of them."""
 
-from importlib.resources import files as package_files
-from pathlib import Path
-
 import pytest
 
-from standalone import demo_model
 from standalone.demo_model.library import App, load
+from tests.support.demo_model import APPS
 
 LIBRARY = load()
 FOCUS, KANBAN, EXPENSES = LIBRARY.apps
-APPS = Path(str(package_files(demo_model))) / "apps"
 
 
 @pytest.mark.parametrize(
