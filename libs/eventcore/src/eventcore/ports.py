@@ -1,6 +1,6 @@
 """What event sourcing needs from the world, and every error each part may raise."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -171,4 +171,66 @@ class Bus(Protocol):
 
     async def listen(self, subject: str, listener: Listener) -> Subscription:
         """Hear every message on *subject*, in the order in which they arrive."""
+        ...
+
+
+class Checkpoint(Struct, frozen=True):
+    """Up to where the stream of a shard was taken in.
+
+    A sequence means something only in the stream that was made at *stream_created*.
+    """
+
+    stream_created: str
+    sequence: int
+
+
+class Batch(Struct, frozen=True):
+    """Events that arrived together; *checkpoint* is where they end."""
+
+    events: list[Recorded]
+    checkpoint: Checkpoint
+
+
+class Feed(Protocol):
+    """The recorded events of all projects of a shard, as they are published."""
+
+    def follow(self, shard: int, after: Checkpoint | None) -> AsyncIterator[Batch]:
+        """Yield what was published after *after*, then what is, for ever.
+
+        In the order of the stream, none missing as long as the stream keeps them; a
+        stream that was made again starts from its beginning, with events that were
+        seen before. Whoever folds goes by each project's seq.
+
+        Raises:
+            Unavailable: The bus is away: fold what came and follow again.
+
+        """
+        ...
+
+
+class Gap(Struct, frozen=True):
+    """A project's events after *after* are wanted before later ones can be folded."""
+
+    project_id: UUID
+    after: int
+
+
+class ReadModel(Protocol):
+    """What events are folded into, with the version of each project and a checkpoint.
+
+    Every method raises Unavailable when the database does not answer.
+    """
+
+    async def checkpoint(self, shard: int) -> Checkpoint | None:
+        """Return where to go on; None where that is from the beginning."""
+        ...
+
+    async def fold(
+        self, shard: int, events: Sequence[Recorded], checkpoint: Checkpoint | None
+    ) -> list[Gap]:
+        """Fold *events* and keep *checkpoint* and the versions, in one transaction.
+
+        What was folded before is skipped. Where an event in between is missing,
+        nothing is stored and the gaps are returned; ``projection.fresh`` tells them.
+        """
         ...

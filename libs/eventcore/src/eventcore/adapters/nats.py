@@ -102,6 +102,29 @@ async def connect(
     return client
 
 
+async def subscribe(
+    client: Client, subject: str, hear: Callable[[Msg], Awaitable[None]]
+) -> Subscription:
+    """Have *hear* called with each message on *subject*, one after the other.
+
+    Raises:
+        Unavailable: The connection is gone.
+
+    """
+    with _translated():
+        return _Listening(await client.subscribe(subject, cb=hear))
+
+
+class _Listening(Subscription):
+    def __init__(self, subscription: NatsSubscription) -> None:
+        self._subscription = subscription
+
+    @override
+    async def close(self) -> None:
+        with suppress(errors.Error, OSError):
+            await self._subscription.unsubscribe()
+
+
 @asynccontextmanager
 async def open_bus(
     servers: str, *, user: str | None = None, name: str | None = None
@@ -219,10 +242,9 @@ class NatsBus(Bus):
         async def hear(message: Msg) -> None:
             listener(message.subject, message.data, message.headers or {})
 
-        with _translated():
-            subscription = await self.client.subscribe(subject, cb=hear)
-            await self.client.flush()
-        return _Listening(subscription)
+        listening = await subscribe(self.client, subject, hear)
+        await self.check()  # from here on nothing is missed
+        return listening
 
     async def _send(self) -> None:
         while True:
@@ -242,16 +264,6 @@ class NatsBus(Bus):
     async def _reconnected(self) -> None:
         for callback in self._on_reconnect:
             callback()
-
-
-class _Listening(Subscription):
-    def __init__(self, subscription: NatsSubscription) -> None:
-        self._subscription = subscription
-
-    @override
-    async def close(self) -> None:
-        with suppress(errors.Error, OSError):
-            await self._subscription.unsubscribe()
 
 
 class _Served(Subscription):
