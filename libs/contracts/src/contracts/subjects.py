@@ -65,6 +65,11 @@ def poke(shard: int) -> str:
     return f"poke.{shard}"
 
 
+def project_poke(project_id: UUID) -> str:
+    """Return where the driver of a run is told that its project has changed."""
+    return f"poke.{project_id}"
+
+
 def text(project_id: UUID) -> str:
     """Return where characters appear as the model writes them."""
     return f"progress.{project_id}.text"
