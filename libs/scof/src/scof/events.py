@@ -5,7 +5,47 @@ A block is one `FileOpened` or `PatchOpened`, any number of chunks, and one
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+Code: TypeAlias = Literal[
+    # Taken, though a shell would not have, or would have done something else.
+    "byte_order_mark",
+    "carriage_return",
+    "ignored_command",
+    "loose_marker",
+    "shell_prompt",
+    "unbalanced_quote",
+    "unquoted_path",
+    # Refused; the body, where it has a readable marker, is skipped.
+    "append",
+    "bad_marker",
+    "dangling_continuation",
+    "incomplete_command",
+    "install_refused",
+    "missing_heredoc",
+    "missing_path",
+    "second_heredoc",
+    "typographic_quotes",
+    "unreadable_quotes",
+    "unsafe_path",
+    "unsupported_command",
+    # Read as it stands, but probably not what was meant.
+    "fenced_body",
+    "lone_surrogate",
+    "orphan_marker",
+    "possible_missing_marker",
+    "truncated",
+    # Past a limit.
+    "answer_too_large",
+    "file_too_large",
+    "line_too_long",
+    "marker_too_long",
+    "path_too_long",
+    "too_many_commands",
+    "too_many_diagnostics",
+    "too_many_files",
+]
+"""What a `Diagnostic` can be about. Codes are added, never renamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +135,12 @@ class Prose:
 class Diagnostic:
     """Something in the answer that is not as it should be.
 
-    *code* is stable (the README lists them), *message* is one sentence, *line* the
+    *code* is stable and explained in the README, *message* is one sentence, *line* the
     line of the answer from 1, and *path* the file that is concerned, as written,
     where there is one.
     """
 
-    code: str
+    code: Code
     message: str
     line: int
     path: str | None = None

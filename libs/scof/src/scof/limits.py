@@ -26,6 +26,9 @@ class Limits:
     files: int = 1000
     """Blocks that are opened; later ones are skipped (`too_many_files`)."""
 
+    commands: int = 100
+    """Install commands that are reported; later ones are not (`too_many_commands`)."""
+
     answer_chars: int = 64 * 1024 * 1024
     """Longest answer; everything after it is ignored (`answer_too_large`)."""
 

@@ -1,41 +1,58 @@
-"""Text in, events out."""
+"""Text in, events out: the pieces of a stream, whatever they are cut from.
+
+This module sees to what lies below the lines: pieces, surrogates, the length of the
+answer. What lines mean is the readers' business.
+"""
 
 import re
+from typing import TYPE_CHECKING
 
-from scof.errors import ParserFinished, UnsafePath
-from scof.events import (
-    Command,
-    Diagnostic,
-    Event,
-    FileChunk,
-    FileClosed,
-    FileOpened,
-    FileTruncated,
-    PatchChunk,
-    PatchClosed,
-    PatchOpened,
-    Prose,
-)
+from scof.answer import Answer, Reader
+from scof.body import Body
+from scof.errors import ParserFinished
+from scof.events import Event, FileChunk, PatchChunk
 from scof.limits import Limits
-from scof.paths import safe_path
+from scof.outside import Outside
+from scof.readings import Note
 
-_FILE = re.compile(r"cat *> *(?P<path>\S+) *<< *'(?P<marker>[^']+)' *\Z")
-_PATCH = re.compile(r"cat *<< *'(?P<marker>[^']+)' *\| *patch *(?P<path>\S+) *\Z")
-_INSTALL = re.compile(r"npm (?:install|i)(?: [\w@/.^~-]+)+\Z")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
+_BYTE_ORDER_MARK = "\ufeff"
+_NOT_FREE = -1
 
 
 class Parser:
-    """Reads one answer of a model."""
+    """Reads one attempt at one answer; it is never reused.
+
+    Whatever the pieces, the same text brings the same events in the same order; only
+    the borders between neighbouring chunks of one file, and between neighbouring
+    pieces of prose, follow the pieces. Memory is the open file and part of a line.
+    """
 
     def __init__(self, *, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
-        self._partial: list[str] = []
-        self._finished = False
-        self._line = 0
-        self._path: str | None = None
-        self._marker = ""
-        self._patch = False
-        self._pieces: list[str] = []
+        """Begin an answer; without *limits*, those of `Limits` hold."""
+        answer = Answer(limits or Limits())
+        answer.outside = Outside(answer)
+        self._answer = answer
+        self._reader: Reader = answer.outside
+        self._held = ""
+        """What the reader wants to see again, with more."""
+        self._high = ""
+        """The first half of a surrogate pair."""
+        self._left = answer.limits.answer_chars
+        self._has_begun = False
+        self._is_over = False
+        self._is_finished = False
+        # While a body is past the start of a line, a piece without a line feed is
+        # content, and nothing else has to be asked. The credit is how much of that
+        # no limit forbids.
+        self._credit = _NOT_FREE
+        self._granted = 0
+        self._keep: Callable[[str], None]
+        self._chunk: type[FileChunk | PatchChunk]
+        self._path = ""
 
     def feed(self, text: str) -> list[Event]:
         """Read the next piece of the answer and return what it brought.
@@ -44,15 +61,18 @@ class Parser:
             ParserFinished: `finish` was called before.
 
         """
-        if self._finished:
+        credit = self._credit - len(text)
+        if credit >= 0 and "\n" not in text and text.isascii() and text:
+            self._credit = credit
+            self._keep(text)
+            return [self._chunk(self._path, text)]
+        if self._is_finished:
             raise ParserFinished("The answer is over.")
         events: list[Event] = []
-        *lines, rest = text.split("\n")
-        for line in lines:
-            self._partial.append(line)
-            self._complete("".join(self._partial), "\n", events)
-            self._partial.clear()
-        self._partial.append(rest)
+        if self._high or not text.isascii():
+            self._decode(text, events)
+        elif text:
+            self._read(text, events)
         return events
 
     def finish(self) -> list[Event]:
@@ -62,42 +82,119 @@ class Parser:
             ParserFinished: `finish` was called before.
 
         """
-        events = self.feed("")
-        self._complete("".join(self._partial), "", events)
-        self._finished = True
-        if self._path is not None:
-            events.append(FileTruncated(self._path, "".join(self._pieces)))
+        if self._is_finished:
+            raise ParserFinished("The answer is over.")
+        events: list[Event] = []
+        if self._high:
+            self._replace("", events)
+        self._settle()
+        if not self._is_over:
+            self._reader.end(self._held, events)
+        self._is_finished = True
         return events
 
-    def _complete(self, line: str, end: str, events: list[Event]) -> None:
-        self._line += 1
-        if self._path is not None:
-            self._body(self._path, line, end, events)
-        elif command := _FILE.match(line) or _PATCH.match(line):
-            self._open(command, events)
-        elif _INSTALL.match(line):
-            events.append(Command(tuple(line.split())))
-        elif line or end:
-            events.append(Prose(line + end))
-
-    def _open(self, command: re.Match[str], events: list[Event]) -> None:
+    def _decode(self, text: str, events: list[Event]) -> None:
+        """Join the halves of surrogate pairs; a lone one cannot be encoded later."""
+        text = self._high + text
+        self._high = ""
+        if "\ud800" <= text[-1] <= "\udbff":
+            self._high, text = text[-1], text[:-1]
         try:
-            self._path = safe_path(command["path"])
-        except UnsafePath as refused:
-            events.append(Diagnostic("unsafe_path", str(refused), self._line))
-            return
-        self._marker = command["marker"]
-        self._patch = command.re is _PATCH
-        opened = PatchOpened if self._patch else FileOpened
-        events.append(opened(self._path))
+            # Much faster than looking for surrogates, and there are hardly any.
+            text.encode()
+        except UnicodeEncodeError:
+            text = self._join(text, events)
+        if text:
+            self._read(text, events)
 
-    def _body(self, path: str, line: str, end: str, events: list[Event]) -> None:
-        if line.rstrip(" \t\r") == self._marker:
-            closed = PatchClosed if self._patch else FileClosed
-            events.append(closed(path, "".join(self._pieces)))
-            self._path = None
-            self._pieces = []
-        elif line or end:
-            chunk = PatchChunk if self._patch else FileChunk
-            events.append(chunk(path, line + end))
-            self._pieces.append(line + end)
+    def _join(self, text: str, events: list[Event]) -> str:
+        """Read *text* up to its last lone surrogate and return the rest."""
+        parts: list[str] = []
+        start = 0
+        for match in _SURROGATES.finditer(text):
+            parts.append(text[start : match.start()])
+            start = match.end()
+            if len(match[0]) > 1:
+                pair = match[0].encode("utf-16", "surrogatepass")
+                parts.append(pair.decode("utf-16"))
+            else:
+                self._replace("".join(parts), events)
+                parts.clear()
+        parts.append(text[start:])
+        return "".join(parts)
+
+    def _replace(self, before: str, events: list[Event]) -> None:
+        """Read *before* and the replacement of a lone surrogate that follows it."""
+        if before:
+            self._read(before, events)
+        if not self._is_over:
+            note = Note("lone_surrogate", "Half of a surrogate pair was replaced.")
+            line = self._reader.current_line()
+            self._answer.report(events, note, line=line)
+            self._read("\ufffd", events)
+
+    def _read(self, text: str, events: list[Event]) -> None:
+        """Hand text to the readers, up to the limit of the answer."""
+        self._settle()
+        if self._is_over:
+            return
+        if not self._has_begun:
+            self._has_begun = True
+            text = self._without_mark(text, events)
+        excess = len(text) - self._left
+        if excess > 0:
+            text = text[: self._left]
+        self._left -= len(text)
+        self._hand_over(self._held + text, events)
+        if excess > 0:
+            self._stop(events)
+        else:
+            self._grant()
+
+    def _without_mark(self, text: str, events: list[Event]) -> str:
+        """Drop a byte order mark from the start of the answer."""
+        if not text.startswith(_BYTE_ORDER_MARK):
+            return text
+        note = Note("byte_order_mark", "The answer begins with a byte order mark.")
+        self._answer.report(events, note, line=1)
+        return text[1:]
+
+    def _hand_over(self, text: str, events: list[Event]) -> None:
+        """Let one reader after the other read *text*, as far as they can tell."""
+        reader, position = self._reader, 0
+        while position < len(text):
+            following, position = reader.take(text, position, events)
+            if following is reader:
+                break
+            reader = following
+        self._reader = reader
+        self._held = text[position:]
+
+    def _stop(self, events: list[Event]) -> None:
+        """End an answer that is too long; the rest of it is ignored."""
+        limit = self._answer.limits.answer_chars
+        note = Note(
+            "answer_too_large", f"The answer is longer than {limit} characters."
+        )
+        line = self._reader.current_line()
+        self._answer.report(events, note, line=line)
+        self._reader.end(self._held, events)
+        self._is_over = True
+
+    def _grant(self) -> None:
+        """Let pieces pass where nothing can stand in their way."""
+        reader = self._reader
+        if isinstance(reader, Body) and reader.is_free:
+            self._granted = self._credit = min(reader.room, self._left)
+            self._keep = reader.pieces.append
+            self._chunk = reader.chunk
+            self._path = reader.path
+
+    def _settle(self) -> None:
+        """Charge what has passed to the file and to the answer."""
+        if self._credit != _NOT_FREE:
+            spent = self._granted - self._credit
+            self._credit = _NOT_FREE
+            self._left -= spent
+            if isinstance(self._reader, Body):
+                self._reader.room -= spent

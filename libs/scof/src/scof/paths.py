@@ -10,6 +10,7 @@ The policy refuses early; whoever writes still does so beneath a directory handl
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from scof.errors import UnsafePath
 
@@ -17,16 +18,42 @@ MAX_PATH_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 MAX_SEGMENTS = 32
 
-_DRIVE = re.compile(r"[A-Za-z]:")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# Zero width, direction marks, embeddings, isolates, byte order mark.
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_SHELL = re.compile(r"[`;'\"]|\$[({]")
-# No other system holds these in a name: people download archives.
-_FOREIGN = re.compile(r"[<>:|?*]")
-_DEVICE = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\xb9\xb2\xb3]) *(\..*)?",
-    re.IGNORECASE | re.DOTALL,
+# Each rule: what is searched for, and the clause that the caller is told.
+_TEXT_RULES = (
+    (re.compile(r"\A\Z"), "it is empty"),
+    (re.compile(r"\A/"), "it is absolute"),
+    (re.compile(r"/\Z"), "it names a folder"),
+    (re.compile(r"\\"), "it contains a backslash"),
+    (re.compile(r"\A[A-Za-z]:"), "it begins with a drive letter"),
+    (re.compile(r"[\x00-\x1f\x7f-\x9f]"), "it contains a control character"),
+    # Soft hyphen, direction marks, zero width, line separators, embeddings,
+    # isolates, byte order mark, language tags.
+    (
+        re.compile(
+            "[\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+            "\U000e0000-\U000e007f]"
+        ),
+        "it contains an invisible character",
+    ),
+    (re.compile("[\ud800-\udfff]"), "it contains half of a surrogate pair"),
+    (re.compile(r"[`;'\"]|\$[({]"), "it contains shell syntax"),
+    # People download archives and unpack them elsewhere.
+    (re.compile(r"[<>:|?*]"), "it contains a character that other systems refuse"),
+)
+
+_SEGMENT_RULES = (
+    (re.compile(r"\A\.\.\Z"), "it climbs out of a folder"),
+    # git~1 is what the other name becomes where names are short.
+    (re.compile(r"\A(?:\.git|git~1)\Z", re.IGNORECASE), "it enters a .git folder"),
+    (re.compile(r"[. ]\Z"), "a name ends with a dot or a blank"),
+    (
+        re.compile(
+            r"\A(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\xb9\xb2\xb3])"
+            r" *(?:\.|\Z)",
+            re.IGNORECASE,
+        ),
+        "a name belongs to a device on other systems",
+    ),
 )
 
 
@@ -37,78 +64,43 @@ def safe_path(path: str) -> str:
         UnsafePath: The path is refused; the reason is in the message.
 
     """
-    reason = _refuse_text(path)
-    if reason is None:
-        segments = [part for part in path.split("/") if part not in ("", ".")]
-        reason = _refuse_segments(segments)
-        if reason is None:
-            return "/".join(segments)
-    raise UnsafePath(path, reason)
-
-
-def _refuse_text(path: str) -> str | None:
-    """Say what is wrong with the path as one text."""
-    if not path:
-        return "it is empty"
-    if len(path) > MAX_PATH_BYTES:
-        return f"it is longer than {MAX_PATH_BYTES} bytes"
-    if path.startswith("/"):
-        return "it is absolute"
-    if path.endswith("/"):
-        return "it names a folder"
-    if "\\" in path:
-        return "it contains a backslash"
-    if _DRIVE.match(path):
-        return "it begins with a drive letter"
-    return _refuse_characters(path)
-
-
-def _refuse_characters(path: str) -> str | None:
-    """Say which character no path may have."""
-    if _CONTROL.search(path):
-        return "it contains a control character"
-    if _INVISIBLE.search(path):
-        return "it contains an invisible character"
-    try:
-        encoded = path.encode()
-    except UnicodeEncodeError:
-        return "it contains half of a surrogate pair"
-    if len(encoded) > MAX_PATH_BYTES:
-        return f"it is longer than {MAX_PATH_BYTES} bytes"
-    if not unicodedata.is_normalized("NFC", path):
-        return "it is not in Unicode normal form C"
-    if _SHELL.search(path):
-        return "it contains shell syntax"
-    if _FOREIGN.search(path):
-        return "it contains a character that other systems cannot hold"
-    return None
+    # The length comes first, so that nothing else looks at megabytes.
+    reason = _too_long(path, MAX_PATH_BYTES, "it") or _broken(_TEXT_RULES, path)
+    if reason is None and not unicodedata.is_normalized("NFC", path):
+        reason = "it is not in Unicode normal form C"
+    if reason is not None:
+        raise UnsafePath(path, reason)
+    segments = [part for part in path.split("/") if part not in ("", ".")]
+    reason = _refuse_segments(segments)
+    if reason is not None:
+        raise UnsafePath(path, reason)
+    return "/".join(segments)
 
 
 def _refuse_segments(segments: list[str]) -> str | None:
-    """Say which part between slashes no path may have."""
+    """Say what is wrong with the names between the slashes."""
     if not segments:
         return "it names no file"
     if len(segments) > MAX_SEGMENTS:
         return f"it is deeper than {MAX_SEGMENTS} segments"
     if segments[0].startswith("~"):
         return "it begins with a home folder"
-    for segment in segments:
-        reason = _refuse_segment(segment)
+    for name in segments:
+        reason = _broken(_SEGMENT_RULES, name)
+        reason = reason or _too_long(name, MAX_SEGMENT_BYTES, "a name")
         if reason is not None:
             return reason
     return None
 
 
-def _refuse_segment(segment: str) -> str | None:
-    """Say why no file or folder may have this name."""
-    if segment == "..":
-        return "it climbs out of a folder"
-    if segment.lower() == ".git":
-        return "it is inside a .git folder"
-    if segment.endswith((".", " ")):
-        return "a name ends with a dot or a blank"
-    if _DEVICE.fullmatch(segment):
-        return "a name is that of a device on other systems"
-    if len(segment.encode()) > MAX_SEGMENT_BYTES:
-        return f"a name is longer than {MAX_SEGMENT_BYTES} bytes"
+def _broken(rules: Iterable[tuple[re.Pattern[str], str]], text: str) -> str | None:
+    """Say which of *rules* comes first among those that *text* breaks."""
+    return next((reason for rule, reason in rules if rule.search(text)), None)
+
+
+def _too_long(text: str, limit: int, what: str) -> str | None:
+    """Say so where *text* takes more than *limit* bytes."""
+    # A lone surrogate has a rule of its own; here it only must not raise.
+    if len(text) > limit or len(text.encode("utf-8", "surrogatepass")) > limit:
+        return f"{what} is longer than {limit} bytes"
     return None

@@ -1,0 +1,69 @@
+"""What a body looks like that is not what the model meant it to be.
+
+Nothing is changed here. A body is never a source of commands; what looks like one is
+reported, because a marker may have been forgotten before it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from scof.commands import read_command
+from scof.limits import Limits
+from scof.readings import Block, Install, Note, shown
+
+# The search is one pass over every file of every answer, so it begins with a literal.
+_SUSPECT = re.compile(
+    r"\n((?:cat|mkdir|tee|patch)[ \t<>][^\n]*<<[^\n]*"
+    r"|(?:npm|pnpm|yarn|bun) (?:install|i|add) [^\n]*)"
+)
+_OPENING_FENCE = re.compile(r"\n*(`{3,}|~{3,})[^`\n]*\n")
+_CLOSING_FENCE = re.compile(r"\n(`{3,}|~{3,})\s*\Z")
+_MARKDOWN = (".md", ".mdx", ".markdown")
+_FENCE_CHARS = 200
+
+
+class Suspect(NamedTuple):
+    """A line of a body that would be a command outside."""
+
+    note: Note
+    line: int
+    path: str | None
+
+
+def suspects(content: str, path: str, line: int, limits: Limits) -> Iterator[Suspect]:
+    """Yield the lines of *content*, which begins at *line*, that look like commands."""
+    # The line feed in front makes the first line one like the others.
+    text = "\n" + content
+    line -= 1
+    counted = 0
+    for match in _SUSPECT.finditer(text):
+        command = documented_command(match[1], limits)
+        if command is not None:
+            line += text.count("\n", counted, match.start() + 1)
+            counted = match.start() + 1
+            yield suspect(match[1], command, path, line)
+
+
+def documented_command(line: str, limits: Limits) -> Block | Install | None:
+    """Return the command that this line would be outside a body."""
+    if _SUSPECT.fullmatch("\n" + line) is None:
+        return None
+    reading = read_command(line.rstrip("\r"), limits)
+    return reading if isinstance(reading, Block | Install) else None
+
+
+def suspect(line: str, command: Block | Install, path: str, number: int) -> Suspect:
+    """Return the report on a line in the body of *path* that looks like *command*."""
+    message = f"The marker of {shown(path)} may be missing before {shown(line)}."
+    inner = command.path if isinstance(command, Block) else None
+    return Suspect(Note("possible_missing_marker", message), number, inner)
+
+
+def is_fenced(content: str, path: str) -> bool:
+    """Whether a code fence stands round the whole of a file that is not Markdown."""
+    return (
+        not path.lower().endswith(_MARKDOWN)
+        and _OPENING_FENCE.match(content[:_FENCE_CHARS]) is not None
+        and _CLOSING_FENCE.search(content[-_FENCE_CHARS:]) is not None
+    )

@@ -1,0 +1,255 @@
+"""Reading between blocks: prose, and the lines that are commands."""
+
+from collections.abc import Sequence
+
+from scof.answer import Answer, Reader
+from scof.body import Body
+from scof.commands import may_be_command, read_command
+from scof.events import Command, Event, Prose
+from scof.markers import BLANKS, MAX_BLANKS_AFTER_MARKER
+from scof.readings import Block, Ignored, Install, Note, Reading, Refused, shown
+from scof.skipping import Skipping
+from scof.words import split_words
+
+MAX_CONTINUED_LINES = 32
+"""A command goes on over that many lines; more is prose (`line_too_long`)."""
+
+
+class Outside:
+    """Where an answer begins, and where it is whenever no body is open.
+
+    Prose is reported as it arrives. A line that begins like a command is kept until
+    it is whole, with the lines that continue it.
+    """
+
+    __slots__ = ("_answer", "_head", "_is_command", "_lines", "_pieces", "_size")
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._is_command: bool | None = None
+        """What the line is; None where that is not known yet."""
+        self._pieces: list[str] = []
+        """The line, while it is a command."""
+        self._lines: list[str] = []
+        """Lines before it that end in a backslash."""
+        self._size = 0
+        self._head: str | None = ""
+        """A line of prose, while it may be a marker that closes nothing."""
+
+    def take(self, text: str, start: int, events: list[Event]) -> tuple[Reader, int]:
+        """Report prose, and commands as their lines end."""
+        said = start
+        while start < len(text):
+            if self._is_command is None:
+                self._is_command = may_be_command(text, start)
+            if self._is_command is None:
+                break
+            if self._is_command:
+                _say(text[said:start], events)
+                reader, start = self._take_command(text, start, events)
+                if reader is not self:
+                    return reader, start
+                said = start
+            else:
+                stop = text.find("\n", start) + 1
+                self._hear(text, start, stop or len(text))
+                if stop and self._is_orphan():
+                    _say(text[said:stop], events)
+                    said = stop
+                    self._report_orphan(events)
+                if stop:
+                    self._next_line(1)
+                start = stop or len(text)
+        _say(text[said:start], events)
+        return self, start
+
+    def end(self, held: str, events: list[Event]) -> None:
+        """Read a last line that has no line feed."""
+        if not self._is_command:
+            _say(held, events)
+            self._hear(held, 0, len(held))
+            self._report_orphan(events)
+            return
+        last = "".join(self._pieces)
+        is_half = _continues(last) or (not last and bool(self._lines))
+        self._lines.append(last)
+        reading, first = self._read()
+        if is_half or _needs_body(reading):
+            note = Note("incomplete_command", "The answer ends inside a command.")
+            reading = Refused(note)
+        self._act(reading, first, "", events)
+
+    def current_line(self) -> int:
+        """Return the number of the line that is being read."""
+        return self._answer.line + len(self._lines)
+
+    def resume(self, line: str) -> Reader:
+        """Go on as if *line* had been read up to its line feed, as a command."""
+        self._is_command = True
+        self._pieces = [line]
+        self._size = len(line)
+        return self
+
+    def _hear(self, text: str, start: int, stop: int) -> None:
+        """Follow a line of prose for as long as it may be a lone marker."""
+        if self._head is not None and self._answer.markers:
+            longest = self._answer.limits.marker_chars + MAX_BLANKS_AFTER_MARKER + 1
+            if len(self._head) + stop - start <= longest:
+                self._head += text[start:stop]
+            else:
+                self._head = None
+
+    def _is_orphan(self) -> bool:
+        """Whether the line that was heard is a marker, which closes nothing here."""
+        head = self._head
+        return head is not None and head.rstrip(BLANKS + "\n") in self._answer.markers
+
+    def _report_orphan(self, events: list[Event]) -> None:
+        """Report a marker that closes nothing, at the end of its line."""
+        if self._is_orphan():
+            marker = shown((self._head or "").rstrip(BLANKS + "\n"))
+            note = Note("orphan_marker", f"The marker {marker} closes nothing here.")
+            self._answer.report(events, note, line=self._answer.line)
+
+    def _next_line(self, count: int) -> None:
+        """Begin a line afresh."""
+        self._answer.line += count
+        self._is_command = None
+        self._pieces, self._lines, self._size = [], [], 0
+        self._head = ""
+
+    def _take_command(
+        self, text: str, start: int, events: list[Event]
+    ) -> tuple[Reader, int]:
+        """Keep a line that may be a command until it is whole, or too long."""
+        feed = text.find("\n", start)
+        stop = feed if feed >= 0 else len(text)
+        room = self._answer.limits.line_chars - self._size
+        self._pieces.append(text[start : min(stop, start + room + 1)])
+        if stop - start > room:
+            self._give_up(events)
+            return self, start + room + 1
+        self._size += stop - start
+        if feed < 0:
+            return self, stop
+        self._lines.append("".join(self._pieces))
+        self._pieces = []
+        if _continues(self._lines[-1]) and len(self._lines) < MAX_CONTINUED_LINES:
+            self._size += 1
+            return self, feed + 1
+        reading, first = self._read()
+        return self._act(reading, first, "\n", events), feed + 1
+
+    def _give_up(self, events: list[Event]) -> None:
+        """Let a command that is too long be prose."""
+        limit = self._answer.limits.line_chars
+        note = Note("line_too_long", f"A command is longer than {limit} characters.")
+        self._answer.report(events, note, line=self._answer.line)
+        _say("\n".join([*self._lines, "".join(self._pieces)]), events)
+        self._next_line(len(self._lines))
+        self._is_command, self._head = False, None
+
+    def _read(self) -> tuple[Reading | None, int]:
+        """Return what the lines are as one command, and the line that it begins at."""
+        limits = self._answer.limits
+        whole = read_command(_joined(self._lines), limits)
+        if isinstance(whole, Block):
+            return whole, 0
+        # A stray backslash must not eat the command of the next file.
+        for first in range(1, len(self._lines)):
+            rest = read_command(_joined(self._lines[first:]), limits)
+            if isinstance(rest, Block):
+                return rest, first
+        return whole, 0
+
+    def _act(
+        self, reading: Reading | None, first: int, feed: str, events: list[Event]
+    ) -> Reader:
+        """Report the lines, of which those before *first* are no part of a command."""
+        answer, lines = self._answer, self._lines
+        line = answer.line + first
+        if first:
+            note = Note(
+                "dangling_continuation", "A command goes on in another command."
+            )
+            answer.report(events, note, line=answer.line)
+            _say("\n".join(lines[:first]) + "\n", events)
+        if reading and lines[-1].endswith("\r") and not answer.has_carriage_returns:
+            answer.has_carriage_returns = True
+            note = Note("carriage_return", "A carriage return ends the command.")
+            answer.report(events, note, line=line)
+        self._next_line(len(lines))
+        reader = self._carry_out(reading, line, events)
+        if reader is None:
+            _say("\n".join(lines[first:]) + feed, events)
+        return reader or self
+
+    def _carry_out(
+        self, reading: Reading | None, line: int, events: list[Event]
+    ) -> Reader | None:
+        """Return who reads on, or None where the line is prose after all."""
+        answer = self._answer
+        match reading:
+            case Block(path=path, marker=marker):
+                for note in reading.notes:
+                    answer.report(events, note, line=line, path=path)
+                if answer.count_file():
+                    answer.announce(marker.spellings[0])
+                    return Body(answer, reading, events)
+                limit = f"There are more than {answer.limits.files} files."
+                refused = Refused(Note("too_many_files", limit), path, (marker,))
+                return self._carry_out(refused, line, events)
+            case Refused(note=note, path=path, markers=markers):
+                answer.report(events, note, line=line, path=path)
+                for marker in markers:
+                    answer.announce(marker.spellings[0])
+                if markers:
+                    certain = reading.is_certain
+                    return Skipping(answer, markers, path, is_certain=certain)
+            case Install(argv=argv):
+                return self._carry_out_install(argv, line, events)
+            case Ignored(note=note):
+                answer.report(events, note, line=line)
+            case None:
+                pass
+        return None
+
+    def _carry_out_install(
+        self, argv: tuple[str, ...], line: int, events: list[Event]
+    ) -> Reader | None:
+        """Report an install command, unless it is a repeated one or one too many."""
+        if self._answer.is_new(argv):
+            if not self._answer.count_command(argv):
+                limit = self._answer.limits.commands
+                message = f"There are more than {limit} install commands."
+                note = Note("too_many_commands", message)
+                self._answer.report(events, note, line=line)
+                return None
+            events.append(Command(argv))
+        return self
+
+
+def _say(text: str, events: list[Event]) -> None:
+    """Report prose, if there is any."""
+    if text:
+        events.append(Prose(text))
+
+
+def _continues(line: str) -> bool:
+    """Whether a command goes on after this line: it ends in one backslash."""
+    line = line.rstrip("\r")
+    backslashes = len(line) - len(line.rstrip("\\"))
+    return backslashes % 2 == 1 and not split_words(line).has_comment
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """Return continued lines as the one line that they stand for."""
+    bare = [line.rstrip("\r") for line in lines]
+    return "".join(line[:-1] for line in bare[:-1]) + bare[-1]
+
+
+def _needs_body(reading: Reading | None) -> bool:
+    """Whether a command is nothing without the text that has not come."""
+    if isinstance(reading, Refused):
+        return reading.note.code != "install_refused"
+    return isinstance(reading, Block)
