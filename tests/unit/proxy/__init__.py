@@ -1,0 +1,1 @@
+"""Heads and headers, without a socket."""
