@@ -1,0 +1,42 @@
+import "@fontsource-variable/instrument-sans";
+import "./styles.css";
+
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { ApiError } from "./api";
+import { sessionQuery } from "./auth";
+import { makeRouter } from "./router";
+
+/** A session that has ended sends to sign in: the router asks again who may see the page. */
+function onError(error: unknown): void {
+  if (!(error instanceof ApiError && error.status === 401)) return;
+  queries.setQueryData(sessionQuery.queryKey, null);
+  void router.invalidate();
+}
+
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError }),
+  mutationCache: new MutationCache({ onError }),
+  defaultOptions: {
+    queries: {
+      staleTime: 5_000,
+      // A refusal stays one; only what may pass is tried again.
+      retry: (failures, error) =>
+        failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+    },
+  },
+});
+const router = makeRouter(queries);
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("The page has no #root");
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,119 @@
+/** The pages, and who may see them. */
+
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
+
+import { sessionQuery } from "./auth";
+import { safeNext } from "./pending";
+import { Landing } from "./views/landing";
+import { Broken, Missing, Shell, Waiting } from "./views/shell";
+
+interface Context {
+  queries: QueryClient;
+}
+
+const root = createRootRouteWithContext<Context>()({
+  component: Shell,
+  errorComponent: Broken,
+  notFoundComponent: Missing,
+});
+
+/** Sends people without a session to sign in, and back afterwards. */
+async function signedInOnly({
+  context,
+  location,
+}: {
+  context: Context;
+  location: { href: string };
+}): Promise<void> {
+  const user = await context.queries.query(sessionQuery);
+  if (user === null) throw redirect({ to: "/sign-in", search: { next: location.href } });
+}
+
+/** Sends people with a session on to where they wanted to go. */
+async function signedOutOnly({
+  context,
+  search,
+}: {
+  context: Context;
+  search: { next?: string };
+}): Promise<void> {
+  const user = await context.queries.query(sessionQuery);
+  if (user !== null) throw redirect({ href: safeNext(search.next) });
+}
+
+function nextSearch(search: Record<string, unknown>): { next?: string } {
+  return typeof search.next === "string" ? { next: search.next } : {};
+}
+
+const landing = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: Landing,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: nextSearch,
+  beforeLoad: signedOutOnly,
+  component: lazyRouteComponent(() => import("./views/sign"), "SignIn"),
+});
+
+const signUp = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-up",
+  validateSearch: nextSearch,
+  beforeLoad: signedOutOnly,
+  component: lazyRouteComponent(() => import("./views/sign"), "SignUp"),
+});
+
+const projects = createRoute({
+  getParentRoute: () => root,
+  path: "/projects",
+  beforeLoad: signedInOnly,
+  component: lazyRouteComponent(() => import("./views/projects"), "Projects"),
+});
+
+/** Makes a project of the prompt that was kept through sign-up. */
+const begin = createRoute({
+  getParentRoute: () => root,
+  path: "/new",
+  beforeLoad: signedInOnly,
+  component: lazyRouteComponent(() => import("./views/begin"), "Begin"),
+});
+
+const workspace = createRoute({
+  getParentRoute: () => root,
+  path: "/projects/$projectId",
+  validateSearch: (search: Record<string, unknown>): { start?: true } =>
+    search.start === true ? { start: true } : {},
+  beforeLoad: signedInOnly,
+  component: lazyRouteComponent(() => import("./views/workspace"), "WorkspacePage"),
+});
+
+const routes = root.addChildren([landing, signIn, signUp, projects, begin, workspace]);
+
+export function makeRouter(queries: QueryClient) {
+  return createRouter({
+    routeTree: routes,
+    context: { queries },
+    defaultPreload: "intent",
+    defaultPreloadStaleTime: 0,
+    defaultPendingComponent: Waiting,
+    defaultErrorComponent: Broken,
+    scrollRestoration: true,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

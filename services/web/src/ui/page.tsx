@@ -1,0 +1,118 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { LogOut, X } from "lucide-react";
+import { type ReactNode, useEffect, useState } from "react";
+
+import { api } from "../api";
+import { sessionQuery, signOut } from "../auth";
+import { buttonClass, IconButton } from "./button";
+import { Mark } from "./logo";
+import { ThemeToggle } from "./theme-toggle";
+
+/** Names the page in the tab and for screen readers. */
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title === "" ? "Atelier" : `${title} · Atelier`;
+  }, [title]);
+}
+
+/** A page that scrolls, with the head of the site. */
+export function Page({ title, children }: { title: string; children: ReactNode }) {
+  useTitle(title);
+  return (
+    <div className="flex min-h-full flex-col">
+      <DemoBanner />
+      <SiteHeader />
+      <main id="main" tabIndex={-1} className="flex flex-1 flex-col outline-none">
+        {children}
+      </main>
+    </div>
+  );
+}
+
+function SiteHeader() {
+  const session = useQuery(sessionQuery);
+  const user = session.data ?? null;
+  return (
+    <header className="mx-auto flex h-16 w-full max-w-6xl items-center gap-2 px-4 sm:px-6">
+      <Link to="/" className="mr-auto flex items-center gap-2.5 rounded-md font-semibold">
+        <Mark />
+        <span className="text-lg tracking-tight">Atelier</span>
+      </Link>
+      <ThemeToggle />
+      {user !== null && (
+        <>
+          <Link to="/projects" className={buttonClass("quiet", "small")}>
+            Projects
+          </Link>
+          <SignOut name={user.name} />
+        </>
+      )}
+      {user === null && !session.isPending && (
+        <>
+          <Link to="/sign-in" className={buttonClass("quiet", "small")}>
+            Sign in
+          </Link>
+          <Link to="/sign-up" className={buttonClass("outline", "small")}>
+            Sign up
+          </Link>
+        </>
+      )}
+    </header>
+  );
+}
+
+function SignOut({ name }: { name: string }) {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const leave = async () => {
+    await signOut();
+    queries.clear();
+    await navigate({ to: "/" });
+  };
+  return (
+    <IconButton label={`Sign out ${name}`} onClick={() => void leave()} data-testid="sign-out">
+      <LogOut aria-hidden size={17} />
+    </IconButton>
+  );
+}
+
+const HIDDEN = "atelier.demoBannerHidden";
+
+/** Says that answers come from built-in apps, and how to change that. */
+export function DemoBanner() {
+  const [hidden, setHidden] = useState(() => sessionStorage.getItem(HIDDEN) !== null);
+  const config = useQuery({
+    queryKey: ["config"],
+    queryFn: api.config,
+    staleTime: Infinity,
+    retry: false,
+  });
+  if (hidden || config.data?.demoModel !== true) return null;
+  const hide = () => {
+    sessionStorage.setItem(HIDDEN, "1");
+    setHidden(true);
+  };
+  return (
+    <aside
+      aria-label="Demo model"
+      data-testid="demo-banner"
+      className="flex items-center gap-2 bg-chalk-fill px-4 py-1.5 text-sm text-[#2b2005]"
+    >
+      <p className="flex-1 text-center">
+        <strong className="font-semibold">Demo model.</strong> Answers come from built-in apps. To
+        build anything, start Atelier with{" "}
+        <code className="font-mono text-[0.85em] font-semibold">OPENROUTER_API_KEY</code> set.
+      </p>
+      <button
+        type="button"
+        aria-label="Hide"
+        title="Hide"
+        onClick={hide}
+        className="grid size-7 shrink-0 place-items-center rounded-md outline-[#2b2005]! hover:bg-black/10"
+      >
+        <X aria-hidden size={16} />
+      </button>
+    </aside>
+  );
+}

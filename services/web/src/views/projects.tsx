@@ -1,0 +1,246 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Pencil, Trash2 } from "lucide-react";
+import { type FormEvent, useState } from "react";
+
+import { api, type Project } from "../api";
+import { isRunning } from "../state";
+import { Button, IconButton } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { Field } from "../ui/field";
+import { Notice } from "../ui/notice";
+import { Page } from "../ui/page";
+import { PromptBox } from "../ui/prompt-box";
+import { isRunState, StateBadge } from "../ui/state-badge";
+import { useCreateProject } from "./begin";
+
+const PROJECTS = ["projects"];
+/** While something is being built, the list shows how it gets on. */
+const POLL_MS = 4_000;
+
+export function Projects() {
+  const create = useCreateProject();
+  const projects = useQuery({
+    queryKey: PROJECTS,
+    queryFn: api.projects,
+    refetchInterval: (query) => (query.state.data?.some(busy) === true ? POLL_MS : false),
+  });
+  return (
+    <Page title="Projects">
+      <div className="mx-auto w-full max-w-4xl flex-1 px-4 pt-6 pb-16 sm:px-6">
+        <h1 className="mb-6 text-2xl font-semibold tracking-tight">Projects</h1>
+        <PromptBox
+          label="What should the next app do?"
+          action="Build it"
+          busy={create.isPending}
+          onSubmit={(prompt) => create.mutate(prompt)}
+        />
+        {create.error !== null && (
+          <div className="mt-3">
+            <Notice>{create.error.message}</Notice>
+          </div>
+        )}
+        <div className="mt-10">
+          <List
+            projects={projects.data}
+            problem={projects.error}
+            retry={() => void projects.refetch()}
+            now={projects.dataUpdatedAt}
+          />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function busy(project: Project): boolean {
+  return isRunState(project.status) && isRunning(project.status);
+}
+
+interface ListProps {
+  projects: Project[] | undefined;
+  problem: Error | null;
+  retry: () => void;
+  now: number;
+}
+
+function List({ projects, problem, retry, now }: ListProps) {
+  if (projects === undefined && problem !== null) {
+    return (
+      <Notice
+        actions={
+          <Button size="small" look="outline" onClick={retry}>
+            Try again
+          </Button>
+        }
+      >
+        {problem.message}
+      </Notice>
+    );
+  }
+  if (projects === undefined) return <Skeleton />;
+  if (projects.length === 0) {
+    return (
+      <div className="mat rounded-xl px-6 py-14 text-center" data-testid="projects-empty">
+        <p className="text-lg font-medium">Nothing on the mat yet</p>
+        <p className="mt-1 text-on-mat-muted">Describe your first app above and it appears here.</p>
+      </div>
+    );
+  }
+  const newest = projects.toSorted((a, b) => b.updatedAt.localeCompare(a.updatedAt));
+  return (
+    <ul className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface">
+      {newest.map((project) => (
+        <Item key={project.id} project={project} now={now} />
+      ))}
+    </ul>
+  );
+}
+
+function Skeleton() {
+  return (
+    <div role="status" aria-label="Loading projects" className="space-y-px">
+      {[0, 1, 2].map((row) => (
+        <div key={row} className="breathe h-[4.75rem] rounded-xl bg-sunken" />
+      ))}
+    </div>
+  );
+}
+
+function Item({ project, now }: { project: Project; now: number }) {
+  const [open, setOpen] = useState<"rename" | "delete" | null>(null);
+  return (
+    <li
+      data-testid="project-item"
+      data-project={project.id}
+      className="relative flex items-center gap-3 px-4 py-3.5 hover:bg-sunken/60 sm:px-5"
+    >
+      <div className="min-w-0 flex-1">
+        <h2 className="truncate font-semibold">
+          <Link
+            to="/projects/$projectId"
+            params={{ projectId: project.id }}
+            className="after:absolute after:inset-0"
+          >
+            {project.name}
+          </Link>
+        </h2>
+        <p className="mt-0.5 truncate text-sm text-muted">
+          <Ago time={project.updatedAt} now={now} />
+          {project.description !== "" && ` · ${project.description}`}
+        </p>
+      </div>
+      {isRunState(project.status) && <StateBadge state={project.status} />}
+      <div className="relative flex">
+        <IconButton label={`Rename ${project.name}`} onClick={() => setOpen("rename")}>
+          <Pencil aria-hidden size={16} />
+        </IconButton>
+        <IconButton label={`Delete ${project.name}`} onClick={() => setOpen("delete")}>
+          <Trash2 aria-hidden size={16} />
+        </IconButton>
+      </div>
+      {open === "rename" && <Rename project={project} onClose={() => setOpen(null)} />}
+      {open === "delete" && <Delete project={project} onClose={() => setOpen(null)} />}
+    </li>
+  );
+}
+
+const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+function Ago({ time, now }: { time: string; now: number }) {
+  const date = new Date(time);
+  const seconds = (date.getTime() - now) / 1000;
+  const unit = UNITS.find(([, size]) => Math.abs(seconds) >= size);
+  const text =
+    unit === undefined ? "just now" : RELATIVE.format(Math.round(seconds / unit[1]), unit[0]);
+  return (
+    <time dateTime={time} title={date.toLocaleString()}>
+      {text}
+    </time>
+  );
+}
+
+interface ItemDialogProps {
+  project: Project;
+  onClose: () => void;
+}
+
+function Rename({ project, onClose }: ItemDialogProps) {
+  const queries = useQueryClient();
+  const rename = useMutation({
+    mutationFn: (name: string) => api.updateProject(project.id, { name }),
+    onSuccess: async (changed) => {
+      // The list is fed by the recorded change and may be a moment behind the answer.
+      queries.setQueryData<Project[]>(PROJECTS, (all) =>
+        all?.map((other) => (other.id === changed.id ? changed : other)),
+      );
+      onClose();
+    },
+  });
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const name = String(new FormData(event.currentTarget).get("name")).trim();
+    if (name === project.name) onClose();
+    else if (name !== "") rename.mutate(name);
+  };
+  return (
+    <Dialog title="Rename project" onClose={onClose}>
+      <form onSubmit={submit} className="space-y-5">
+        <Field label="Name" name="name" defaultValue={project.name} required maxLength={200} />
+        {rename.error !== null && <Notice>{rename.error.message}</Notice>}
+        <div className="flex justify-end gap-2">
+          <Button look="outline" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" busy={rename.isPending} data-testid="rename-submit">
+            Rename
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Delete({ project, onClose }: ItemDialogProps) {
+  const queries = useQueryClient();
+  const remove = useMutation({
+    mutationFn: () => api.deleteProject(project.id),
+    onSuccess: async () => {
+      queries.setQueryData<Project[]>(PROJECTS, (all) =>
+        all?.filter((other) => other.id !== project.id),
+      );
+      onClose();
+    },
+  });
+  return (
+    <Dialog title="Delete project" onClose={onClose}>
+      <p className="mb-5 text-muted">
+        <strong className="font-semibold break-words text-ink">{project.name}</strong> is stopped
+        and deleted with its files and conversation. This cannot be undone.
+      </p>
+      {remove.error !== null && (
+        <div className="mb-5">
+          <Notice>{remove.error.message}</Notice>
+        </div>
+      )}
+      <div className="flex justify-end gap-2">
+        <Button look="outline" onClick={onClose}>
+          Keep it
+        </Button>
+        <Button
+          look="danger"
+          busy={remove.isPending}
+          onClick={() => remove.mutate()}
+          data-testid="delete-confirm"
+        >
+          Delete project
+        </Button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,145 @@
+import { Link } from "@tanstack/react-router";
+import { Play, Square } from "lucide-react";
+
+import type { SocketStatus } from "../../socket";
+import {
+  count,
+  currentPhase,
+  isCaughtUp,
+  isRunning,
+  type ProjectState,
+  standingOf,
+} from "../../state";
+import { Button } from "../../ui/button";
+import { Mark } from "../../ui/logo";
+import { StateBadge } from "../../ui/state-badge";
+import { ThemeToggle } from "../../ui/theme-toggle";
+import type { ProjectLink } from "./use-project";
+
+interface HeaderProps {
+  link: ProjectLink;
+  name: string;
+  description: string;
+}
+
+export function Header({ link, name, description }: HeaderProps) {
+  const { project, status } = link;
+  const { currentState } = standingOf(project);
+  return (
+    <header className="border-b border-line bg-surface">
+      <div className="flex h-14 items-center gap-2.5 px-3 sm:gap-3 sm:px-4">
+        <Link to="/projects" aria-label="Projects" title="Projects" className="rounded-md">
+          <Mark />
+        </Link>
+        <h1 className="min-w-0 truncate font-semibold" data-testid="project-name">
+          {name}
+        </h1>
+        {project.known ? (
+          <StateBadge state={currentState} testId="state-badge" />
+        ) : (
+          <span className="h-6 w-20 breathe rounded-full bg-sunken" />
+        )}
+        <Progress project={project} />
+        <div className="ml-auto flex shrink-0 items-center gap-1.5 sm:gap-2">
+          <Spent project={project} />
+          <span className="max-sm:hidden">
+            <ThemeToggle />
+          </span>
+          <StartStop link={link} description={description} />
+        </div>
+      </div>
+      <Connection status={status} retryNow={link.retryNow} />
+    </header>
+  );
+}
+
+function Progress({ project }: { project: ProjectState }) {
+  const phase = currentPhase(project);
+  if (phase === null || !isRunning(standingOf(project).currentState)) return null;
+  return (
+    <p className="truncate text-sm text-muted max-md:hidden" data-testid="progress">
+      Phase {phase.index + 1}
+      {phase.isLast && phase.index > 0 && " (last)"} · {phase.written.length} of{" "}
+      {count(phase.files.length, "file")}
+    </p>
+  );
+}
+
+function Spent({ project }: { project: ProjectState }) {
+  const { promptTokens, completionTokens, costUsd } = project.usage;
+  const tokens = promptTokens + completionTokens;
+  if (tokens === 0) return null;
+  return (
+    <p
+      className="text-sm text-muted tabular-nums max-lg:hidden"
+      title={`${promptTokens.toLocaleString("en")} read, ${completionTokens.toLocaleString("en")} written`}
+      data-testid="usage"
+    >
+      {COMPACT.format(tokens)} tokens
+      {costUsd !== null && ` · $${costUsd.toFixed(costUsd < 0.1 ? 4 : 2)}`}
+    </p>
+  );
+}
+
+const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+
+function StartStop({ link, description }: { link: ProjectLink; description: string }) {
+  const { project, status, send } = link;
+  const { currentState } = standingOf(project);
+  const offline = status.kind !== "open";
+  if (isRunning(currentState)) {
+    return (
+      <Button
+        look="danger"
+        size="small"
+        data-testid="stop"
+        disabled={offline}
+        icon={<Square aria-hidden size={13} className="fill-current" />}
+        onClick={() => send({ type: "stop_generation" })}
+      >
+        Stop
+      </Button>
+    );
+  }
+  const again = project.prompt !== null;
+  const prompt = project.prompt ?? description;
+  const start = () => {
+    if (prompt.trim() === "") document.getElementById("message")?.focus();
+    else send({ type: "start_generation", data: again ? { prompt } : {} });
+  };
+  return (
+    <Button
+      look={currentState === "complete" ? "outline" : "primary"}
+      size="small"
+      data-testid="start"
+      disabled={offline || !isCaughtUp(project)}
+      title={again ? "Build the last prompt again" : "Build the description"}
+      icon={<Play aria-hidden size={14} className="fill-current" />}
+      onClick={start}
+    >
+      {again ? "Start again" : "Start"}
+    </Button>
+  );
+}
+
+function Connection({ status, retryNow }: { status: SocketStatus; retryNow: () => void }) {
+  // A first try is usually quick: say nothing, so that nothing flickers.
+  const shown =
+    status.kind === "waiting" || (status.kind === "connecting" && status.attempt > 0);
+  return (
+    <div role="status" data-testid="connection" data-status={status.kind}>
+      {shown && (
+        <p className="flex flex-wrap items-center justify-center gap-x-3 gap-y-1 border-t border-line bg-chalk-fill px-4 py-1 text-sm text-[#2b2005]">
+          Connection lost. Reconnecting; the work goes on meanwhile.
+          <button
+            type="button"
+            onClick={retryNow}
+            className="font-semibold underline underline-offset-4 outline-[#2b2005]!"
+          >
+            Reconnect now
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,182 @@
+import { Code2, Eye, MessageSquareText, SquareTerminal } from "lucide-react";
+import { type ReactNode, useState, useSyncExternalStore } from "react";
+import { Group, Panel, Separator, useDefaultLayout } from "react-resizable-panels";
+
+import { isRunning, standingOf } from "../../state";
+import { CodePane } from "./code-pane";
+import { Conversation } from "./conversation";
+import { Header } from "./header";
+import { LogPane } from "./log-pane";
+import { PreviewBar, PreviewPane, usePreview } from "./preview-pane";
+import { type Tab, TabBar } from "./tab-bar";
+import type { ProjectLink } from "./use-project";
+
+type View = "chat" | "code" | "preview" | "log";
+
+const VIEWS: Record<View, Tab> = {
+  chat: { label: "Chat", icon: MessageSquareText },
+  code: { label: "Code", icon: Code2 },
+  preview: { label: "Preview", icon: Eye },
+  log: { label: "Log", icon: SquareTerminal },
+};
+
+interface LayoutProps {
+  link: ProjectLink;
+  name: string;
+  description: string;
+}
+
+export function Layout({ link, name, description }: LayoutProps) {
+  const wide = useWide();
+  const [view, setView] = useView(link, wide);
+  const preview = usePreview(link);
+  const conversation = (
+    <Conversation link={link} description={description} onPreview={() => setView("preview")} />
+  );
+  const panes: Record<View, ReactNode> = {
+    chat: conversation,
+    code: <CodePane project={link.project} wide={wide} />,
+    preview: <PreviewPane link={link} preview={preview} />,
+    log: <LogPane logs={link.project.logs} />,
+  };
+  return (
+    <>
+      <Header link={link} name={name} description={description} />
+      <main id="main" tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none">
+        {wide ? (
+          <Desk
+            panes={panes}
+            view={view === "code" ? "code" : "preview"}
+            setView={setView}
+            bar={<PreviewBar preview={preview} />}
+          />
+        ) : (
+          <Phone panes={panes} view={view} setView={setView} bar={<PreviewBar preview={preview} />} />
+        )}
+      </main>
+    </>
+  );
+}
+
+interface ArrangementProps<V extends View> {
+  panes: Record<View, ReactNode>;
+  view: V;
+  setView: (view: View) => void;
+  bar: ReactNode;
+}
+
+/** Everything side by side, each border movable and remembered. */
+function Desk({ panes, view, setView, bar }: ArrangementProps<"code" | "preview">) {
+  const columns = useDefaultLayout({ id: "atelier.columns", storage: localStorage });
+  const rows = useDefaultLayout({ id: "atelier.rows", storage: localStorage });
+  return (
+    <Group orientation="horizontal" className="min-h-0 flex-1" {...persisted(columns)}>
+      <Panel id="chat" defaultSize={400} minSize={300} groupResizeBehavior="preserve-pixel-size">
+        {panes.chat}
+      </Panel>
+      <Separator className={`${SEPARATOR} w-px before:-inset-x-1 before:inset-y-0`} />
+      <Panel id="work" minSize={420}>
+        <Group orientation="vertical" className="h-full" {...persisted(rows)}>
+          <Panel id="stage" minSize={200} className="flex flex-col">
+            <div className="flex h-11 shrink-0 items-center gap-3 border-b border-line bg-surface px-3">
+              <TabBar
+                label="View"
+                tabs={{ preview: VIEWS.preview, code: VIEWS.code }}
+                selected={view}
+                onSelect={setView}
+              />
+              {view === "preview" && bar}
+            </div>
+            <Stack views={["preview", "code"]} panes={panes} view={view} />
+          </Panel>
+          <Separator className={`${SEPARATOR} h-px before:inset-x-0 before:-inset-y-1`} />
+          <Panel
+            id="log"
+            defaultSize={170}
+            minSize={110}
+            collapsible
+            collapsedSize={36}
+            groupResizeBehavior="preserve-pixel-size"
+          >
+            {panes.log}
+          </Panel>
+        </Group>
+      </Panel>
+    </Group>
+  );
+}
+
+const SEPARATOR =
+  "relative z-10 bg-line outline-none before:absolute before:content-[''] hover:bg-accent focus-visible:bg-accent focus-visible:ring-1 focus-visible:ring-accent data-[separator=active]:bg-accent";
+
+function persisted(layout: ReturnType<typeof useDefaultLayout>) {
+  return { defaultLayout: layout.defaultLayout, onLayoutChanged: layout.onLayoutChanged };
+}
+
+/** One thing at a time, and a bar to change it within reach of the thumb. */
+function Phone({ panes, view, setView, bar }: ArrangementProps<View>) {
+  return (
+    <>
+      {view === "preview" && (
+        <div className="flex h-11 shrink-0 items-center border-b border-line bg-surface px-3">{bar}</div>
+      )}
+      <Stack views={["chat", "code", "preview", "log"]} panes={panes} view={view} />
+      <div className="shrink-0 border-t border-line bg-surface px-2 py-1.5 pb-[max(0.375rem,env(safe-area-inset-bottom))]">
+        <TabBar label="View" tabs={VIEWS} selected={view} onSelect={setView} large />
+      </div>
+    </>
+  );
+}
+
+/** All views stay alive, so that changing between them loses nothing; one is seen. */
+function Stack<V extends View>({
+  views,
+  panes,
+  view,
+}: {
+  views: readonly V[];
+  panes: Record<View, ReactNode>;
+  view: V;
+}) {
+  return views.map((name) => (
+    <div
+      key={name}
+      id={`view-${name}`}
+      role="tabpanel"
+      aria-label={VIEWS[name].label}
+      hidden={name !== view}
+      className="min-h-0 flex-1"
+    >
+      {panes[name]}
+    </div>
+  ));
+}
+
+const WIDE = "(min-width: 56rem)";
+
+function useWide(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      const query = matchMedia(WIDE);
+      query.addEventListener("change", listener);
+      return () => query.removeEventListener("change", listener);
+    },
+    () => matchMedia(WIDE).matches,
+  );
+}
+
+/**
+ * What is looked at, and a setter.
+ *
+ * A first run shows the code being written, then the preview. What somebody has chosen stays until
+ * the next run starts, and for good once there is a preview.
+ */
+function useView(link: ProjectLink, wide: boolean): [View, (view: View) => void] {
+  const [choice, setChoice] = useState<{ view: View; runs: number } | null>(null);
+  const { runs } = link.project;
+  const { currentState, previewUrl } = standingOf(link.project);
+  const choose = (view: View) => setChoice({ view, runs });
+  if (choice !== null && (choice.runs === runs || previewUrl !== null)) return [choice.view, choose];
+  if (!wide) return ["chat", choose];
+  return [isRunning(currentState) && previewUrl === null ? "code" : "preview", choose];
+}

@@ -1,0 +1,53 @@
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+
+import type { ClientMessage } from "../../contract";
+import type { SocketStatus } from "../../socket";
+import type { ProjectState } from "../../state";
+import { ProjectStore, type Snapshot } from "../../store";
+
+/** A project on the screen: what is known of it, and the way to say something. */
+export interface ProjectLink {
+  readonly project: ProjectState;
+  readonly status: SocketStatus;
+  /** False where there is no connection; nothing is kept for later. */
+  readonly send: (message: ClientMessage) => boolean;
+  /** Says the last message again. */
+  readonly sendAgain: () => void;
+  readonly retryNow: () => void;
+}
+
+export function useProject(projectId: string): ProjectLink {
+  const store = useMemo(() => new ProjectStore(projectId, location.origin), [projectId]);
+  const last = useRef<ClientMessage | null>(null);
+
+  useEffect(() => {
+    store.open();
+    const wake = () => {
+      if (document.visibilityState === "visible") store.retryNow();
+    };
+    window.addEventListener("online", wake);
+    document.addEventListener("visibilitychange", wake);
+    return () => {
+      window.removeEventListener("online", wake);
+      document.removeEventListener("visibilitychange", wake);
+      store.close();
+    };
+  }, [store]);
+
+  const snapshot: Snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
+  const send = useCallback(
+    (message: ClientMessage) => {
+      last.current = message;
+      return store.send(message);
+    },
+    [store],
+  );
+  const sendAgain = useCallback(() => {
+    if (last.current !== null) store.send(last.current);
+  }, [store]);
+  const retryNow = useCallback(() => store.retryNow(), [store]);
+  return useMemo(
+    () => ({ ...snapshot, send, sendAgain, retryNow }),
+    [snapshot, send, sendAgain, retryNow],
+  );
+}
