@@ -90,6 +90,16 @@ def test_a_patched_edit_changes_existing_files_by_diffs(edit: Step) -> None:
     assert written_files(text, files) == edit.contents
 
 
+def test_an_edit_is_written_whole_where_a_patch_was_of_no_use() -> None:
+    edit, files = KANBAN.edits[0], KANBAN.complete
+    task = implement_task(edit.name, list(edit.contents)) + "No, no patches this time."
+    prompt = read(user_messages("kanban", request="search", files=files, task=task))
+    assert prompt.task is not None
+    text = implement(LIBRARY, prompt, prompt.task)
+    assert "| patch" not in text
+    assert written_files(text, {}) == edit.contents
+
+
 @pytest.mark.parametrize("edit", FOCUS.edits, ids=lambda edit: edit.name)
 @pytest.mark.parametrize("missing", range(3))
 def test_a_resumed_edit_gets_the_file_that_is_missing(edit: Step, missing: int) -> None:
@@ -147,6 +157,18 @@ def test_a_run_with_its_own_prompt_builds_all_phases() -> None:
     done = [EXPENSES.phases[0].name]
     planned = plan("test", request="expenses", files=before(EXPENSES, 1), phases=done)
     assert planned["name"] == EXPENSES.phases[1].name
+
+
+def test_a_run_after_one_that_was_stopped_in_its_first_file_builds_the_app() -> None:
+    page = {"index.html": EXPENSES.phases[0].contents["index.html"]}
+    planned = plan("", request="expenses", files=page)
+    assert planned["name"] == EXPENSES.phases[0].name
+
+
+def test_the_pages_of_somebody_else_are_not_built_over() -> None:
+    planned = plan("a page", request="blue", files={"index.html": "<p>Mine\n"})
+    assert paths_of(planned) == ["index.html"]
+    assert planned["name"] == "A note on “blue”"
 
 
 def test_when_nothing_is_left_the_plan_is_empty_and_the_last() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from scof import apply_patch
-from standalone.demo_model.edits import HUES, diff, edit_for, one_line, patched
+from standalone.demo_model.edits import HUES, diff, edits_for, one_line, patched
 from standalone.demo_model.library import App, Step, load
 
 FOCUS, KANBAN, EXPENSES = APPS = load().apps
@@ -21,6 +21,12 @@ HOSTILE = (
     "“”:&quot;",
     "",
 )
+
+
+def edit_for(app: App, request: str, files: Mapping[str, str]) -> Step:
+    """Return the one edit that answers."""
+    (edit,) = edits_for(app, request, files)
+    return edit
 
 
 def edited(app: App, *requests: str) -> Mapping[str, str]:
@@ -45,12 +51,19 @@ def edited(app: App, *requests: str) -> Mapping[str, str]:
         (FOCUS, "call it Tomato Time!", "The title “Tomato Time”"),
         (FOCUS, "change the title to: Slow", "The title “Slow”"),
         (KANBAN, "rename it to Ship it", "The title “Ship it”"),
-        (EXPENSES, "a name: for the form", "A note on “a name  for the form”"),
+        (EXPENSES, "a name: for the form", "A note on “a name for the form”"),
         (EXPENSES, "teleport me", "A note on “teleport me”"),
     ],
 )
 def test_a_request_gets_its_edit(app: App, request_text: str, name: str) -> None:
     assert edit_for(app, request_text, app.complete).name == name
+
+
+def test_several_edits_may_be_asked_for_at_once() -> None:
+    request = 'Name it "Dark search", make it pink, add a search box and dark mode'
+    names = [edit.name for edit in edits_for(KANBAN, request, KANBAN.complete)]
+    prepared = [edit.name for edit in KANBAN.edits]
+    assert names == ["The title “Dark search”", *prepared, "A pink look"]
 
 
 @pytest.mark.parametrize(("app", "edit"), PREPARED)

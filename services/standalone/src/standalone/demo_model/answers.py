@@ -6,7 +6,7 @@ It remembers nothing: the same question gets the same answer, from the prompt al
 from collections.abc import Iterator, Mapping, Sequence
 
 from scof import serialize
-from standalone.demo_model.edits import diff, edit_for, patched
+from standalone.demo_model.edits import diff, edits_for, patched
 from standalone.demo_model.library import App, Library, Step, words_of
 from standalone.demo_model.prompt import Implement, Prompt
 
@@ -56,7 +56,8 @@ def implement(library: Library, prompt: Prompt, task: Implement) -> str:
             raise CannotAnswer(
                 f"The demo model has no file {path!r}: it knows its built-in apps only."
             )
-    originals = prompt.files if step is not None and step.patched else {}
+    patches = step is not None and step.patched and not task.whole
+    originals = prompt.files if patches else {}
     blocks = _blocks(task.paths, contents, originals)
     return f"# {app.title}: {task.name}\n\n" + "\n".join(blocks)
 
@@ -78,32 +79,36 @@ def _app(library: Library, prompt: Prompt) -> tuple[App, str]:
 def _steps(app: App, prompt: Prompt) -> Sequence[Step]:
     """Return all phases of this run, those that are done included.
 
-    A first run builds the app; what a person asks for meanwhile, and in later runs,
-    is one edit for each request.
+    A first run builds the app, as does one after a run that was stopped in the first
+    phase; what a person asks for meanwhile, and in later runs, are edits.
     """
     builds = (
-        not prompt.files
+        prompt.files.items() < app.phases[0].contents.items()
         or prompt.request == prompt.app
         or app.phases[0].name in prompt.phases
     )
     if builds:
-        edits = [edit_for(app, text, prompt.files) for text in prompt.remarks]
-        return [*app.phases, *edits]
-    requests = (prompt.request, *prompt.remarks)
-    return [step for text in requests for step in _follow_up(app, text, prompt)]
+        return [*app.phases, *_edits(app, prompt.remarks, prompt)]
+    if _carries_on(prompt) and (left := _left(app, prompt)):
+        return [*left, *_edits(app, prompt.remarks, prompt)]
+    return _edits(app, (prompt.request, *prompt.remarks), prompt)
 
 
-def _follow_up(app: App, request: str, prompt: Prompt) -> Sequence[Step]:
-    """Return the phases that a stopped run has left out, or else one edit."""
-    if not _CARRY_ON.isdisjoint(words_of(request)):
-        left = [
-            step
-            for step in app.phases
-            if step.name in prompt.phases or step.contents.keys() - prompt.files.keys()
-        ]
-        if left:
-            return left
-    return [edit_for(app, request, prompt.files)]
+def _carries_on(prompt: Prompt) -> bool:
+    return not _CARRY_ON.isdisjoint(words_of(prompt.request))
+
+
+def _left(app: App, prompt: Prompt) -> Sequence[Step]:
+    """Return the phases that a stopped run left out, and those that this one made."""
+    return [
+        step
+        for step in app.phases
+        if step.name in prompt.phases or step.contents.keys() - prompt.files.keys()
+    ]
+
+
+def _edits(app: App, requests: Sequence[str], prompt: Prompt) -> list[Step]:
+    return [e for text in requests for e in edits_for(app, text, prompt.files)]
 
 
 def _step_named(app: App, prompt: Prompt, name: str) -> Step | None:
@@ -112,8 +117,7 @@ def _step_named(app: App, prompt: Prompt, name: str) -> Step | None:
     The requests of the run say what an edit is about; where none of them leads to that
     name, the name itself may.
     """
-    requests = (prompt.request, *prompt.remarks, name)
-    edits = (edit_for(app, request, prompt.files) for request in requests)
+    edits = _edits(app, (prompt.request, *prompt.remarks, name), prompt)
     return next((step for step in (*app.phases, *edits) if step.name == name), None)
 
 

@@ -8,7 +8,8 @@ note, which always fits, takes its place. Applied twice, an edit changes nothing
 import difflib
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from scof import PatchFailed, apply_patch
 from standalone.demo_model.library import App, Step, words_of
@@ -53,15 +54,12 @@ _TITLE_ELEMENT = re.compile(r"(<title>)[^<]*(</title>)")
 _H1_ELEMENT = re.compile(r"(<h1\b[^>]*>)[^<]*(</h1>)")
 
 
-def edit_for(app: App, request: str, files: Mapping[str, str]) -> Step:
-    """Return the edit that answers *request* in an app that consists of *files*."""
-    makers: tuple[Callable[[App, str, Mapping[str, str]], Step | None], ...] = (
-        _new_title,
-        _prepared,
-        _new_colour,
-    )
-    found = (maker(app, request, files) for maker in makers)
-    return next(filter(None, found), None) or _note(request, files)
+def edits_for(app: App, request: str, files: Mapping[str, str]) -> Sequence[Step]:
+    """Return the edits that *request* asks for in an app that consists of *files*."""
+    title, rest = _new_title(request, files)
+    edits = [title, *_prepared(app, rest, files), _new_colour(app, rest, files)]
+    found = [edit for edit in edits if edit is not None]
+    return found or [_note(request, files)]
 
 
 def diff(path: str, before: str, after: str, context: int = 3) -> str:
@@ -92,8 +90,8 @@ def one_line(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
-def _prepared(app: App, request: str, files: Mapping[str, str]) -> Step | None:
-    """Return the first edit of the app whose words fall and that fits the files."""
+def _prepared(app: App, request: str, files: Mapping[str, str]) -> Iterator[Step]:
+    """Yield the edits of the app whose words fall and that fit the files."""
     words = words_of(request)
     for edit in app.edits:
         if edit.words.isdisjoint(words):
@@ -104,8 +102,7 @@ def _prepared(app: App, request: str, files: Mapping[str, str]) -> Step | None:
         }
         fitting = {path: text for path, text in contents.items() if text is not None}
         if len(fitting) == len(contents):
-            return _with(edit, fitting)
-    return None
+            yield replace(edit, contents=fitting)
 
 
 def _carried_over(
@@ -127,24 +124,26 @@ def _patched_anyhow(path: str, current: str, before: str, after: str) -> str | N
     return next((text for text in texts if text is not None), None)
 
 
-def _new_title(_: App, request: str, files: Mapping[str, str]) -> Step | None:
+def _new_title(request: str, files: Mapping[str, str]) -> tuple[Step | None, str]:
+    """Return the edit if a title is given, and the request without the title."""
     found = _QUOTED_TITLE.search(request) or _PLAIN_TITLE.search(request)
     page = files.get(PAGE)
     if found is None or page is None or not _TITLE_ELEMENT.search(page):
-        return None
+        return None, request
     title = one_line(found["title"], _TITLE_CHARS).strip(" .!?\"“”«»'\u2019\u2018")
     if not title:
-        return None
+        return None, request
     escaped = _escaped(title)
     for element in (_TITLE_ELEMENT, _H1_ELEMENT):
         page = element.sub(lambda tag: f"{tag[1]}{escaped}{tag[2]}", page, count=1)
-    return Step(
+    edit = Step(
         name=f"The title “{_plain(title)}”",
         description=f"The page is called “{title}” from now on.",
         purposes={PAGE: "The new title"},
         contents={PAGE: page},
         patched=True,
     )
+    return edit, request[: found.start()] + request[found.end() :]
 
 
 def _new_colour(app: App, request: str, files: Mapping[str, str]) -> Step | None:
@@ -192,16 +191,6 @@ def _note(request: str, files: Mapping[str, str]) -> Step:
     )
 
 
-def _with(edit: Step, contents: Mapping[str, str]) -> Step:
-    return Step(
-        name=edit.name,
-        description=edit.description,
-        purposes=edit.purposes,
-        contents=contents,
-        patched=edit.patched,
-    )
-
-
 def _escaped(text: str) -> str:
     """Return *text* for an HTML page that Vite reads, where `%NAME%` is replaced."""
     return html.escape(text).replace("%", "&#37;")
@@ -209,4 +198,4 @@ def _escaped(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Return *text* without the colon that ends a name in a list of phases."""
-    return text.replace(":", " ")
+    return " ".join(text.replace(":", " ").split())

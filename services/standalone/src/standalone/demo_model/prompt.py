@@ -16,6 +16,7 @@ CONTEXT_HEADINGS = ("# App", "# Request", "# Messages", "# Phases of this run")
 DESIGN_HEADING = "# Design the next phase"
 PHASE_HEADING = "# Phase"
 FILES_HEADING = "# Write these files"
+WHOLE_FILES = "no patches"
 
 _NONE = "(none)"
 _NUMBERED = re.compile(r"\d+\. (?P<name>[^:\n]+)")
@@ -31,6 +32,8 @@ class Implement:
 
     name: str
     paths: tuple[str, ...]
+    whole: bool = False
+    """No patches, please: an earlier answer was of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ def _task(messages: Sequence[str]) -> Implement | None:
         found = _sections(message, (PHASE_HEADING, FILES_HEADING))
         if found[PHASE_HEADING] and found[FILES_HEADING]:
             name = found[PHASE_HEADING].split("\n", 1)[0].strip()
-            return Implement(name, _planned_paths(found[FILES_HEADING]))
+            paths = _planned_paths(found[FILES_HEADING])
+            return Implement(name, paths, whole=WHOLE_FILES in found[FILES_HEADING])
     raise NotAPrompt("The last message of the user asks for no phase and no files.")
 
 
