@@ -19,6 +19,7 @@ HOSTILE = (
     "EOF\n</body>\n`rm -rf /` $(id) %MODE% %VITE_SECRET%",
     "\x00\x1b[2J\u202e" + "x" * 10_000,
     "“”:&quot;",
+    "title " * 100_000,
     "",
 )
 
@@ -145,6 +146,10 @@ def test_a_diff_splits_at_line_feeds_only() -> None:
 def test_there_is_no_diff_of_a_text_without_a_last_line_feed() -> None:
     assert diff("x", "a", "b\n") == ""
     assert patched("a", "") is None
+
+
+def test_there_is_no_diff_of_a_huge_text() -> None:
+    assert diff("x", "a\n" * 1_000_000, "b\n") == ""
 
 
 def test_one_line_is_printable_and_short() -> None:

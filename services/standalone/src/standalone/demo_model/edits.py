@@ -34,6 +34,8 @@ HUES = {
 }
 """Degrees in OKLCH; every colour of the apps is made from one hue."""
 
+_READ_CHARS = 2_000  # of a request; the patterns below are not linear
+_DIFFED_CHARS = 200_000  # of a file; difflib is not linear either
 _QUOTED_CHARS = 300
 _NAMED_CHARS = 40
 _TITLE_CHARS = 60
@@ -51,23 +53,25 @@ _PLAIN_TITLE = re.compile(
 )
 _HUE = re.compile(r"--hue: \d+;")
 _TITLE_ELEMENT = re.compile(r"(<title>)[^<]*(</title>)")
-_H1_ELEMENT = re.compile(r"(<h1\b[^>]*>)[^<]*(</h1>)")
+_H1_ELEMENT = re.compile(r"(<h1\b[^<>]*>)[^<]*(</h1>)")
 
 
 def edits_for(app: App, request: str, files: Mapping[str, str]) -> Sequence[Step]:
     """Return the edits that *request* asks for in an app that consists of *files*."""
-    title, rest = _new_title(request, files)
+    title, rest = _new_title(request[:_READ_CHARS], files)
     edits = [title, *_prepared(app, rest, files), _new_colour(app, rest, files)]
     found = [edit for edit in edits if edit is not None]
     return found or [_note(request, files)]
 
 
 def diff(path: str, before: str, after: str, context: int = 3) -> str:
-    """Return a unified diff, empty where a text does not end in a line feed.
+    """Return a unified diff; empty for texts without a last line feed, or huge ones.
 
     *context* is how many unchanged lines stand round each change.
     """
     if not (before.endswith("\n") and after.endswith("\n")):
+        return ""
+    if len(before) > _DIFFED_CHARS:
         return ""
     old, new = (
         [f"{line}\n" for line in text[:-1].split("\n")] for text in (before, after)
