@@ -36,7 +36,9 @@ class Model(Protocol):
 class Sandbox(Protocol):
     """The service that runs apps."""
 
-    async def ask(self, request: SandboxRequest) -> SandboxAnswer:
+    async def ask(
+        self, request: SandboxRequest, traceparent: str | None
+    ) -> SandboxAnswer:
         """Return where the operation stands; the same key asks about the same one.
 
         Raises:

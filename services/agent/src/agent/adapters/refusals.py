@@ -19,7 +19,9 @@ class Refusal(Struct, frozen=True):
     hopeless: bool
 
 
-_TOO_LARGE = "The project has become too large for {model}: choose a model with a larger context."
+_TOO_LARGE = (
+    "The project has become too large for {model}: choose one with a larger context."
+)
 _FINAL: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: (
         "The language model's provider does not accept the key: check "

@@ -250,6 +250,21 @@ def failed(project: Project, run_id: UUID, message: str) -> list[ProjectEvent]:
     return moved(project, [*ends, RunFailed(run.id, message)], RunState.ERROR)
 
 
+def broke(project: Project, run_id: UUID) -> list[ProjectEvent]:
+    """Return what is recorded when the agent itself fails at an effect.
+
+    A call of the model counts as failed and may be made again; anything else ends
+    the run, which would break at the same point again.
+    """
+    run = _run_of(project, run_id)
+    if run is None:
+        return []
+    message = "The agent itself failed: its log says why. Start the run again."
+    if run.call is not None:
+        return ended_call(run, "failed", message)
+    return failed(project, run_id, message)
+
+
 # --- parts ------------------------------------------------------------------------
 
 

@@ -81,7 +81,7 @@ def read_plan(text: str, project: Project) -> PhasePlan:
         raise PlanInvalid(
             f"The answer is not the JSON that was asked for: {error}."
         ) from error
-    name = plan.name.strip()
+    name = " ".join(plan.name.split())
     if not name or len(name) > MAX_NAME_CHARS:
         raise PlanInvalid(f"The name must have 1 to {MAX_NAME_CHARS} characters.")
     files = _canonical(plan.files)

@@ -184,12 +184,21 @@ def moved(
     after = PROJECT.fold(events, project)
     change = StateChanged(
         state=state,
-        current_phase=_current_phase(state, after.total_phases),
+        current_phase=current_phase(state, after.total_phases),
         total_phases=after.total_phases,
         generated_files=sorted(after.files),
         preview_url=after.preview_url,
     )
     return [*events, change]
+
+
+def current_phase(state: RunState, total_phases: int) -> int | None:
+    """Return the index that a client shows in *state*; None outside a run."""
+    if state is RunState.DESIGNING:
+        return total_phases
+    if state in (RunState.IMPLEMENTING, RunState.INSTALL, RunState.START):
+        return total_phases - 1
+    return None
 
 
 def ended_call(
@@ -278,14 +287,6 @@ def _saved(project: Project, file_id: UUID, path: str, content: str) -> FileWrit
         raise Rejected("invalid_message_data", reason)
     known = project.files.get(path)
     return FileWritten(known.id if known else file_id, path, content, author="user")
-
-
-def _current_phase(state: RunState, total_phases: int) -> int | None:
-    if state is RunState.DESIGNING:
-        return total_phases
-    if state in (RunState.IMPLEMENTING, RunState.INSTALL, RunState.START):
-        return total_phases - 1
-    return None
 
 
 def _utf8_size(content: str) -> int:

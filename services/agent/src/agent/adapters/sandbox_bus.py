@@ -1,0 +1,36 @@
+"""The sandbox service, asked over the bus."""
+
+from typing_extensions import override
+
+from agent.ports import Sandbox
+from contracts import codec, subjects
+from contracts.sandbox import SandboxAnswer, SandboxRequest
+from eventcore.ask import ask
+from eventcore.ports import Bus
+
+TIMEOUT_S = 10.0
+"""For one question; an operation that takes longer is asked about again."""
+
+_answers = codec.decoder(SandboxAnswer)
+
+
+class BusSandbox(Sandbox):
+    """Whichever controller of the queue group is free answers."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    @override
+    async def ask(
+        self, request: SandboxRequest, traceparent: str | None
+    ) -> SandboxAnswer:
+        verb = str(request.operation.__struct_config__.tag)
+        answer: SandboxAnswer = await ask(
+            self._bus,
+            subjects.sandbox(request.project_id, verb),
+            request,
+            _answers,
+            timeout_s=TIMEOUT_S,
+            traceparent=traceparent,
+        )
+        return answer

@@ -1,0 +1,116 @@
+"""One call of the model that writes files: from its text to the log and to screens."""
+
+from contextlib import aclosing
+
+from agent.application.open_file import OpenText
+from agent.application.run_log import RunLog
+from agent.domain.outcome import CallEnd, file_written, packages_requested
+from agent.domain.run import ImplementPhase
+from agent.ports import Model, ModelCall, NewId
+from chassis.failpoints import fp
+from scof import (
+    Command,
+    Diagnostic,
+    Event,
+    FileChunk,
+    FileClosed,
+    FileOpened,
+    FileTruncated,
+    Parser,
+    PatchChunk,
+    PatchClosed,
+    PatchFailed,
+    PatchOpened,
+    Prose,
+    apply_patch,
+)
+
+
+class Writing:
+    """Reads one answer; each file that is whole is in the log before the next text."""
+
+    def __init__(
+        self, log: RunLog, effect: ImplementPhase, screen: OpenText, new_id: NewId
+    ) -> None:
+        self._log = log
+        self._effect = effect
+        self._screen = screen
+        self._new_id = new_id
+        self._parser = Parser()
+
+    async def write(self, model: Model, call: ModelCall) -> CallEnd:
+        """Make the call; return how it ended, with all its whole files recorded.
+
+        Raises:
+            RunOver: The run was ended meanwhile.
+            Fenced: Another driver holds the lease: stop.
+
+        """
+        end = CallEnd("cut", call.model, error="The answer broke off without an end.")
+        async with aclosing(model.answer(call)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, CallEnd):
+                    end = piece
+                else:
+                    fp("driver.mid_stream")
+                    await self._take_all(self._parser.feed(piece))
+        await self._take_all(self._parser.finish())
+        return end
+
+    async def _take_all(self, events: list[Event]) -> None:
+        """Take what one read brought, with neighbouring pieces of text joined."""
+        texts: list[str] = []
+        for event in events:
+            if isinstance(event, FileChunk):
+                texts.append(event.text)
+                continue
+            self._screen.add("".join(texts))
+            texts = []
+            await self._take(event)
+        self._screen.add("".join(texts))
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case FileOpened(path):
+                self._screen.start(path)
+            case FileClosed(path, content):
+                await self._store(path, content)
+            case PatchClosed(path, diff):
+                await self._patch(path, diff)
+            case FileTruncated():
+                self._screen.close()
+            case Command(argv):
+                await self._request(argv)
+            case FileChunk() | PatchOpened() | PatchChunk() | Prose() | Diagnostic():
+                pass
+
+    async def _store(self, path: str, content: str) -> None:
+        effect, file_id = self._effect, self._new_id()
+        await self._log.record(
+            lambda project: file_written(project, effect, file_id, path, content)
+        )
+        self._screen.close()
+        self._check()
+        fp("driver.after_file")
+
+    async def _patch(self, path: str, diff: str) -> None:
+        """Store the file with the patch applied, or leave it missing."""
+        known = self._log.project.files.get(path)
+        try:
+            content = apply_patch(known.content if known else "", diff)
+        except PatchFailed:
+            return  # the next call asks for the whole file
+        self._screen.start(path)
+        self._screen.add(content)
+        await self._store(path, content)
+
+    async def _request(self, argv: tuple[str, ...]) -> None:
+        effect = self._effect
+        await self._log.record(
+            lambda project: packages_requested(project, effect, argv)
+        )
+        self._check()
+
+    def _check(self) -> None:
+        """Stop here if the run has been ended."""
+        self._log.run(self._effect.run_id)

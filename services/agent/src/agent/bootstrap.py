@@ -1,0 +1,120 @@
+"""Composition root: the one module that names adapters."""
+
+import asyncio
+import os
+import platform
+from contextlib import AsyncExitStack
+from functools import partial
+
+from agent.adapters.ids import random_id
+from agent.adapters.openrouter import Limits, OpenRouter, open_model
+from agent.adapters.sandbox_bus import BusSandbox
+from agent.application.commands import Commands, Projects
+from agent.application.driver import DriverSettings, World, drive
+from agent.application.operating import SandboxLimits
+from agent.application.queries import Queries
+from agent.domain.project import PROJECT, Project
+from agent.entrypoints.bus import serving
+from agent.entrypoints.worker import Worker
+from agent.settings import Settings
+from chassis.health import health_app
+from chassis.process import serve
+from contracts import codec, subjects
+from eventcore.adapters.nats import NatsBus, open_bus
+from eventcore.adapters.postgres import PostgresStore, open_store
+from eventcore.adapters.relay import Relay
+from eventcore.execute import Executor, StateCodec
+
+USER = "agent"
+"""The NATS user whose permissions are in ``contracts.subjects``."""
+
+
+async def run(settings: Settings, stopping: asyncio.Event) -> None:
+    """Answer, drive and relay until *stopping* is set."""
+    async with AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
+        store = await stack.enter_async_context(
+            open_store(
+                settings.database_url,
+                shards=settings.shards,
+                committed=lambda shard: bus.publish(subjects.poke(shard), b""),
+            )
+        )
+        model = await stack.enter_async_context(
+            open_model(
+                settings.openrouter_base_url,
+                settings.openrouter_api_key or None,
+                _limits(settings),
+            )
+        )
+        projects = Executor(
+            store,
+            PROJECT,
+            codec.decode_stored,
+            snapshots=store,
+            states=StateCodec(Project),
+            hot_states=settings.hot_projects,
+        )
+        worker = _worker(settings, projects, store, bus, model)
+        doors = serving(bus, Commands(projects, bus), Queries(projects, store))
+        await stack.enter_async_context(doors)
+        async with asyncio.TaskGroup() as tasks:
+            background = [tasks.create_task(projects.keep_snapshots())]
+            for shard in range(settings.shards):
+                relay = Relay(
+                    settings.database_url, settings.nats_url, user=USER, shard=shard
+                )
+                background.append(tasks.create_task(relay.run()))
+            work = tasks.create_task(worker.run(stopping))
+            await _serve_health(settings, store, bus, stopping)
+            await work
+            for task in background:
+                task.cancel()
+
+
+def _worker(
+    settings: Settings,
+    projects: Projects,
+    store: PostgresStore,
+    bus: NatsBus,
+    model: OpenRouter,
+) -> Worker:
+    writing_model = settings.openrouter_model
+    driver_settings = DriverSettings(
+        owner=f"{platform.node()}:{os.getpid()}",
+        design_model=settings.openrouter_design_model or writing_model,
+        writing_model=writing_model,
+        lease_ttl_s=settings.lease_ttl_s,
+        pause_s=settings.model_pause_s,
+        sandbox=SandboxLimits(away_s=settings.sandbox_away_s),
+    )
+    world = World(projects, store, bus, model, BusSandbox(bus), random_id)
+    return Worker(
+        store,
+        bus,
+        partial(drive, world=world, settings=driver_settings),
+        max_runs=settings.max_runs,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        connect_s=settings.model_connect_s,
+        first_byte_s=settings.model_first_byte_s,
+        silence_s=settings.model_silence_s,
+        whole_s=settings.model_whole_s,
+    )
+
+
+async def _serve_health(
+    settings: Settings, store: PostgresStore, bus: NatsBus, stopping: asyncio.Event
+) -> None:
+    async def check_database() -> None:
+        await store.open_work(1)
+
+    await serve(
+        health_app({"database": check_database, "nats": bus.check}, stopping=stopping),
+        host=settings.http_host,
+        port=settings.http_port,
+        stopping=stopping,
+    )

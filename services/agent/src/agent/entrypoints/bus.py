@@ -1,0 +1,117 @@
+"""Commands and questions from the bus: a request in, one application call, its answer.
+
+Whatever comes in is answered; nothing that a sender writes can end the service.
+"""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from agent.application.commands import Commands
+from agent.application.queries import Queries
+from chassis import logs
+from chassis.tracing import span
+from contracts import codec, subjects
+from contracts.requests import (
+    CommandAnswer,
+    CommandRequest,
+    QueryAnswer,
+    QueryRequest,
+    Refused,
+)
+from eventcore.errors import Unavailable
+from eventcore.ports import Bus
+
+_log = logs.get(__name__)
+
+Request = TypeVar("Request", bound=CommandRequest | QueryRequest)
+Answer: TypeAlias = CommandAnswer | QueryAnswer
+
+MALFORMED = Refused("invalid_message_data", "The request is not understood.")
+MISPLACED = Refused(
+    "invalid_message_data", "The subject names another project or verb than the body."
+)
+UNAVAILABLE = Refused("unavailable", "The service is starting again: try in a moment.")
+BROKEN = Refused("internal_error", "Something went wrong on our side.")
+
+
+class Door(Generic[Request]):
+    """Answers one kind of request."""
+
+    def __init__(
+        self,
+        decoder: msgspec.json.Decoder[Request],
+        verb: Callable[[Request], str],
+        answer: Callable[[Request, str | None], Awaitable[Answer]],
+    ) -> None:
+        """*verb* says which last token of the subject a request belongs to."""
+        self._decoder = decoder
+        self._verb = verb
+        self._answer = answer
+
+    async def handle(
+        self, subject: str, body: bytes, headers: Mapping[str, str]
+    ) -> bytes:
+        """Return the answer to *body*, whatever it is."""
+        try:
+            request = self._decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return codec.encode(MALFORMED)
+        if subject.split(".")[1:] != [str(request.project_id), self._verb(request)]:
+            return codec.encode(MISPLACED)
+        traceparent = headers.get("traceparent")
+        ids = _ids(request)
+        with (
+            span(self._verb(request), traceparent) as onward,
+            logs.bound(traceparent=onward, **ids),
+        ):
+            return codec.encode(await self._answered(request, onward))
+
+    async def _answered(self, request: Request, traceparent: str) -> Answer:
+        try:
+            return await self._answer(request, traceparent)
+        except Unavailable as error:
+            _log.warning("not answered", reason=str(error))
+            return UNAVAILABLE
+        except Exception:  # noqa: BLE001 - the sender of one request ends no service
+            _log.exception("request broke")
+            return BROKEN
+
+
+@asynccontextmanager
+async def serving(
+    bus: Bus, commands: Commands, queries: Queries
+) -> AsyncGenerator[None, None]:
+    """Answer commands and questions, shared with all other workers."""
+    command_door = Door(
+        codec.decoder(CommandRequest),
+        lambda request: _tag(request.command),
+        commands.answer,
+    )
+    query_door = Door(
+        codec.decoder(QueryRequest),
+        lambda request: _tag(request.query),
+        lambda request, _: queries.answer(request),
+    )
+    async with AsyncExitStack() as stack:
+        for subject, handle in (
+            (subjects.COMMANDS, command_door.handle),
+            (subjects.QUERIES, query_door.handle),
+        ):
+            served = await bus.serve(subject, subjects.AGENT_QUEUE, handle)
+            stack.push_async_callback(served.close)
+        yield
+
+
+def _tag(message: msgspec.Struct) -> str:
+    return str(message.__struct_config__.tag)
+
+
+def _ids(request: CommandRequest | QueryRequest) -> dict[str, UUID]:
+    ids = {"project": request.project_id}
+    if isinstance(request, CommandRequest):
+        ids["command"] = request.id
+    return ids

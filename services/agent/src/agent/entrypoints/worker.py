@@ -1,0 +1,108 @@
+"""Finds runs that nobody drives, and drives as many at once as it may.
+
+The log says which runs are open; a poke only makes looking sooner.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from uuid import UUID
+
+from chassis import logs
+from contracts import subjects
+from eventcore.errors import Unavailable
+from eventcore.ports import Bus, LeaseStore
+
+_log = logs.get(__name__)
+
+SCAN_S = 2.0
+"""How long a run may lie unnoticed when its poke is lost."""
+_PAUSE_AFTER_CRASH_S = 5.0
+"""Before this worker tries again what it broke at."""
+
+Drive = Callable[[UUID], Awaitable[bool]]
+
+
+class Worker:
+    """Looks for work until told to stop."""
+
+    def __init__(
+        self,
+        leases: LeaseStore,
+        bus: Bus,
+        drive: Drive,
+        *,
+        max_runs: int,
+        scan_s: float = SCAN_S,
+    ) -> None:
+        """*max_runs* is how many runs this process drives at the same time."""
+        self._leases = leases
+        self._bus = bus
+        self._drive = drive
+        self._max_runs = max_runs
+        self._scan_s = scan_s
+        self._driving: dict[UUID, asyncio.Task[None]] = {}
+        self._not_before: dict[UUID, float] = {}
+        self._look = asyncio.Event()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Drive runs until *stopping* is set; then give all leases back."""
+        pokes = await self._bus.listen(subjects.RUN_POKE, lambda *_: self._look.set())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                halt = tasks.create_task(self._look_at(stopping))
+                while not stopping.is_set():
+                    await self._start_drives(tasks)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._scan_s):
+                            await self._look.wait()
+                    self._look.clear()
+                halt.cancel()
+                for task in self._driving.values():
+                    task.cancel()
+        finally:
+            await pokes.close()
+
+    async def _look_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._look.set()
+
+    async def _start_drives(self, tasks: asyncio.TaskGroup) -> None:
+        free = self._max_runs - len(self._driving)
+        if free <= 0:
+            return
+        try:
+            # Our own runs may be among them, between two leases.
+            found = await self._leases.open_work(free + len(self._driving))
+        except Unavailable as error:
+            _log.warning("cannot look for work", reason=str(error))
+            return
+        now = asyncio.get_running_loop().time()
+        for project_id in found:
+            waits = self._not_before.get(project_id, now) > now
+            if project_id in self._driving or waits or free <= 0:
+                continue
+            free -= 1
+            self._driving[project_id] = tasks.create_task(self._drive_one(project_id))
+
+    async def _drive_one(self, project_id: UUID) -> None:
+        with logs.bound(project=project_id):
+            self._not_before.pop(project_id, None)
+            try:
+                if await self._drive(project_id):
+                    _log.info("driven")
+                else:  # another worker was faster
+                    self._wait_with(project_id, self._scan_s)
+            except* Unavailable as error:
+                _log.warning("cannot drive", reason=repr(error))
+                self._wait_with(project_id, _PAUSE_AFTER_CRASH_S)
+            except* Exception:  # noqa: BLE001 - one run must not take the others along
+                _log.exception("driver crashed")
+                self._wait_with(project_id, _PAUSE_AFTER_CRASH_S)
+            finally:
+                del self._driving[project_id]
+                self._look.set()
+
+    def _wait_with(self, project_id: UUID, pause_s: float) -> None:
+        now = asyncio.get_running_loop().time()
+        self._not_before[project_id] = now + pause_s

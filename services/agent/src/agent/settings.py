@@ -1,0 +1,44 @@
+"""What the environment says, read once."""
+
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """Settings of the agent; each is the environment variable of its name."""
+
+    database_url: str
+    """Postgres, as the role ``agent``, without a pooler: locks belong to connections."""
+    nats_url: str
+    """Servers of the bus, with this service's user and password."""
+    http_host: str = "127.0.0.1"
+    """Address of /health, /ready and /metrics."""
+    http_port: int = 3003
+    """Port of the same."""
+    shards: int = 1
+    """Shards that new projects are spread over; one is best on one machine."""
+    openrouter_base_url: str = "https://openrouter.ai/api/v1"
+    """Where the language model answers, without ``/chat/completions``."""
+    openrouter_api_key: str = ""
+    """The provider's key; empty for servers that ask for none."""
+    openrouter_model: str = "anthropic/claude-sonnet-4.5"
+    """The model that writes, unless a run names another one."""
+    openrouter_design_model: str = ""
+    """The model that plans phases; empty: the one that writes."""
+    model_connect_s: float = 10.0
+    """Seconds until a connection to the model's server stands."""
+    model_first_byte_s: float = 60.0
+    """Seconds until a streamed answer begins."""
+    model_silence_s: float = 45.0
+    """Seconds without a byte in the middle of an answer."""
+    model_whole_s: float = 300.0
+    """Seconds for a whole call, its repetitions included."""
+    max_runs: int = 16
+    """Runs that this process drives at a time; each may hold a project in memory."""
+    hot_projects: int = 128
+    """Folded projects that are kept in memory, the ones used last."""
+    lease_ttl_s: float = 10.0
+    """Seconds after its death until another worker takes over a worker's run."""
+    model_pause_s: float = 1.0
+    """Seconds before a call that came to nothing is made again; doubled each time."""
+    sandbox_away_s: float = 120.0
+    """Seconds that the sandbox service may be away before a run fails."""
