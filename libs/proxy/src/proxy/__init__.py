@@ -7,11 +7,12 @@ through, limits. Which host leads where does not; that is the caller's `route`.
 from proxy.errors import Refused
 from proxy.head import RequestHead
 from proxy.headers import Headers
-from proxy.routing import Answer, Limits, Route, TcpAddress, Upstream
+from proxy.routing import Answer, Dial, Limits, Route, TcpAddress, Upstream
 from proxy.server import serve
 
 __all__ = [
     "Answer",
+    "Dial",
     "Headers",
     "Limits",
     "Refused",

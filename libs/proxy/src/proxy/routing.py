@@ -1,5 +1,6 @@
 """What a route is asked, and what it may answer."""
 
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,10 @@ class TcpAddress:
     port: int
 
 
+Dial: TypeAlias = Callable[[], Awaitable[socket.socket]]
+"""Returns a connected stream that does not block; OSError: nobody listens."""
+
+
 def _unavailable(_: RequestHead) -> Answer:
     return Answer(503, b"The service is starting.", headers=[(b"Retry-After", b"1")])
 
@@ -39,8 +44,8 @@ def _unchanged(headers: Headers) -> Headers:
 class Upstream:
     """Where the request goes, and what is changed on the way."""
 
-    address: TcpAddress | Path
-    """A path is that of a Unix socket."""
+    address: TcpAddress | Path | Dial
+    """A path is that of a Unix socket; a function is for what has no address at all."""
     request_headers: Callable[[Headers], Headers] = _unchanged
     """Called with the headers as they would be sent; its answer is sent."""
     answer_headers: Callable[[Headers], Headers] = _unchanged

@@ -9,7 +9,7 @@ import h11
 
 from proxy.errors import UpstreamBroken
 from proxy.headers import Headers
-from proxy.routing import TcpAddress
+from proxy.routing import Dial, TcpAddress
 
 CHUNK = 64 * 1024
 _ANSWER_HEAD_BYTES = 256 * 1024
@@ -30,7 +30,9 @@ class Service:
         )
 
     @classmethod
-    async def connect(cls, address: TcpAddress | Path, timeout_s: float) -> "Service":
+    async def connect(
+        cls, address: TcpAddress | Path | Dial, timeout_s: float
+    ) -> "Service":
         """Open a connection.
 
         Raises:
@@ -40,10 +42,12 @@ class Service:
         async with asyncio.timeout(timeout_s):
             if isinstance(address, Path):
                 reader, writer = await asyncio.open_unix_connection(address)
-            else:
+            elif isinstance(address, TcpAddress):
                 reader, writer = await asyncio.open_connection(
                     address.host, address.port
                 )
+            else:
+                reader, writer = await asyncio.open_connection(sock=await address())
         return cls(reader, writer)
 
     async def send_head(self, method: str, target: str, headers: Headers) -> None:
