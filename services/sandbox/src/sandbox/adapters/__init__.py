@@ -1,0 +1,1 @@
+"""The world: processes, folders, the agent, the network. Decisions are elsewhere."""

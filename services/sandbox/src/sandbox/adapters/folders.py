@@ -1,0 +1,164 @@
+"""The folders of projects on this machine's disk."""
+
+import asyncio
+import errno
+import os
+import subprocess
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+from typing_extensions import override
+
+from chassis import logs
+from sandbox.adapters.beneath import Beneath
+from sandbox.adapters.layout import Box, Layout
+from sandbox.ports import BadFolder, Folder, Folders, FolderState
+
+_log = logs.get(__name__)
+_states = msgspec.json.Decoder(FolderState)
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class DiskFolders(Folders):
+    """One folder for each project; *uid_of* says who owns what the app may change."""
+
+    def __init__(self, layout: Layout, *, own_users: bool) -> None:
+        self._layout = layout
+        self._own_users = own_users
+        layout.make()
+
+    @override
+    def open(self, project_id: UUID) -> Folder:
+        box = self._layout.box(project_id)
+        return DiskFolder(box, self._layout, project_id, own_user=self._own_users)
+
+    @override
+    def list_own(self) -> list[UUID]:
+        found = []
+        for entry in self._layout.boxes.iterdir():
+            with suppress(ValueError):
+                found.append(UUID(entry.name))
+        return found
+
+    def empty_trash(self) -> None:
+        """Delete what a removal that was cut short has left."""
+        for entry in self._layout.trash.iterdir():
+            _delete(entry)
+
+
+class DiskFolder(Folder):
+    """The folder of one project."""
+
+    def __init__(
+        self, box: Box, layout: Layout, project_id: UUID, *, own_user: bool
+    ) -> None:
+        self._box = box
+        self._layout = layout
+        self._uid = layout.own_uid(project_id) if own_user else None
+        self._files = Beneath(box.app, box.staging, self._uid)
+
+    @override
+    async def state(self) -> FolderState:
+        return await asyncio.to_thread(self._state)
+
+    def _state(self) -> FolderState:
+        try:
+            return _states.decode(self._box.state.read_bytes())
+        except FileNotFoundError:
+            return FolderState()
+        except msgspec.MsgspecError:
+            # Everything in it can be had again but the epoch, whose holder is asked
+            # again soon; a file cut short cannot come from `save`.
+            _log.warning("the state of a sandbox is damaged", path=str(self._box.state))
+            return FolderState()
+
+    @override
+    async def save(self, state: FolderState) -> None:
+        await asyncio.to_thread(self._save, state)
+
+    def _save(self, state: FolderState) -> None:
+        self._make()
+        temporary = self._box.state.with_suffix(".new")
+        with temporary.open("wb") as file:
+            file.write(msgspec.json.encode(state))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._box.state)
+        handle = os.open(self._box.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _make(self) -> None:
+        box = self._box
+        for folder, mode in ((box.path, 0o711), (box.staging, 0o700)):
+            folder.mkdir(mode=mode, exist_ok=True)
+        for folder in (box.app, box.home, box.cache):
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                if self._uid is not None:
+                    os.chown(folder, self._uid, self._uid)
+
+    @override
+    async def apply(
+        self, writes: Mapping[str, bytes], deletes: Collection[str]
+    ) -> None:
+        await asyncio.to_thread(self._apply, writes, deletes)
+
+    def _apply(self, writes: Mapping[str, bytes], deletes: Collection[str]) -> None:
+        self._make()
+        for path in deletes:
+            self._files.delete(path)
+        for path, content in writes.items():
+            try:
+                self._files.write(path, content)
+            except OSError as exc:
+                if exc.errno in _NO_ROOM:
+                    raise BadFolder("There is no room left on the disk.") from exc
+                reason = exc.strerror or "unknown error"
+                raise BadFolder(f"{path} cannot be written: {reason}.") from exc
+        for entry in self._box.staging.iterdir():
+            _delete(entry)
+
+    @override
+    async def lacks(self, paths: Collection[str]) -> set[str]:
+        def look() -> set[str]:
+            return {path for path in paths if not self._files.is_file(path)}
+
+        return await asyncio.to_thread(look)
+
+    @override
+    async def read(self, paths: Collection[str], max_bytes: int) -> dict[str, bytes]:
+        def look() -> dict[str, bytes]:
+            found = ((path, self._files.read(path, max_bytes)) for path in paths)
+            return {path: data for path, data in found if data is not None}
+
+        return await asyncio.to_thread(look)
+
+    @override
+    async def has_folder(self, name: str) -> bool:
+        return await asyncio.to_thread(self._files.is_folder, name)
+
+    @override
+    async def remove(self) -> None:
+        await asyncio.to_thread(self._remove)
+
+    def _remove(self) -> None:
+        grave = self._layout.trash / uuid4().hex
+        with suppress(FileNotFoundError):
+            self._box.path.rename(grave)
+            _delete(grave)
+
+
+def _delete(path: Path) -> None:
+    """Delete a tree that somebody else has made, however deep it is.
+
+    `rm` follows no links and needs no stack, unlike what Python offers.
+    """
+    command = ("rm", "-rf", "--", str(path))
+    subprocess.run(command, check=False, stdin=subprocess.DEVNULL)  # noqa: S603 - ours

@@ -1,0 +1,274 @@
+"""The program that stands between the service and a command in a sandbox.
+
+It is run as a file by a bare Python (`python -I -S keeper.py FD`), inside the sandbox
+where there are namespaces, so it imports the standard library alone, and little of it.
+FD is a socket to the service, over which comes one JSON text (`Spec`), then one byte
+for each wish:
+
+    c   connect me to the app: `+` and a socket of the sandbox's own network, or `-`
+    t   end the app: SIGTERM, a grace, SIGKILL
+
+The end of the socket means that the service is gone: everything ends at once. However
+the app ends, the keeper ends what is left of its tree and then exits with its code.
+"""
+
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+from typing import Any, TypedDict
+
+LENGTH = struct.Struct("!I")
+CONNECT = b"c"
+TERMINATE = b"t"
+YES = b"+"
+NO = b"-"
+
+_LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))
+_CONNECT_S = 1.0
+_GIVE_UP_S = 5.0
+_ROUND_S = 0.005
+_CANNOT_EXECUTE = 127
+_SIGNALLED = 128
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+class Spec(TypedDict):
+    """What to run and how to keep it."""
+
+    argv: list[str]
+    env: dict[str, str]
+    cwd: str
+    uid: int | None
+    """Whom the command runs as; None: as whom the keeper runs."""
+    drop: bool
+    """The keeper becomes that user as well: it is inside the sandbox."""
+    port: int
+    """Where the app listens; 0: nowhere."""
+    egress: int
+    """Port for the way out, whose listening socket the service gets; 0: none."""
+    limits: list[tuple[int, int]]
+    """Numbers of `setrlimit` and their values."""
+    tree: bool
+    """There is no process namespace: find what the app has started, and end it."""
+    grace_s: float
+
+
+def main() -> None:
+    """Keep one command until it ends; never returns."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    (length,) = LENGTH.unpack(_receive(control, LENGTH.size))
+    spec: Spec = json.loads(_receive(control, length))
+    if spec["tree"]:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    if spec["uid"] is not None and spec["drop"]:
+        _become(spec["uid"])
+    wakeup, pen = os.pipe()
+    os.set_blocking(pen, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(pen, warn_on_full_buffer=False)
+    if spec["egress"]:
+        _send_egress(control, spec["egress"])
+    app = _start(spec)
+    code = _attend(control, wakeup, app, spec)
+    if spec["tree"]:
+        _end_tree()
+    os._exit(code)
+
+
+def _receive(control: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = control.recv(size - len(data))
+        if not piece:
+            os._exit(1)
+        data += piece
+    return data
+
+
+def _prctl(option: int, value: int) -> None:
+    """Ask the kernel where it is Linux; elsewhere these wishes cannot be had."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - costs 10 ms, which few commands need to pay
+
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _become(uid: int) -> None:
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _send_egress(control: socket.socket, port: int) -> None:
+    """Hand out a listening socket: it belongs to the network that it was made in."""
+    with socket.socket() as listener:
+        listener.bind((_LOOPBACK[0][0], port))
+        listener.listen()
+        socket.send_fds(control, [YES], [listener.fileno()])
+
+
+def _start(spec: Spec) -> int:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        for limit, value in spec["limits"]:
+            _lower(limit, value)
+        if spec["uid"] is not None and not spec["drop"]:
+            _become(spec["uid"])
+        if spec["tree"]:
+            _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(_CANNOT_EXECUTE)
+        os.chdir(spec["cwd"])
+        os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - our task
+    except OSError as exc:
+        os.write(2, f"{spec['argv'][0]}: {exc.strerror}\n".encode())
+    finally:
+        os._exit(_CANNOT_EXECUTE)
+
+
+def _lower(limit: int, value: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(limit, (value, value))
+
+
+def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
+    """Do what the service asks until the app has ended; return the app's code."""
+    deadline: float | None = None
+    sources: list[Any] = [control, wakeup]
+    while True:
+        code = _reap(app)
+        if code is not None:
+            return code
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if left == 0.0:
+            _signal_group(app, signal.SIGKILL)
+            deadline = None
+        ready, _, _ = select.select(sources, [], [], left)
+        if wakeup in ready:
+            os.read(wakeup, 4096)
+        if control not in ready:
+            continue
+        wish = _next_wish(control)
+        if wish == CONNECT:
+            _connect(control, spec["port"])
+        elif wish == TERMINATE:
+            _signal_group(app, signal.SIGTERM)
+            deadline = time.monotonic() + spec["grace_s"]
+        elif not wish:
+            sources.remove(control)
+            _signal_group(app, signal.SIGKILL)
+
+
+def _next_wish(control: socket.socket) -> bytes:
+    try:
+        return control.recv(1)
+    except OSError:
+        return b""
+
+
+def _reap(app: int) -> int | None:
+    """Take note of every child that has ended; return the code of *app* if it has."""
+    code = None
+    with suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            if pid == app:
+                code = os.waitstatus_to_exitcode(status)
+    if code is None:
+        return None
+    return code if code >= 0 else _SIGNALLED - code
+
+
+def _signal_group(app: int, sign: signal.Signals) -> None:
+    with suppress(OSError):
+        os.killpg(app, sign)
+
+
+def _connect(control: socket.socket, port: int) -> None:
+    for host, family in _LOOPBACK:
+        with socket.socket(family) as client, suppress(OSError):
+            client.settimeout(_CONNECT_S)
+            client.connect((host, port))
+            client.settimeout(None)
+            socket.send_fds(control, [YES], [client.fileno()])
+            return
+    with suppress(OSError):
+        control.sendall(NO)
+
+
+def _end_tree() -> None:
+    """End all that descends from us; as their subreaper we lose sight of nobody.
+
+    They are stopped first, so that none forks while the others are being counted.
+    """
+    deadline = time.monotonic() + _GIVE_UP_S
+    while time.monotonic() < deadline:
+        _reap(-1)
+        stopped: set[int] = set()
+        while fresh := descendants(os.getpid()) - stopped:
+            stopped |= fresh
+            _send_all(fresh, signal.SIGSTOP)
+        if not stopped:
+            return
+        _send_all(stopped, signal.SIGKILL)
+        time.sleep(_ROUND_S)
+
+
+def _send_all(pids: set[int], sign: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(OSError):
+            os.kill(pid, sign)
+
+
+def descendants(ancestor: int) -> set[int]:
+    """Return the living processes that descend from *ancestor*, without itself."""
+    children: dict[int, list[int]] = {}
+    with suppress(FileNotFoundError), os.scandir("/proc") as entries:
+        for entry in entries:
+            parent = _parent_of(entry.name) if entry.name.isdigit() else None
+            if parent is not None:
+                children.setdefault(parent, []).append(int(entry.name))
+    found: set[int] = set()
+    waiting = [ancestor]
+    while waiting:
+        fresh = set(children.get(waiting.pop(), ())) - found
+        found |= fresh
+        waiting += fresh
+    return found
+
+
+def _parent_of(name: str) -> int | None:
+    """Return the parent of a process, None where it is dead already."""
+    try:
+        with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - pathlib is slow
+            # The name in parentheses may hold anything, so count from its end.
+            state, parent = file.read().rpartition(b")")[2].split()[:2]
+    except (OSError, ValueError):
+        return None
+    return None if state in b"ZX" else int(parent)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Where things lie below the service's folder, for whoever touches the disk."""
+
+from pathlib import Path
+from uuid import UUID
+
+FIRST_UID = 0x7000_0000
+"""Above the ranges that systemd and container engines hand out."""
+
+
+class Box:
+    """The folders of one project. Only `app` and `home` belong to the sandbox."""
+
+    def __init__(self, root: Path, project_id: UUID) -> None:
+        self.path = root / "boxes" / str(project_id)
+        self.app = self.path / "app"
+        """The project, mounted as the working folder."""
+        self.home = self.path / "home"
+        """HOME of its commands."""
+        self.cache = self.path / "cache"
+        """Downloaded packages, where the cache is not shared."""
+        self.staging = self.path / "staging"
+        """Files on their way to `app`: same file system, out of the app's reach."""
+        self.state = self.path / "state.json"
+
+
+class Layout:
+    """Everything below one root."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.boxes = self.root / "boxes"
+        self.trash = self.root / "trash"
+        """What was removed under its name and is being deleted."""
+        self.tools = self.root / "tools"
+        """`node`, `npm` and `npx` as apps find them on their PATH."""
+        self.etc = self.root / "etc"
+        """The few files of /etc that programs in a sandbox look at."""
+        self.cache = self.root / "cache"
+        """Downloaded packages, where all sandboxes run as one user."""
+
+    def make(self) -> None:
+        """Create what is not there; others may pass these folders, not list them."""
+        for folder in (self.root, self.boxes, self.tools, self.etc):
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for folder in (self.trash, self.cache):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def box(self, project_id: UUID) -> Box:
+        """Return the folders of a project, whether they exist or not."""
+        return Box(self.root, project_id)
+
+    @staticmethod
+    def own_uid(project_id: UUID) -> int:
+        """Return the user of a project where we may choose one.
+
+        28 bits of its random id: of 1,000 projects on one machine, two share a user
+        with a chance of 1 in 500, and then no more than what a user is to the kernel.
+        """
+        return FIRST_UID + (project_id.int & 0x0FFF_FFFF)

@@ -1,0 +1,369 @@
+"""Commands as processes of this machine: the `process` runtime.
+
+Each command has a keeper (`keeper.py`), and that has a socket to us. Over it come the
+connections to the app, and its end is what ends the app should we be killed.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from asyncio import StreamReader, TaskGroup
+from collections.abc import Mapping
+from contextlib import suppress
+from uuid import UUID
+
+from typing_extensions import override
+
+from chassis import logs
+from sandbox.adapters import keeper
+from sandbox.adapters.egress import Egress
+from sandbox.adapters.launch import Launcher, Plan
+from sandbox.adapters.layout import Layout
+from sandbox.adapters.leftovers import end_marked, mark_of
+from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
+from sandbox.domain.limits import STOP_S
+from sandbox.domain.output import Stream
+from sandbox.ports import (
+    Command,
+    Isolation,
+    OnOutput,
+    Process,
+    Runtime,
+    RuntimeFailed,
+    Unreachable,
+)
+
+_log = logs.get(__name__)
+
+_CHUNK = 64 * 1024
+_READ_BYTES_PER_S = 1_048_576
+"""An app that writes more than this has to wait: nobody could read it anyway."""
+_START_S = 10.0
+_CONNECT_S = 5.0
+_DRAIN_S = 2.0
+_INSIST_S = 2.0
+_UNKNOWN_CODE = 255
+
+
+class ProcessRuntime(Runtime):
+    """Runs commands with one of the launchers."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        tools: Toolbox,
+        launcher: Launcher,
+        environ: Mapping[str, str],
+        tasks: TaskGroup,
+    ) -> None:
+        self._layout = layout
+        self._tools = tools
+        self._launcher = launcher
+        self._environ = environ
+        self._tasks = tasks
+        self._running: dict[UUID, set[KeptProcess]] = {}
+        self._registries: Registries | None = None
+        tools.write_wrappers(layout.tools)
+
+    @property
+    @override
+    def isolation(self) -> Isolation:
+        return self._launcher.isolation
+
+    @property
+    @override
+    def has_uv(self) -> bool:
+        return self._tools.uv is not None
+
+    async def recover(self) -> int:
+        """End what earlier instances have left; return how many processes."""
+        return await asyncio.to_thread(end_marked, mark_of(self._layout.root))
+
+    @override
+    async def launch(
+        self, project_id: UUID, command: Command, on_output: OnOutput
+    ) -> Process:
+        registries = await self._find_registries() if command.installs else None
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0)
+        try:
+            plan = self._launcher.plan(project_id, command, registries, theirs.fileno())
+            process = await self._spawn(plan, theirs)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        kept = KeptProcess(process, ours, plan, on_output)
+        mine = self._running.setdefault(project_id, set())
+        mine.add(kept)
+        self._tasks.create_task(self._keep(kept, mine))
+        try:
+            await kept.start(registries, self._tasks)
+        except BaseException:
+            await kept.stop()
+            raise
+        return kept
+
+    async def _find_registries(self) -> Registries:
+        if self._registries is None:
+            self._registries = await find_registries(self._tools, self._environ)
+        return self._registries
+
+    async def _spawn(
+        self, plan: Plan, control: socket.socket
+    ) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                *plan.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={},
+                pass_fds=(control.fileno(), *plan.pass_fds),
+                start_new_session=True,
+            )
+        except OSError as exc:
+            if plan.info_fd is not None:
+                os.close(plan.info_fd)
+            raise RuntimeFailed(f"{plan.argv[0]}: {exc.strerror}.") from exc
+        finally:
+            for handle in plan.pass_fds:
+                os.close(handle)
+
+    async def _keep(self, kept: "KeptProcess", mine: "set[KeptProcess]") -> None:
+        try:
+            await kept.keep()
+        finally:
+            mine.discard(kept)
+
+    @override
+    async def end_all(self, project_id: UUID) -> None:
+        for kept in list(self._running.get(project_id, ())):
+            await kept.stop()
+        self._running.pop(project_id, None)
+        uid = self._layout.own_uid(project_id) if self.isolation.own_user else None
+        mark = mark_of(self._layout.root, project_id)
+        await asyncio.to_thread(end_marked, mark, uid)
+
+    @override
+    async def close(self) -> None:
+        everything = [kept for mine in self._running.values() for kept in mine]
+        await asyncio.gather(*(kept.stop() for kept in everything))
+
+
+class KeptProcess(Process):
+    """One command and its keeper."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        control: socket.socket,
+        plan: Plan,
+        on_output: OnOutput,
+    ) -> None:
+        self._process = process
+        self._control = control
+        self._plan = plan
+        self._on_output = on_output
+        self._ended = asyncio.Event()
+        self._connecting = asyncio.Lock()
+        self._owed = 0
+        """Answers of the keeper that nobody has read yet."""
+
+    async def start(self, registries: Registries | None, tasks: TaskGroup) -> None:
+        """Tell the keeper what to run, and let installs out to *registries*."""
+        text = json.dumps(self._plan.spec).encode()
+        try:
+            async with asyncio.timeout(_START_S):
+                await asyncio.get_running_loop().sock_sendall(
+                    self._control, keeper.LENGTH.pack(len(text)) + text
+                )
+                if registries is not None and self._plan.spec["egress"]:
+                    self._owed += 1
+                    listener = await self._receive()
+                    egress = Egress(listener, registries)
+                    tasks.create_task(egress.serve_until(self._ended))
+        except OSError as exc:  # TimeoutError is one
+            # It ended before it listened; its output and its exit code say why.
+            _log.warning("a keeper did not start", reason=str(exc))
+
+    async def keep(self) -> None:
+        """See the command to its end, and to the end of all that it started."""
+        process = self._process
+        try:
+            inside = await self._first_inside()
+            async with TaskGroup() as pumps:
+                both = [
+                    pumps.create_task(self._pump(process.stdout, "stdout")),
+                    pumps.create_task(self._pump(process.stderr, "stderr")),
+                ]
+                code = await process.wait()
+                if inside is not None:
+                    await _until_dead(inside)
+                elif code < 0:  # the keeper was killed and could not clean up
+                    await asyncio.to_thread(end_marked, self._plan.mark)
+                await asyncio.wait(both, timeout=_DRAIN_S)
+                for pump in both:
+                    pump.cancel()
+        finally:
+            self._kill()
+            self._control.close()
+            self._ended.set()
+
+    async def _first_inside(self) -> int | None:
+        """Return a handle of the first process in the namespace.
+
+        When it is dead the kernel has ended all others. bubblewrap itself leaves
+        earlier, so its end proves nothing.
+        """
+        if self._plan.info_fd is None:
+            return None
+        try:
+            text = await asyncio.to_thread(_read_all, self._plan.info_fd)
+            return os.pidfd_open(json.loads(text)["child-pid"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    async def _pump(self, reader: StreamReader | None, stream: Stream) -> None:
+        if reader is None:
+            raise RuntimeError("a command is started with pipes")
+        since, taken = time.monotonic(), 0
+        while data := await reader.read(_CHUNK):
+            await self._on_output(stream, data)
+            taken += len(data)
+            passed = time.monotonic() - since
+            if passed > 1.0:
+                since, taken = time.monotonic(), 0
+            elif taken > _READ_BYTES_PER_S:
+                await asyncio.sleep(1.0 - passed)
+
+    @property
+    @override
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    @override
+    async def wait(self) -> int:
+        await self._ended.wait()
+        code = self._process.returncode
+        if code is None:
+            return _UNKNOWN_CODE
+        return code if code >= 0 else 128 - code
+
+    @override
+    async def connect(self) -> socket.socket:
+        async with self._connecting:
+            try:
+                async with asyncio.timeout(_CONNECT_S):
+                    self._control.send(keeper.CONNECT)
+                    self._owed += 1
+                    return await self._receive()
+            except OSError as exc:
+                raise Unreachable("the app does not listen") from exc
+
+    async def _receive(self) -> socket.socket:
+        """Return the socket of the newest answer; those before it came too late.
+
+        What the keeper says may come from the app, which is the same user inside.
+        """
+        newest: list[int] = []
+        while self._owed > 0:
+            await _readable(self._control.fileno())
+            data, handles, _, _ = socket.recv_fds(
+                self._control, 1, 1, socket.MSG_CMSG_CLOEXEC
+            )
+            _close(newest)
+            newest = list(handles)
+            if not data:
+                _close(newest)
+                raise Unreachable("the keeper is gone")
+            self._owed -= 1
+        _close(newest[1:])
+        return _stream_socket(newest[0] if newest else None)
+
+    @override
+    async def stop(self) -> None:
+        if self._ended.is_set():
+            return
+        with suppress(OSError):
+            self._control.send(keeper.TERMINATE)
+        if await self._ends_within(STOP_S + _INSIST_S):
+            return
+        self._kill()
+        if not await self._ends_within(_INSIST_S + _DRAIN_S):
+            _log.error("a command cannot be ended", pid=self._process.pid)
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _kill(self) -> None:
+        if self._process.returncode is None:
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _read_all(handle: int) -> bytes:
+    with open(handle, "rb") as file:
+        return file.read()
+
+
+async def _readable(handle: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(handle, _settle, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(handle)
+
+
+def _settle(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+async def _until_dead(inside: int) -> None:
+    try:
+        async with asyncio.timeout(_INSIST_S):
+            await _readable(inside)
+    except TimeoutError:
+        with suppress(OSError):
+            signal.pidfd_send_signal(inside, signal.SIGKILL)
+        await _readable(inside)
+    finally:
+        os.close(inside)
+
+
+def _close(handles: list[int]) -> None:
+    for handle in handles:
+        os.close(handle)
+
+
+def _stream_socket(handle: int | None) -> socket.socket:
+    """Return *handle* as a socket.
+
+    Raises:
+        Unreachable: It is none.
+
+    """
+    if handle is None:
+        raise Unreachable("the app does not listen")
+    try:
+        found = socket.socket(fileno=handle)
+    except OSError as exc:
+        os.close(handle)
+        raise Unreachable("that was no socket") from exc
+    if found.type != socket.SOCK_STREAM:
+        found.close()
+        raise Unreachable("that was no stream")
+    found.settimeout(0)
+    return found

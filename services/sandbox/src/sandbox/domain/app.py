@@ -1,0 +1,225 @@
+"""What kind of app a folder holds: how it is installed and how it is started.
+
+One pure function over the text of a few files at the top of the folder. The order is
+that of how sure a sign is: `package.json`, then Python's manifests, then `index.html`.
+"""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+PORT = "{port}"
+"""Stands in an argument list for the port on which the app has to listen."""
+
+READ = (
+    "package.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "requirements.txt",
+    "pyproject.toml",
+    "main.py",
+    "app.py",
+    "index.html",
+)
+"""The files whose text `detect` and `install_digest` look at."""
+
+Kind: TypeAlias = Literal["vite", "node", "fastapi", "flask", "python", "static"]
+
+
+class App(Struct, frozen=True):
+    """How to run what a folder holds."""
+
+    kind: Kind
+    argv: tuple[str, ...] = ()
+    """The server's command; empty where the files are served as they are."""
+    reloads: bool = True
+    """It shows a changed file by itself; otherwise a change means a restart."""
+    manifests: tuple[str, ...] = ()
+    """The files that say what has to be installed; empty: nothing has to."""
+
+
+class NoApp(Exception):
+    """Nothing here can be run; one sentence says why."""
+
+
+# A script that begins with one of these watches its files; elsewhere in a script only
+# the flags count, because `node server.js` does not.
+_WATCHERS = frozenset(
+    {
+        *("astro", "gatsby", "next", "ng", "nodemon", "nuxi", "nuxt", "parcel"),
+        *("react-router", "react-scripts", "remix", "rsbuild", "rspack", "svelte-kit"),
+        *(
+            "vinxi",
+            "vite",
+            "vue-cli-service",
+            "webpack",
+            "webpack-dev-server",
+            "wrangler",
+        ),
+    }
+)
+_WATCH_FLAG = re.compile(r"(^|\s)(--watch|watch|--hot)(\s|=|$)")
+_SHELL = re.compile(r"[;&|<>$`\n]")
+_VITE = "node_modules/vite/bin/vite.js"
+_OURS = {"--host": 1, "--port": 1, "--strictPort": 0, "--open": 0}
+"""Vite's options that we set, and how many words follow each."""
+
+_FASTAPI = re.compile(
+    r"^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)?FastAPI\(", re.MULTILINE
+)
+_FLASK = re.compile(r"^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)?Flask\(", re.MULTILINE)
+VENV_PYTHON = ".venv/bin/python"
+
+
+def detect(files: Mapping[str, str]) -> App:
+    """Return how to run the app whose files of `READ` have these texts.
+
+    Raises:
+        NoApp: There is nothing that could be run, or a manifest cannot be read.
+
+    """
+    if "package.json" in files:
+        app = _node(read_package(files["package.json"]))
+        if app is not None:
+            return app
+    app = _python(files)
+    if app is not None:
+        return app
+    if "index.html" in files:
+        return App("static")
+    if "package.json" in files:
+        raise NoApp('package.json has neither a "dev" nor a "start" script.')
+    raise NoApp(
+        "There is nothing to run: no package.json, no Python app and no index.html."
+    )
+
+
+class Package(Struct, frozen=True):
+    """The parts of a package.json that say how to run it."""
+
+    scripts: dict[str, str] = {}
+    dependencies: dict[str, str] = {}
+    dev_dependencies: dict[str, str] = msgspec.field(name="devDependencies", default={})
+
+
+_packages = msgspec.json.Decoder(Package)
+
+
+def read_package(text: str) -> Package:
+    """Return what a package.json says.
+
+    Raises:
+        NoApp: It is not the JSON that it should be.
+
+    """
+    try:
+        return _packages.decode(text)
+    except (msgspec.MsgspecError, UnicodeError) as exc:
+        raise NoApp(f"package.json cannot be read: {exc}.") from exc
+
+
+def _node(package: Package) -> App | None:
+    name = next((one for one in ("dev", "start") if package.scripts.get(one)), None)
+    script = package.scripts[name] if name is not None else None
+    has_vite = "vite" in package.dependencies or "vite" in package.dev_dependencies
+    if has_vite and (script is None or _is_plain_vite(script)):
+        options = _vite_options(script or "vite")
+        ours = ("--host", "127.0.0.1", "--port", PORT, "--strictPort")
+        argv = ("node", _VITE, *options, *ours)
+        return App("vite", argv, manifests=("package.json",))
+    if name is None or script is None:
+        return None
+    return App(
+        "node",
+        ("npm", "run", "--silent", name),
+        reloads=_watches(script),
+        manifests=("package.json",),
+    )
+
+
+def _is_plain_vite(script: str) -> bool:
+    """Tell whether *script* starts Vite's dev server and nothing else.
+
+    Its own file is then run without npm in between, which costs a fraction of a second.
+    """
+    words = script.split()
+    if words[0] != "vite" or _SHELL.search(script):
+        return False
+    return len(words) == 1 or words[1] not in ("build", "preview", "optimize")
+
+
+def _vite_options(script: str) -> tuple[str, ...]:
+    """Return the options of a script `vite ...` without those that we set."""
+    try:
+        words = shlex.split(script)[1:]
+    except ValueError:
+        return ()
+    kept: list[str] = []
+    skip = 0
+    for position, word in enumerate(words):
+        name, _, _ = word.partition("=")
+        if skip:
+            skip -= 1
+        elif name in _OURS:
+            following = words[position + 1 : position + 2]
+            has_value = bool(following) and not following[0].startswith("-")
+            skip = _OURS[name] if has_value and "=" not in word else 0
+        elif word not in ("dev", "serve"):
+            kept.append(word)
+    return tuple(kept)
+
+
+def _watches(script: str) -> bool:
+    words = script.split()
+    return words[0] in _WATCHERS or _WATCH_FLAG.search(script) is not None
+
+
+def _python(files: Mapping[str, str]) -> App | None:
+    manifest = next(
+        (one for one in ("requirements.txt", "pyproject.toml") if one in files), None
+    )
+    entry = next((one for one in ("main.py", "app.py") if one in files), None)
+    if entry is None:
+        if manifest is None or "index.html" in files:
+            return None
+        raise NoApp(f"There is a {manifest}, but neither a main.py nor an app.py.")
+    if manifest is None:
+        return App("python", ("python", entry), reloads=False)
+    module = entry.removesuffix(".py")
+    kind: Kind = "python"
+    command: tuple[str, ...] = (entry,)
+    address = ("--host", "127.0.0.1", "--port", PORT)
+    if found := _FASTAPI.search(files[entry]):
+        kind = "fastapi"
+        command = ("-m", "uvicorn", f"{module}:{found[1]}", *address)
+    elif found := _FLASK.search(files[entry]):
+        kind = "flask"
+        command = ("-m", "flask", "--app", f"{module}:{found[1]}", "run", *address)
+    return App(kind, (VENV_PYTHON, *command), reloads=False, manifests=(manifest,))
+
+
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[\w\s,.-]*\])?[^\r\n]*")
+
+
+def python_requirements(text: str) -> Sequence[str]:
+    """Return the dependencies that a pyproject.toml declares.
+
+    Raises:
+        NoApp: It cannot be read, or a dependency is not one by name.
+
+    """
+    try:
+        project: Any = tomllib.loads(text).get("project", {})
+        dependencies = msgspec.convert(project.get("dependencies", []), list[str])
+    except (tomllib.TOMLDecodeError, msgspec.MsgspecError, AttributeError) as exc:
+        raise NoApp(f"pyproject.toml cannot be read: {exc}.") from exc
+    for one in dependencies:
+        if not _REQUIREMENT.fullmatch(one) or "@" in one:
+            raise NoApp(f"pyproject.toml asks for {one!r}, which is not a package.")
+    return dependencies

@@ -1,0 +1,32 @@
+"""What a sandbox may use; each number stands with its reason."""
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True):
+    """Bounds of one command in a sandbox; a runtime says which of them it enforces."""
+
+    open_files: int = 4096
+    """Dev servers watch many files; a leak is noticed before the machine runs out."""
+    file_bytes: int = 268_435_456
+    """Largest single file: no build output comes near, a runaway log does."""
+    processes: int = 512
+    """Processes and threads. Node and its bundlers start a few for each core."""
+    core_bytes: int = 0
+    """A crash writes no memory image: it would hold whatever the app knew."""
+
+
+LIMITS = Limits()
+
+INSTALL_S = 300.0
+"""A big dependency tree with a cold cache on a slow line, not more."""
+START_S = 60.0
+"""A first compilation under load; a server that needs longer does not answer at all."""
+STOP_S = 3.0
+"""Between asking a server to end and ending it."""
+IDLE_S = 900.0
+"""Without a request or an operation a server is stopped; the next one starts it."""
+READ_BYTES = 1_048_576
+"""Largest file that is read back out of a sandbox."""
+FILES = 1000
+"""Most files of a project that are written to its folder."""

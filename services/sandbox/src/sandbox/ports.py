@@ -1,0 +1,234 @@
+"""What the application needs from the world: folders, processes, a project's files."""
+
+import socket
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Literal, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.requests import Manifest
+from sandbox.domain.output import Stream
+
+
+class Isolation(Struct, frozen=True):
+    """What keeps an app apart from the machine; everything False is said plainly."""
+
+    name: Literal["bubblewrap", "process"]
+    files: bool
+    """It sees its own folder and system programs, nothing else."""
+    processes: bool
+    """It sees and can signal its own processes only."""
+    network: bool
+    """It has no network but the preview; installs reach package registries alone."""
+    own_user: bool
+    """It runs as a user that owns nothing else."""
+    system_calls: bool
+    """System calls that only attack the kernel are refused."""
+
+    @property
+    def summary(self) -> str:
+        """Return one sentence that leaves nothing out."""
+        words = {
+            "files": self.files,
+            "processes": self.processes,
+            "network": self.network,
+            "user": self.own_user,
+            "system calls": self.system_calls,
+        }
+        apart = ", ".join(name for name, is_apart in words.items() if is_apart)
+        shared = ", ".join(name for name, is_apart in words.items() if not is_apart)
+        return f"{self.name}: isolated: {apart or 'nothing'}; shared with this " + (
+            f"machine: {shared}" if shared else "machine: nothing of these"
+        )
+
+
+class Command(Struct, frozen=True):
+    """Something to run in a sandbox.
+
+    `argv[0]` is `node`, `npm`, `python`, `uv`, or a path inside the project's folder.
+    """
+
+    argv: tuple[str, ...]
+    serves: bool = False
+    """It listens on a port: the variable PORT, and `{port}` in its arguments."""
+    installs: bool = False
+    """It may reach the package registries and use their cache."""
+
+
+OnOutput = Callable[[Stream, bytes], Awaitable[None]]
+"""Takes output as it comes; the program waits while this waits."""
+
+
+class RuntimeFailed(Exception):
+    """The command could not even be started; one sentence says why."""
+
+
+class Unreachable(ConnectionError):
+    """The app does not listen now: it is starting, or has ended."""
+
+
+class Process(Protocol):
+    """One running command and everything that it has started."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended; nothing of it is left then."""
+        ...
+
+    async def wait(self) -> int:
+        """Return the exit code, 128 and more where a signal ended it.
+
+        All of its output was handed over before.
+        """
+        ...
+
+    async def connect(self) -> socket.socket:
+        """Return a connection to the server, which does not block.
+
+        Raises:
+            Unreachable: Nobody listens.
+
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Ask it to end, insist after 3 s, and return when nothing of it is left."""
+        ...
+
+
+class Runtime(Protocol):
+    """Runs commands apart from everything else on this machine."""
+
+    @property
+    def isolation(self) -> Isolation:
+        """What is in force."""
+        ...
+
+    @property
+    def has_uv(self) -> bool:
+        """Whether `uv` is there, which installs Python packages faster than pip."""
+        ...
+
+    async def launch(
+        self, project_id: UUID, command: Command, on_output: OnOutput
+    ) -> Process:
+        """Start *command* in the project's folder.
+
+        Raises:
+            RuntimeFailed: It cannot be started.
+
+        """
+        ...
+
+    async def end_all(self, project_id: UUID) -> None:
+        """End every process of the project, of whichever instance of this service."""
+        ...
+
+    async def close(self) -> None:
+        """End every process that this instance has started."""
+        ...
+
+
+class FolderState(Struct, frozen=True):
+    """What is known of a folder; it survives a restart."""
+
+    epoch: int = 0
+    """The highest that was seen in a request."""
+    version: int = 0
+    """The project's version whose files are here."""
+    files: dict[str, str] = {}
+    """SHA-256 of each file that we wrote, by path."""
+    installed: str | None = None
+    """Digest of what was installed last."""
+
+
+class BadFolder(Exception):
+    """Something in the sandbox's folder is in the way; one sentence says what."""
+
+
+class Folder(Protocol):
+    """The folder of one project. Whatever lies in it is hostile."""
+
+    async def state(self) -> FolderState:
+        """Return what was saved last; the defaults where nothing was."""
+        ...
+
+    async def save(self, state: FolderState) -> None:
+        """Keep *state*; on return it survives a power cut."""
+        ...
+
+    async def apply(
+        self, writes: Mapping[str, bytes], deletes: Collection[str]
+    ) -> None:
+        """Delete, then write; each file appears as a whole or not at all.
+
+        Raises:
+            BadFolder: The disk is full, or a name cannot be written.
+
+        """
+        ...
+
+    async def lacks(self, paths: Collection[str]) -> set[str]:
+        """Return those *paths* that are no regular files."""
+        ...
+
+    async def read(self, paths: Collection[str], max_bytes: int) -> dict[str, bytes]:
+        """Return the contents of the regular files of at most *max_bytes* each."""
+        ...
+
+    async def has_folder(self, name: str) -> bool:
+        """Tell whether there is a folder of this name at the top."""
+        ...
+
+    async def remove(self) -> None:
+        """Delete everything, the state too."""
+        ...
+
+
+class Folders(Protocol):
+    """All folders of this machine."""
+
+    def open(self, project_id: UUID) -> Folder:
+        """Return the folder of a project, whether it exists or not."""
+        ...
+
+    def list_own(self) -> list[UUID]:
+        """Return the projects that have a folder."""
+        ...
+
+
+class ProjectGone(Exception):
+    """The project was deleted, or there never was one."""
+
+
+class ProjectFiles(Protocol):
+    """The agent, who knows what a project consists of."""
+
+    async def manifest(self, project_id: UUID) -> Manifest:
+        """Return what the folder should hold.
+
+        Raises:
+            ProjectGone: It should not exist.
+            Unavailable: Nobody answers.
+
+        """
+        ...
+
+    async def contents(self, project_id: UUID, paths: Sequence[str]) -> dict[str, str]:
+        """Return the contents of those *paths* that exist.
+
+        Raises:
+            ProjectGone: It should not exist.
+            Unavailable: Nobody answers.
+
+        """
+        ...
+
+
+class LogSink(Protocol):
+    """The people who watch."""
+
+    def show(self, project_id: UUID, stream: Stream, content: str) -> None:
+        """Send whole lines to whoever looks at them now."""
+        ...
