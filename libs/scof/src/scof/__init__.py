@@ -7,6 +7,7 @@ about projects, models or transports.
 from scof.diff import apply_patch
 from scof.errors import ParserFinished, PatchFailed, ScofError, UnsafePath
 from scof.events import (
+    Code,
     Command,
     Diagnostic,
     Event,
@@ -23,10 +24,12 @@ from scof.instructions import INSTRUCTIONS
 from scof.limits import Limits
 from scof.parser import Parser
 from scof.paths import safe_path
+from scof.replay import replay
 from scof.writer import serialize
 
 __all__ = [
     "INSTRUCTIONS",
+    "Code",
     "Command",
     "Diagnostic",
     "Event",
@@ -45,6 +48,7 @@ __all__ = [
     "ScofError",
     "UnsafePath",
     "apply_patch",
+    "replay",
     "safe_path",
     "serialize",
 ]

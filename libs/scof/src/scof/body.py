@@ -31,12 +31,13 @@ class Body:
         "_counted",
         "_lines",
         "_marker",
-        "_marker_line",
         "chunk",
         "is_free",
+        "marker_line",
         "path",
         "pieces",
         "room",
+        "strips_tabs",
     )
 
     chunk: type[FileChunk | PatchChunk]
@@ -45,9 +46,11 @@ class Body:
         self._answer = answer
         self._block = block
         self._marker = block.marker.spellings[0]
-        self._marker_line = "\n" + self._marker
+        self.marker_line = "\n" + self._marker
+        """What has to stand in the text where the marker can."""
         self._counted = 0
         self._lines = 0
+        self.strips_tabs = block.marker.strips_tabs
         self.chunk = PatchChunk if block.is_patch else FileChunk
         self.path = block.path
         self.pieces: list[str] = []
@@ -61,12 +64,12 @@ class Body:
 
     def take(self, text: str, start: int, events: list[Event]) -> tuple[Reader, int]:
         """Release content up to the marker or up to what may become it."""
-        if self._block.marker.strips_tabs:
+        if self.strips_tabs:
             return self._take_lines(text, start, events)
         at = start
         after = NO_MARKER if self.is_free else after_marker(text, at, self._marker)
         while after == NO_MARKER:
-            at = text.find(self._marker_line, at) + 1
+            at = text.find(self.marker_line, at) + 1
             if not at:
                 return self._take_rest(text, start, events)
             after = after_marker(text, at, self._marker)

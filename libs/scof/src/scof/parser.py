@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 _BYTE_ORDER_MARK = "\ufeff"
-_NOT_FREE = -1
+_NO_CREDIT = -1
 
 
 class Parser:
@@ -45,11 +45,14 @@ class Parser:
         self._has_begun = False
         self._is_over = False
         self._is_finished = False
-        # While a body is past the start of a line, a piece without a line feed is
-        # content, and nothing else has to be asked. The credit is how much of that
-        # no limit forbids.
-        self._credit = _NOT_FREE
+        # While a body is open and nothing is held back, most pieces are content as
+        # they stand, and `feed` settles them alone. The credit is how much no limit
+        # forbids; the rest is a copy of what the body knows.
+        self._credit = _NO_CREDIT
         self._granted = 0
+        self._is_free = False
+        self._initial = ""
+        self._marker_line = ""
         self._keep: Callable[[str], None]
         self._chunk: type[FileChunk | PatchChunk]
         self._path = ""
@@ -62,10 +65,25 @@ class Parser:
 
         """
         credit = self._credit - len(text)
-        if credit >= 0 and "\n" not in text and text.isascii() and text:
-            self._credit = credit
-            self._keep(text)
-            return [self._chunk(self._path, text)]
+        if (
+            credit >= 0
+            and text
+            and text.isascii()
+            and (self._is_free or text[0] != self._initial)
+        ):
+            # The line that the piece begins in is no marker; is there another one?
+            if "\n" not in text:
+                self._is_free = True
+                self._credit = credit
+                self._keep(text)
+                return [self._chunk(self._path, text)]
+            if self._marker_line not in text:
+                last = text.rfind("\n") + 1
+                if last == len(text) or text[last] != self._initial:
+                    self._is_free = last < len(text)
+                    self._credit = credit
+                    self._keep(text)
+                    return [self._chunk(self._path, text)]
         if self._is_finished:
             raise ParserFinished("The answer is over.")
         events: list[Event] = []
@@ -182,19 +200,26 @@ class Parser:
         self._is_over = True
 
     def _grant(self) -> None:
-        """Let pieces pass where nothing can stand in their way."""
-        reader = self._reader
-        if isinstance(reader, Body) and reader.is_free:
-            self._granted = self._credit = min(reader.room, self._left)
-            self._keep = reader.pieces.append
-            self._chunk = reader.chunk
-            self._path = reader.path
+        """Let `feed` settle what comes next alone, as far as it can."""
+        body = self._reader
+        if isinstance(body, Body) and not self._held:
+            if body.strips_tabs and not body.is_free:
+                return
+            self._granted = self._credit = min(body.room, self._left)
+            self._is_free = body.is_free
+            self._initial = body.marker_line[1]
+            # Where tabs are dropped, no piece with a line feed stays as it is: the
+            # empty text is in every one.
+            self._marker_line = "" if body.strips_tabs else body.marker_line
+            self._keep = body.pieces.append
+            self._chunk = body.chunk
+            self._path = body.path
 
     def _settle(self) -> None:
-        """Charge what has passed to the file and to the answer."""
-        if self._credit != _NOT_FREE:
+        """Tell the body and the account what `feed` has settled alone."""
+        if self._credit != _NO_CREDIT and isinstance(self._reader, Body):
             spent = self._granted - self._credit
-            self._credit = _NOT_FREE
+            self._credit = _NO_CREDIT
             self._left -= spent
-            if isinstance(self._reader, Body):
-                self._reader.room -= spent
+            self._reader.room -= spent
+            self._reader.is_free = self._is_free

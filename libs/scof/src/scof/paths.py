@@ -56,6 +56,12 @@ _SEGMENT_RULES = (
     ),
 )
 
+# One search for all the rules together: hardly any path breaks one.
+_TEXT = re.compile("|".join(rule.pattern for rule, _ in _TEXT_RULES))
+_SEGMENT = re.compile(
+    "|".join(rule.pattern for rule, _ in _SEGMENT_RULES), re.IGNORECASE
+)
+
 
 def safe_path(path: str) -> str:
     """Return the canonical form of *path*, which `safe_path` leaves as it is.
@@ -65,7 +71,9 @@ def safe_path(path: str) -> str:
 
     """
     # The length comes first, so that nothing else looks at megabytes.
-    reason = _too_long(path, MAX_PATH_BYTES, "it") or _broken(_TEXT_RULES, path)
+    reason = _too_long(path, MAX_PATH_BYTES, "it")
+    if reason is None and _TEXT.search(path):
+        reason = _broken(_TEXT_RULES, path)
     if reason is None and not unicodedata.is_normalized("NFC", path):
         reason = "it is not in Unicode normal form C"
     if reason is not None:
@@ -86,7 +94,7 @@ def _refuse_segments(segments: list[str]) -> str | None:
     if segments[0].startswith("~"):
         return "it begins with a home folder"
     for name in segments:
-        reason = _broken(_SEGMENT_RULES, name)
+        reason = _broken(_SEGMENT_RULES, name) if _SEGMENT.search(name) else None
         reason = reason or _too_long(name, MAX_SEGMENT_BYTES, "a name")
         if reason is not None:
             return reason

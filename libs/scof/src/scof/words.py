@@ -7,10 +7,17 @@ done with a word is noted on it, for the grammar to judge.
 import re
 from dataclasses import dataclass, field
 
-# Longest first; parentheses are no operators here, because bare `(group)` folders
-# are what models write.
-_OPERATOR = re.compile(r"<<<|<<-|<<|<|>>|>\||>&|>|&&|&>|&|\|\||\||;")
-_BLANKS = re.compile(r"[ \t]+")
+# Operators longest first; parentheses are none here, because bare `(group)` folders
+# are what models write. Most words hold nothing special and are one match.
+_TOKEN = re.compile(
+    r"""[ \t]*(?:
+        (?P<operator> <<<|<<-|<<|<|>>|>\||>&|>|&&|&>|&|\|\||\||; )
+      | (?P<comment> \# )
+      | (?P<plain> [^ \t<>&|;'"\\$`()]+ (?= [ \t<>&|;] | \Z ) )
+      | (?P<word> (?= [^ \t] ) )
+    )""",
+    re.VERBOSE,
+)
 _PART = re.compile(
     r"""'(?P<single>[^']*)'
       | "(?P<double>(?:[^"\\]|\\.)*)"
@@ -55,13 +62,14 @@ def split_words(text: str) -> Line:
     """Return the tokens of *text*, which has no line feed in it."""
     line = Line()
     position = 0
-    while position < len(text):
-        if blanks := _BLANKS.match(text, position):
-            position = blanks.end()
-        elif operator := _OPERATOR.match(text, position):
-            line.tokens.append(operator[0])
-            position = operator.end()
-        elif text[position] == "#":
+    while token := _TOKEN.match(text, position):
+        position = token.end()
+        kind = token.lastgroup or ""
+        if kind == "operator":
+            line.tokens.append(token[kind])
+        elif kind == "plain":
+            line.tokens.append(Word(token[kind], token[kind]))
+        elif kind == "comment":
             line.has_comment = True
             break
         else:
