@@ -18,7 +18,7 @@ const MAX_NAME = 48;
 
 /** A short name for a project that was only described: the first words of the description. */
 export function nameOf(prompt: string): string {
-  const line = prompt.trim().split(/[\r\n]|[.!?;:](?:\s|$)/)[0]?.trim() ?? "";
+  const line = prompt.trim().split(/[\r\n]|[.,!?;:](?:\s|$)/)[0]?.trim() ?? "";
   const words = line.replace(
     /^(?:please\s+)?(?:can you\s+|could you\s+)?(?:build|make|create|write|design|i (?:want|need))\s+(?:me\s+)?/i,
     "",
@@ -32,7 +32,8 @@ export function nameOf(prompt: string): string {
 function cutAtWord(text: string): string {
   const cut = [...text].slice(0, MAX_NAME).join("");
   const space = cut.lastIndexOf(" ");
-  return space > MAX_NAME / 2 ? cut.slice(0, space) : cut;
+  const words = space > MAX_NAME / 2 ? cut.slice(0, space) : cut;
+  return words.replace(/(?:\s+(?:an?|and|as|by|for|in|of|on|or|that|the|to|which|with))+$/i, "");
 }
 
 /** *next* where it is a page of ours, else the list of projects. */

@@ -97,19 +97,18 @@ export function DemoBanner() {
     <aside
       aria-label="Demo model"
       data-testid="demo-banner"
-      className="flex items-center gap-2 bg-chalk-fill px-4 py-1.5 text-sm text-[#2b2005]"
+      className="flex items-center gap-2 bg-chalk-soft px-4 py-1 text-sm max-sm:text-xs"
     >
       <p className="flex-1 text-center">
-        <strong className="font-semibold">Demo model.</strong> Answers come from built-in apps. To
-        build anything, start Atelier with{" "}
-        <code className="font-mono text-[0.85em] font-semibold">OPENROUTER_API_KEY</code> set.
+        <strong className="font-semibold">Demo model:</strong> answers come from built-in apps. Set{" "}
+        <code className="font-semibold">OPENROUTER_API_KEY</code> and restart to build anything.
       </p>
       <button
         type="button"
         aria-label="Hide"
         title="Hide"
         onClick={hide}
-        className="grid size-7 shrink-0 place-items-center rounded-md outline-[#2b2005]! hover:bg-black/10"
+        className="grid size-7 shrink-0 place-items-center rounded-md hover:bg-chalk-fill/40"
       >
         <X aria-hidden size={16} />
       </button>

@@ -43,7 +43,7 @@ export function Landing() {
         <section className="mat relative overflow-hidden rounded-2xl px-5 pt-14 pb-10 sm:px-12 sm:pt-20 sm:pb-16">
           <div aria-hidden className="ruler absolute inset-x-0 top-0 h-4" />
           <div className="mx-auto max-w-3xl">
-            <h1 className="text-4xl leading-[1.05] font-semibold tracking-[-0.025em] sm:text-6xl">
+            <h1 className="text-[2rem] leading-[1.05] font-semibold tracking-[-0.025em] sm:text-6xl">
               Describe an app.
               <br />
               Watch it take shape.

@@ -113,9 +113,9 @@ function Item({ project, now }: { project: Project; now: number }) {
     <li
       data-testid="project-item"
       data-project={project.id}
-      className="relative flex items-center gap-3 px-4 py-3.5 hover:bg-sunken/60 sm:px-5"
+      className="relative flex flex-wrap items-center gap-x-3 gap-y-2 px-4 py-3.5 hover:bg-sunken/60 sm:px-5"
     >
-      <div className="min-w-0 flex-1">
+      <div className="min-w-0 flex-1 max-sm:basis-full">
         <h2 className="truncate font-semibold">
           <Link
             to="/projects/$projectId"
@@ -131,7 +131,7 @@ function Item({ project, now }: { project: Project; now: number }) {
         </p>
       </div>
       {isRunState(project.status) && <StateBadge state={project.status} />}
-      <div className="relative flex">
+      <div className="relative ml-auto flex">
         <IconButton label={`Rename ${project.name}`} onClick={() => setOpen("rename")}>
           <Pencil aria-hidden size={16} />
         </IconButton>

@@ -1,7 +1,8 @@
-import { Check, Copy, Crosshair, TextQuote } from "lucide-react";
+import { AlignLeft, Check, Copy, Crosshair } from "lucide-react";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 
 import {
+  count,
   currentPhase,
   type FileEntry,
   isRunning,
@@ -123,12 +124,19 @@ function Shown({ file, planned, following, canFollow, onFollow, wide }: ShownPro
   return (
     <>
       <div className="flex h-10 shrink-0 items-center gap-1 border-b border-line pr-2 pl-4">
-        <p className="min-w-0 flex-1 truncate font-mono text-[0.8125rem]" data-testid="code-path">
-          {wide ? file.path : `${lines(text)} lines`}
-        </p>
+        {wide ? (
+          <p
+            className="min-w-0 flex-1 truncate font-mono text-[0.8125rem]"
+            data-testid="code-path"
+          >
+            {file.path}
+          </p>
+        ) : (
+          <span className="flex-1" />
+        )}
         {writing && <span className="px-2 text-xs font-semibold text-chalk">Being written</span>}
-        {!writing && wide && (
-          <span className="px-2 text-xs text-muted tabular-nums">{lines(text)} lines</span>
+        {!writing && (
+          <span className="px-2 text-xs text-muted tabular-nums">{count(lines(text), "line")}</span>
         )}
         {canFollow && !following && (
           <Button
@@ -148,13 +156,13 @@ function Shown({ file, planned, following, canFollow, onFollow, wide }: ShownPro
           data-testid="plain-text"
           className="aria-pressed:bg-accent-soft aria-pressed:text-accent"
         >
-          <TextQuote aria-hidden size={16} />
+          <AlignLeft aria-hidden size={16} />
         </IconButton>
         <CopyButton text={text} />
       </div>
       {plain ? (
         <pre
-          // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls by keyboard
+          role="region"
           tabIndex={0}
           data-testid="code-text"
           data-path={file.path}

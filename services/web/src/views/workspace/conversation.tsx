@@ -19,7 +19,8 @@ import type { ProjectLink } from "./use-project";
 interface ConversationProps {
   link: ProjectLink;
   description: string;
-  onPreview: () => void;
+  /** Shows the preview; absent where it is seen already. */
+  onPreview: (() => void) | undefined;
 }
 
 export function Conversation({ link, description, onPreview }: ConversationProps) {
@@ -70,7 +71,7 @@ export function Conversation({ link, description, onPreview }: ConversationProps
 
 interface EntriesProps {
   link: ProjectLink;
-  onPreview: () => void;
+  onPreview: (() => void) | undefined;
   onEditPrompt: () => void;
 }
 
@@ -161,11 +162,12 @@ interface WayOnProps {
   outcome: OutcomeKind;
   onRestart: () => void;
   onEditPrompt: () => void;
-  onPreview: () => void;
+  onPreview: (() => void) | undefined;
 }
 
 /** No run ends in a dead end. */
 function WayOn({ outcome, onRestart, onEditPrompt, onPreview }: WayOnProps) {
+  if (outcome === "complete" && onPreview === undefined) return null;
   return (
     <div className="mt-2.5 flex flex-wrap gap-2">
       {outcome === "complete" ? (

@@ -153,6 +153,7 @@ const THEME = EditorView.theme({
   "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
   ".cm-scroller": {
     fontFamily: "var(--font-mono)",
+    fontVariantLigatures: "none",
     lineHeight: "20px",
     overflow: "auto",
   },

@@ -114,10 +114,11 @@ function StartStop({ link, description }: { link: ProjectLink; description: stri
       data-testid="start"
       disabled={offline || !isCaughtUp(project)}
       title={again ? "Build the last prompt again" : "Build the description"}
+      aria-label={again ? "Start again" : "Start"}
       icon={<Play aria-hidden size={14} className="fill-current" />}
       onClick={start}
     >
-      {again ? "Start again" : "Start"}
+      Start{again && <span className="max-sm:hidden"> again</span>}
     </Button>
   );
 }

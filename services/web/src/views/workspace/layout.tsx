@@ -30,8 +30,9 @@ export function Layout({ link, name, description }: LayoutProps) {
   const wide = useWide();
   const [view, setView] = useView(link, wide);
   const preview = usePreview(link);
+  const toPreview = view === "preview" ? undefined : () => setView("preview");
   const conversation = (
-    <Conversation link={link} description={description} onPreview={() => setView("preview")} />
+    <Conversation link={link} description={description} onPreview={toPreview} />
   );
   const panes: Record<View, ReactNode> = {
     chat: conversation,

@@ -42,7 +42,7 @@ export const PhaseCard = memo(function PhaseCard({ phase, writing }: PhaseCardPr
         {phase.description !== "" && (
           <p className="mb-2 text-sm break-words text-muted">{phase.description}</p>
         )}
-        <ul className="space-y-1.5 text-sm">
+        <ul className="space-y-1 text-sm">
           {files.map((file) => (
             <FileLine key={file.path} {...file} />
           ))}
@@ -94,8 +94,12 @@ function FileLine({ path, purpose, progress }: { path: string; purpose: string; 
         className={`size-2 shrink-0 rounded-full ${MARK[progress]}`}
       />
       <span className="min-w-0">
-        <span className="font-mono text-[0.8125rem] break-all">{path}</span>
-        {purpose !== "" && <span className="block text-muted">{purpose}</span>}
+        <span className="font-mono text-[0.8125rem] break-all" title={purpose}>
+          {path}
+        </span>
+        {progress === "writing" && purpose !== "" && (
+          <span className="block text-muted">{purpose}</span>
+        )}
       </span>
     </li>
   );
