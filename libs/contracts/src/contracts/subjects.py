@@ -106,6 +106,8 @@ def inbox_prefix(user: str) -> str:
     return f"_INBOX_{user}"
 
 
+# A wildcard is a whole token: `EVT_*` would be a stream of that very name. There are no
+# other streams than those of events.
 PERMISSIONS: dict[str, Permissions] = {
     "agent": Permissions(
         publish=(
@@ -113,10 +115,10 @@ PERMISSIONS: dict[str, Permissions] = {
             "poke.*",
             "progress.*.text",
             SANDBOX,
-            "$JS.API.STREAM.INFO.EVT_*",
-            "$JS.API.STREAM.CREATE.EVT_*",
-            "$JS.API.STREAM.UPDATE.EVT_*",
-            "$JS.API.STREAM.MSG.GET.EVT_*",
+            "$JS.API.STREAM.INFO.*",
+            "$JS.API.STREAM.CREATE.*",
+            "$JS.API.STREAM.UPDATE.*",
+            "$JS.API.STREAM.MSG.GET.*",
         ),
         subscribe=_with_inbox("agent", COMMANDS, QUERIES, "live.*.open_file", "poke.*"),
     ),
@@ -124,11 +126,12 @@ PERMISSIONS: dict[str, Permissions] = {
         publish=(
             COMMANDS,
             QUERIES,
-            "$JS.API.STREAM.INFO.EVT_*",
-            "$JS.API.CONSUMER.CREATE.EVT_*",
-            "$JS.API.CONSUMER.CREATE.EVT_*.>",
-            "$JS.API.CONSUMER.DELETE.EVT_*.*",
-            "$JS.API.CONSUMER.INFO.EVT_*.*",
+            "$JS.API.STREAM.INFO.*",
+            "$JS.API.CONSUMER.CREATE.*",
+            "$JS.API.CONSUMER.CREATE.*.>",
+            "$JS.API.CONSUMER.DELETE.*.*",
+            "$JS.API.CONSUMER.INFO.*.*",
+            "$JS.FC.>",  # says that a consumer may send more
         ),
         subscribe=_with_inbox("api", AUTH_VERIFY),
     ),

@@ -1,0 +1,115 @@
+"""Build the web client when its sources have changed.
+
+The output is what the api serves. A stamp beside it holds the fingerprint of the
+sources, so that a start without changes costs some milliseconds.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from standalone.console import Console
+from standalone.node import Node
+from standalone.program import Program, kill_group
+
+_NOT_SOURCES = frozenset({"node_modules", "dist", "tests", "test-results"})
+_STAMP = ".built-from"
+_INSTALLED = "node_modules/.installed-from"
+_LOCK = "package-lock.json"
+
+
+def is_built(web: Path, static: Path) -> bool:
+    """Tell whether *static* holds what the sources in *web* say."""
+    return _read(static / _STAMP) == _fingerprint(web)
+
+
+async def build(web: Path, static: Path, node: Node | None, console: Console) -> None:
+    """Build *web* into *static* if it is not built yet.
+
+    What goes wrong is told in one sentence, and what was there before stays: Atelier
+    works without its page, through the api and the command line.
+    """
+    if not (web / _LOCK).exists() or is_built(web, static):
+        return
+    if node is None:
+        console.say(
+            "The web client cannot be built: there is no Node.js 22.12 or newer"
+        )
+        return
+    console.say("Building the web client; the first time takes a minute")
+    fingerprint = _fingerprint(web)
+    for arguments in _steps(web):
+        last = await _npm(web, node, arguments)
+        if last is not None:
+            console.say(f"The web client cannot be built: {last}")
+            return
+        if arguments[0] == "ci":
+            (web / _INSTALLED).write_text(_digest([web / _LOCK], web))
+    (static / _STAMP).write_text(fingerprint)
+
+
+def _steps(web: Path) -> list[tuple[str, ...]]:
+    installed = _read(web / _INSTALLED) == _digest([web / _LOCK], web)
+    install = [] if installed else [("ci", "--no-audit", "--no-fund")]
+    return [*install, ("run", "build")]
+
+
+async def _npm(web: Path, node: Node, arguments: tuple[str, ...]) -> str | None:
+    """Run npm in *web*; return what its last words were if it fails."""
+    path = os.pathsep.join([str(node.folder), os.environ.get("PATH", os.defpath)])
+    program = Program(
+        name="web",
+        argv=(str(node.node), str(node.npm), *arguments),
+        env={**os.environ, "PATH": path, "CI": "true"},
+        cwd=web,
+    )
+    process = await asyncio.create_subprocess_exec(
+        *program.argv,
+        env=dict(program.env),
+        cwd=program.cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        preexec_fn=program.before_exec(),
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        kill_group(process.pid)
+    if process.returncode == 0:
+        return None
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
+    told = next((line for line in lines if "error" in line.lower()), "")
+    return f"`npm {' '.join(arguments)}` failed: {told or 'it does not say why'}"
+
+
+def _fingerprint(web: Path) -> str:
+    return _digest(sorted(_sources(web)), web)
+
+
+def _sources(web: Path) -> Iterable[Path]:
+    for folder, folders, files in os.walk(web):
+        folders[:] = [
+            name
+            for name in folders
+            if name not in _NOT_SOURCES and not name.startswith(".")
+        ]
+        yield from (Path(folder) / name for name in files)
+
+
+def _digest(files: Iterable[Path], root: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(root)}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return None
