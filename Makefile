@@ -14,9 +14,14 @@ help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 # uv comes from the PATH or, pinned, from a package; never installed system-wide.
+UV_FROM_PIP = -m pip install --quiet --disable-pip-version-check --target .tools/uv uv==0.13.9
+
 .tools/uv/bin/uv:
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools/uv uv==0.13.9 \
-	  || { echo "Atelier needs pip to fetch its tools: install python3-pip (and python3-venv)."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Atelier needs Python 3.11 or newer: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then $(PYTHON) $(UV_FROM_PIP); \
+	  elif $(PYTHON) -m venv .tools/venv >/dev/null 2>&1; then .tools/venv/bin/python $(UV_FROM_PIP); \
+	  else echo "Atelier needs pip to fetch its tools: install python3-venv (or python3-pip)."; exit 1; fi
 
 .venv/.stamp: requirements.txt $(MEMBERS) | $(UV)
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(shell command -v $(PYTHON)) .venv
@@ -26,6 +31,10 @@ help:
 
 .PHONY: setup
 setup: .venv/.stamp ## make the Python environment
+
+.PHONY: run
+run: setup ## start everything: http://localhost:3000
+	@exec $(BIN)/python -m standalone
 
 .PHONY: check
 check: setup ## formatting, lint, types, imports
