@@ -2,11 +2,14 @@
 
 import argparse
 import asyncio
+import os
 import sys
 
 from chassis.process import run, serve
 from standalone.demo_model.library import load
 from standalone.demo_model.server import create_app
+
+_PACE = "DEMO_CHARACTERS_PER_SECOND"
 
 
 def main() -> int:
@@ -17,8 +20,9 @@ def main() -> int:
     parser.add_argument(
         "--characters-per-second",
         type=float,
-        default=900.0,
-        help="pace of a streamed answer; 0: as fast as it is read (default: 900)",
+        default=os.environ.get(_PACE, "900"),
+        help="pace of a streamed answer; 0: as fast as it is read "
+        f"(default: the variable {_PACE}, or 900)",
     )
     options = parser.parse_args()
     if options.characters_per_second < 0:
