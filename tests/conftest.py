@@ -1,10 +1,11 @@
 """Fixtures of all tests: the real Postgres and the real nats-server."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.support.servers import NatsServer, PostgresServer, server_folder
+from tests.support.stack import Person, Stack, person
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,20 @@ def nats_server() -> Iterator[NatsServer]:
 def nats_url(nats_server: NatsServer) -> str:
     """URL of a fresh nats-server with JetStream and without users."""
     return nats_server.url
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Atelier with the demo model, which writes faster than it would for a person."""
+    with (
+        server_folder() as folder,
+        Stack(folder, DEMO_CHARACTERS_PER_SECOND="6000") as started,
+    ):
+        yield started
+
+
+@pytest.fixture
+async def ada(stack: Stack) -> AsyncIterator[Person]:
+    """Somebody with an account."""
+    async with person(stack) as somebody:
+        yield somebody

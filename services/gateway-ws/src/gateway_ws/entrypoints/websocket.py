@@ -24,6 +24,7 @@ from gateway_ws.application.outbox import (
 from gateway_ws.application.room import Watcher
 from gateway_ws.domain import frames
 from gateway_ws.domain.inbound import InvalidFrame, parse
+from gateway_ws.domain.rate import Bucket
 from gateway_ws.ports import Projects, Refused, Sessions, Unavailable
 
 Socket = WebSocket[object, object, object]  # type: ignore[type-var]
@@ -35,6 +36,9 @@ _REASONS = {
     TRY_AGAIN_LATER: "Try again later",
     SERVICE_RESTART: "Service restart",
 }
+_MESSAGES_PER_S = 20
+_BURST = 40
+_TOO_FAST = "Too many messages: wait a second and go on."
 _DENIED = "You have no access to this project."
 _BUSY = "Atelier could not do that just now; please try again."
 
@@ -150,10 +154,16 @@ class _Session:
         self._outbox.close(SERVICE_RESTART)
 
     async def _read(self, user_id: UUID, project_id: UUID) -> None:
+        loop = asyncio.get_running_loop()
+        bucket = Bucket(_MESSAGES_PER_S, _BURST, loop.time())
         try:
             while True:
                 frame = await self._socket.receive_data(mode="text")
-                self._outbox.put(await self._answer(frame, user_id, project_id))
+                if bucket.take(loop.time()):
+                    answer = await self._answer(frame, user_id, project_id)
+                else:
+                    answer = frames.error("rate_limited", _TOO_FAST)
+                self._outbox.put(answer)
         except (WebSocketDisconnect, WebSocketException):
             self._outbox.close(SERVICE_RESTART)
 
