@@ -7,7 +7,7 @@ class Settings(Struct, frozen=True):
     """Settings of the agent; each is the environment variable of its name."""
 
     database_url: str
-    """Postgres, as the role ``agent``, without a pooler: locks belong to connections."""
+    """Postgres, as the role ``agent``, without a pooler: a lock is a connection."""
     nats_url: str
     """Servers of the bus, with this service's user and password."""
     http_host: str = "127.0.0.1"

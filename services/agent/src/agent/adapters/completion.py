@@ -210,7 +210,7 @@ def one_line(text: str) -> str:
 def _parse(data: bytes) -> dict[str, Any] | None:
     try:
         found = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # Half surrogate pairs, NaN and broken UTF-8 are for the lenient one.
         try:
             found = json.loads(data.decode("utf-8", "replace"))

@@ -77,7 +77,7 @@ def read_plan(text: str, project: Project) -> PhasePlan:
         raise PlanInvalid(f"The plan is longer than {MAX_PLAN_CHARS:,} characters.")
     try:
         plan = _decoder.decode(_without_fence(text))
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise PlanInvalid(
             f"The answer is not the JSON that was asked for: {error}."
         ) from error

@@ -142,7 +142,7 @@ def _call(run: Run, event: ModelCallStarted) -> Run:
 
 def _hang_up(run: Run, event: ModelCallEnded) -> Run:
     if run.call is not None and run.call.progress:
-        return replace(run, call=None, barren=0, interruptions=0)
+        return replace(run, call=None, barren=0, interruptions=0, last_error=None)
     if event.outcome == "interrupted":
         return replace(run, call=None, interruptions=run.interruptions + 1)
     error = event.error or event.outcome
