@@ -23,7 +23,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from litestar import Litestar
+from litestar.types import ASGIApp
 from typing_extensions import override
 
 from chassis import logs, tracing
@@ -131,7 +131,7 @@ async def _end_after_drain(work: "asyncio.Task[int]", stopping: asyncio.Event) -
 
 
 async def serve(
-    app: Litestar,
+    app: ASGIApp,
     *,
     port: int,
     stopping: asyncio.Event,

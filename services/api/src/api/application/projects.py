@@ -1,0 +1,79 @@
+"""Commands for the agent, and the wait until what they did can be read."""
+
+import asyncio
+from uuid import UUID
+
+from api.application.catch_up import CatchUp
+from api.ports import Agent, ProjectViews
+from contracts.project import Actor, ProjectCommand
+from contracts.requests import Accepted, CommandRequest
+from eventcore.errors import Unavailable
+
+_ATTEMPTS = 3
+_FIRST_PAUSE_S = 0.1
+_FIRST_LOOK_S = 0.004
+_LAST_LOOK_S = 0.05
+
+
+class Projects:
+    """Changes projects through the agent, so that a client reads what it wrote."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        views: ProjectViews,
+        catch_up: CatchUp,
+        *,
+        wait_s: float = 2.0,
+    ) -> None:
+        self._agent = agent
+        self._views = views
+        self._catch_up = catch_up
+        self._wait_s = wait_s
+
+    async def execute(
+        self, user_id: UUID, project_id: UUID, command_id: UUID, command: ProjectCommand
+    ) -> Accepted:
+        """Have *command* decided; return when the read model shows what it did.
+
+        Raises:
+            Rejected: The answer is no.
+            Unavailable: The outcome is unknown, or not to be read yet. The same
+                command id again is safe.
+
+        """
+        actor = Actor("user", str(user_id))
+        request = CommandRequest(command_id, project_id, actor, command)
+        accepted = await self._decided(request)
+        await self._shown(project_id, accepted.version)
+        return accepted
+
+    async def _decided(self, request: CommandRequest) -> Accepted:
+        """Ask again under the same id while the outcome is unknown."""
+        pause_s = _FIRST_PAUSE_S
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return await self._agent.command(request)
+            except Unavailable:
+                await asyncio.sleep(pause_s)
+                pause_s *= 2
+        return await self._agent.command(request)
+
+    async def _shown(self, project_id: UUID, version: int) -> None:
+        """Wait for the projector; where it is late, fold what is missing here."""
+        try:
+            async with asyncio.timeout(self._wait_s / 2):
+                return await self._reached(project_id, version)
+        except TimeoutError:
+            pass
+        try:
+            async with asyncio.timeout(self._wait_s / 2):
+                return await self._catch_up.project(project_id)
+        except TimeoutError as error:
+            raise Unavailable("what was written cannot be read yet") from error
+
+    async def _reached(self, project_id: UUID, version: int) -> None:
+        pause_s = _FIRST_LOOK_S
+        while await self._views.position(project_id) < version:
+            await asyncio.sleep(pause_s)
+            pause_s = min(_LAST_LOOK_S, pause_s * 2)

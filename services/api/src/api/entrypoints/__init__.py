@@ -1,0 +1,1 @@
+"""Where requests, questions on the bus and events come in, and nothing is decided."""

@@ -1,0 +1,141 @@
+"""The page: the built web client, and what it needs to know before anybody signs in."""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from litestar import HttpMethod, MediaType, Response, get, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Struct
+
+from api.entrypoints.body import json_response
+from api.entrypoints.errors import AnyRequest, HttpError
+from api.entrypoints.shared import Shared
+from api.ports import PageFiles
+
+_READ = [HttpMethod.GET, HttpMethod.HEAD]
+_ANY = [*_READ, *(HttpMethod(name) for name in ("POST", "PUT", "PATCH", "DELETE"))]
+_FOR_EVER = "public, max-age=31536000, immutable"
+_ASK_AGAIN = "no-cache"
+
+_NOT_BUILT = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>Atelier</title>
+<h1>Atelier is running</h1>
+<p>Its page has not been built yet: run <code>make web</code>, then load this again.</p>
+"""
+
+
+class PublicConfig(Struct, frozen=True, rename="camel"):
+    """What anybody may know of this server."""
+
+    name: str
+    version: str
+    demo_model: bool
+    """A built-in model answers, because there is no key for a real one."""
+    public_url: str
+    preview_domain: str
+
+
+class Page(Shared):
+    """Answers with files of the built client, and with the page for all else."""
+
+    def __init__(self, files: PageFiles, config: PublicConfig) -> None:
+        self._files = files
+        self._config = config
+        self._policy = page_policy(config)
+
+    async def front(self, request: AnyRequest) -> Response[bytes]:
+        """Answer people with the page and programs with name and version."""
+        if _wants_json(request.headers.get("accept", "")):
+            about = {"name": self._config.name, "version": self._config.version}
+            return json_response(about, headers={"vary": "accept"})
+        return self._page(request)
+
+    async def asset(self, request: AnyRequest, path: FromPath[str]) -> Response[bytes]:
+        """Answer with a file whose name changes with its content."""
+        found = self._file(request, f"assets{path}", _FOR_EVER)
+        if found is None:
+            raise HttpError(HTTPStatus.NOT_FOUND)
+        return found
+
+    async def view(self, request: AnyRequest, path: FromPath[str]) -> Response[bytes]:
+        """Answer with a file beside the page, or with the page: it has many views."""
+        found = self._file(request, path.lstrip("/"), _ASK_AGAIN)
+        return found or self._page(request)
+
+    async def config(self) -> Response[bytes]:
+        """Answer with what anybody may know."""
+        return json_response(self._config)
+
+    def _page(self, request: AnyRequest) -> Response[bytes]:
+        found = self._file(request, "index.html", _ASK_AGAIN)
+        if found is None:
+            found = Response(_NOT_BUILT, media_type=MediaType.HTML)
+        found.headers["content-security-policy"] = self._policy
+        found.headers["vary"] = "accept, accept-encoding"
+        return found
+
+    def _file(
+        self, request: AnyRequest, path: str, cache_control: str
+    ) -> Response[bytes] | None:
+        found = self._files.find(path, request.headers.get("accept-encoding", ""))
+        if found is None:
+            return None
+        headers = {
+            "cache-control": cache_control,
+            "etag": found.etag,
+            "vary": "accept-encoding",
+        }
+        if request.headers.get("if-none-match") == found.etag:
+            return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        if found.encoding is not None:
+            headers["content-encoding"] = found.encoding
+        return Response(found.content, media_type=found.media_type, headers=headers)
+
+
+async def nothing() -> None:
+    """Refuse what lies below a path of ours and is not there."""
+    raise HttpError(HTTPStatus.NOT_FOUND)
+
+
+def page_routes(files: PageFiles, config: PublicConfig) -> list[HTTPRouteHandler]:
+    """Return the handlers of the page and of /api/config."""
+    page = Page(files, config)
+    ours = [f"/{name}{rest}" for name in ("api", "ws") for rest in ("", "/{_:path}")]
+    return [
+        route("/", http_method=_READ)(page.front),
+        route("/assets/{path:path}", http_method=_READ)(page.asset),
+        route("/{path:path}", http_method=_READ)(page.view),
+        get("/api/config")(page.config),
+        route([*ours, "/assets"], http_method=_ANY)(nothing),
+    ]
+
+
+def page_policy(config: PublicConfig) -> str:
+    """Return what the page may load: itself, and previews in frames.
+
+    Styles may be inline, because the editor and the panes set some at run time.
+    """
+    url = urlsplit(config.public_url)
+    port = f":{url.port}" if url.port else ""
+    socket = "wss" if url.scheme == "https" else "ws"
+    sources = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self'",
+        "connect-src": f"'self' {socket}://{url.netloc}",
+        "frame-src": f"{url.scheme}://*.{config.preview_domain}{port}",
+        "manifest-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in sources.items())
+
+
+def _wants_json(accept: str) -> bool:
+    return "application/json" in accept and "text/html" not in accept

@@ -1,0 +1,38 @@
+"""What the environment says, read once."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+_STATIC = Path(__file__).parent / "static"
+
+
+class Settings(Struct, frozen=True):
+    """Settings of the api; each is the environment variable of its name."""
+
+    database_url: str
+    """Postgres, as the role ``api``."""
+    nats_url: str
+    """Servers of the bus, with this service's user and password."""
+    http_host: str = "127.0.0.1"
+    """Address of everything that is served."""
+    http_port: int = 3001
+    """Port of the same; people come through the one door."""
+    public_url: str = "http://localhost:3000"
+    """The one door; requests that pages elsewhere cause are refused."""
+    preview_domain: str = "preview.localhost"
+    """Below it each preview has a host name, which the page may show in a frame."""
+    demo_model: bool = False
+    """Whether the built-in model answers; the page says so."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses whose X-Forwarded-For is believed: those of the one door."""
+    shards: int = 1
+    """How many streams of events there are; the same number as the agent's."""
+    static_dir: Path = _STATIC
+    """The built web client."""
+    sign_in_failures_per_minute: int = 10
+    """Failed sign-ins for one account from one address; then 429. Success is free."""
+    address_failures_per_minute: int = 60
+    """Failed sign-ins from one address, whatever the account."""
+    sign_ups_per_minute: int = 120
+    """New accounts from one address."""
