@@ -1,7 +1,10 @@
 """The output of a supervised process: to the console, to its log file, and its end."""
 
 import asyncio
+import os
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from standalone.console import Console
@@ -11,6 +14,24 @@ _MAX_LINE = 8 * 1024
 """Longer lines are cut into pieces: one line must not hold up all others."""
 _MAX_FILE = 10 * 1024 * 1024
 _KEPT_LINES = 20
+
+
+@asynccontextmanager
+async def reading_end() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """Lend the reader of a pipe and the descriptor to write to.
+
+    A pipe of asyncio's own would make waiting for a process wait for whatever it left
+    behind with the same output. The borrower closes the descriptor.
+    """
+    reading, writing = os.pipe()
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+    )
+    try:
+        yield reader, writing
+    finally:
+        transport.close()
 
 
 class Output:

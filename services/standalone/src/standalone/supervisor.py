@@ -5,6 +5,7 @@ process group, so that nothing that a process started stays behind.
 """
 
 import asyncio
+import os
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from standalone.console import Console
 from standalone.errors import CannotStart
-from standalone.output import Output
+from standalone.output import Output, reading_end
 from standalone.program import Program, kill_group
 
 _PROBE_S = 0.1
@@ -119,21 +120,29 @@ class Supervised:
     async def _live_once(self) -> int:
         """Run the program once; return its exit status."""
         program = self.program
-        process = await asyncio.create_subprocess_exec(
-            *program.argv,
-            env=dict(program.env),
-            cwd=program.cwd,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            preexec_fn=program.before_exec(),
-            pass_fds=program.pass_fds,
-        )
+        async with reading_end() as (reader, writing_end):
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *program.argv,
+                    env=dict(program.env),
+                    cwd=program.cwd,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=writing_end,
+                    stderr=asyncio.subprocess.STDOUT,
+                    preexec_fn=program.before_exec(),
+                    pass_fds=program.pass_fds,
+                )
+            finally:
+                os.close(writing_end)
+            return await self._see_to_its_end(process, reader)
+
+    async def _see_to_its_end(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader
+    ) -> int:
         self._process = process
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         try:
             async with asyncio.TaskGroup() as tasks:
-                pump = tasks.create_task(self.output.pump(process.stdout))
+                pump = tasks.create_task(self.output.pump(reader))
                 watch = tasks.create_task(self._watch())
                 end = tasks.create_task(self._end_when_asked(process))
                 status = await process.wait()
