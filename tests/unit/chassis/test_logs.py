@@ -70,6 +70,23 @@ def test_lines_below_the_level_are_dropped(
     assert capfdbinary.readouterr().out == b""
 
 
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_a_traceback_shows_no_local_variables(
+    style: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(database_url: str) -> None:
+        raise ConnectionError(f"no answer to {len(database_url)} characters")
+
+    logs.configure("agent", style=style)
+    try:
+        fail("hunter".upper())
+    except ConnectionError:
+        logs.get("here").exception("failed")
+    text = capfd.readouterr().out
+    assert "no answer to 6 characters" in text
+    assert "HUNTER" not in text
+
+
 def test_a_person_gets_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("agent", style="console")
     logs.get("here").info("appended", count=2)

@@ -77,7 +77,9 @@ def _processors(service: str, style: str) -> list[Processor]:
             *common,
             structlog.processors.TimeStamper("%H:%M:%S", utc=False),
             structlog.dev.ConsoleRenderer(
-                colors=colors and "NO_COLOR" not in os.environ
+                colors=colors and "NO_COLOR" not in os.environ,
+                # The pretty ones show local variables, and secrets are among them.
+                exception_formatter=structlog.dev.plain_traceback,
             ),
         ]
 
