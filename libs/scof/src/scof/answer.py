@@ -84,7 +84,7 @@ class Answer:
 
     def announce(self, marker: str) -> None:
         """Remember a marker; the first few are enough to know an orphan."""
-        if len(self.markers) < _MAX_MARKERS:
+        if marker and len(self.markers) < _MAX_MARKERS:
             self.markers.add(marker)
 
     def count_file(self) -> bool:

@@ -125,7 +125,7 @@ def _marker(operator: str, word: Word) -> Marker:
     if word.open:
         text = (text.split() or [""])[0].strip("'\"")
     bare = text.strip(_TYPOGRAPHIC)
-    spellings = (text,) if bare in ("", text) else (bare, text)
+    spellings = (text,) if bare == text else (bare or text, text)
     return Marker(spellings, strips_tabs=operator == "<<-")
 
 
@@ -158,6 +158,10 @@ def _accept(
     if not any(operator in _HEREDOCS for operator, _ in head.redirects):
         raise _RefusalError(
             "unsupported_command", "The heredoc is not that of the first command."
+        )
+    if word.open and " " in word.text:
+        raise _RefusalError(
+            "unreadable_quotes", "The quote of the marker is not closed."
         )
     sink = head
     target = _cat_target(head) if head.name == "cat" else _sink_target(head)
@@ -270,10 +274,6 @@ def _check_marker(word: Word, marker: Marker, path: str, limits: Limits) -> list
             "typographic_quotes",
             f"Quotes leave the marker {shown(text)} in doubt.",
             path,
-        )
-    if word.open and " " in word.text:
-        raise _RefusalError(
-            "unreadable_quotes", "The quote of the marker is not closed."
         )
     if not text or _NOT_IN_MARKERS.search(text):
         raise _RefusalError("bad_marker", f"{shown(text)} cannot be a marker.", path)

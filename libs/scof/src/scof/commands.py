@@ -16,66 +16,25 @@ from scof.words import Line, Word, split_words
 MAX_LEAD_CHARS = 64
 """Indentation, prompt and name of a command; a line that needs more is prose."""
 
-_SINGLE_ARGUMENT = frozenset(
-    ["cd", "chmod", "cp", "ln", "mkdir", "mv", "rm", "rmdir", "source", "touch"]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# One argument is enough to tell these from prose.
+_SINGLE_ARGUMENT = _words(
+    "bunx cd chmod cp ln ls mkdir mv npx pnpx rm rmdir source touch"
 )
-_SUBCOMMANDS = frozenset(
-    [
-        "add",
-        "build",
-        "ci",
-        "clone",
-        "commit",
-        "create",
-        "dev",
-        "dlx",
-        "exec",
-        "init",
-        "lint",
-        "pull",
-        "push",
-        "remove",
-        "run",
-        "start",
-        "test",
-        "uninstall",
-        "up",
-        "update",
-        "upgrade",
-        "x",
-    ]
+_TOOLS = _words(
+    "awk bash chown curl deno docker echo export git kill node perl pip pip3 printf"
+    " python python3 sed sh sudo tar unzip wget"
 )
-_OTHERS = _SINGLE_ARGUMENT | frozenset(
-    [
-        "awk",
-        "bash",
-        "bunx",
-        "chown",
-        "curl",
-        "deno",
-        "docker",
-        "echo",
-        "export",
-        "git",
-        "kill",
-        "node",
-        "npx",
-        "perl",
-        "pip",
-        "pip3",
-        "pnpx",
-        "printf",
-        "python",
-        "python3",
-        "sed",
-        "sh",
-        "sudo",
-        "tar",
-        "unzip",
-        "wget",
-    ]
+# What may follow the name of a tool that is a word of prose as well.
+_SUBCOMMANDS = _words(
+    "add build ci clone commit create dev dlx exec init lint publish pull push remove"
+    " run start test uninstall up update upgrade x"
 )
-_COMMANDS = WRITERS | MANAGERS | _OTHERS
+_COMMANDS = WRITERS | MANAGERS | _SINGLE_ARGUMENT | _TOOLS
 _PREFIXES = frozenset(
     name[:size] for name in _COMMANDS for size in range(len(name) + 1)
 )

@@ -11,8 +11,7 @@ from scof.readings import Block, Ignored, Install, Note, Reading, Refused, shown
 from scof.skipping import Skipping
 from scof.words import split_words
 
-MAX_CONTINUED_LINES = 32
-"""A command goes on over that many lines; more is prose (`line_too_long`)."""
+_MAX_RETRIES = 8
 
 
 class Outside:
@@ -22,7 +21,15 @@ class Outside:
     it is whole, with the lines that continue it.
     """
 
-    __slots__ = ("_answer", "_head", "_is_command", "_lines", "_pieces", "_size")
+    __slots__ = (
+        "_answer",
+        "_head",
+        "_is_command",
+        "_lines",
+        "_pieces",
+        "_size",
+        "_tail",
+    )
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
@@ -35,6 +42,9 @@ class Outside:
         self._size = 0
         self._head: str | None = ""
         """A line of prose, while it may be a marker that closes nothing."""
+        self._tail: str | None = None
+        """How the line ends so far, where it is the rest of a command that was too
+        long: after a backslash the next line belongs to it too."""
 
     def take(self, text: str, start: int, events: list[Event]) -> tuple[Reader, int]:
         """Report prose, and commands as their lines end."""
@@ -58,7 +68,7 @@ class Outside:
                     said = stop
                     self._report_orphan(events)
                 if stop:
-                    self._next_line(1)
+                    self._end_prose()
                 start = stop or len(text)
         _say(text[said:start], events)
         return self, start
@@ -91,13 +101,23 @@ class Outside:
         return self
 
     def _hear(self, text: str, start: int, stop: int) -> None:
-        """Follow a line of prose for as long as it may be a lone marker."""
-        if self._head is not None and self._answer.markers:
+        """Follow a line of prose as far as what comes after it depends on it."""
+        if self._tail is not None:
+            self._tail = (self._tail + text[max(start, stop - 3) : stop])[-3:]
+        elif self._head is not None and self._answer.markers:
             longest = self._answer.limits.marker_chars + MAX_BLANKS_AFTER_MARKER + 1
             if len(self._head) + stop - start <= longest:
                 self._head += text[start:stop]
             else:
                 self._head = None
+
+    def _end_prose(self) -> None:
+        """Begin the line after a line of prose."""
+        tail = self._tail
+        self._next_line(1)
+        if tail is not None and _continues(tail.removesuffix("\n")):
+            self._tail = ""
+            self._is_command, self._head = False, None
 
     def _is_orphan(self) -> bool:
         """Whether the line that was heard is a marker, which closes nothing here."""
@@ -116,7 +136,7 @@ class Outside:
         self._answer.line += count
         self._is_command = None
         self._pieces, self._lines, self._size = [], [], 0
-        self._head = ""
+        self._head, self._tail = "", None
 
     def _take_command(
         self, text: str, start: int, events: list[Event]
@@ -134,7 +154,7 @@ class Outside:
             return self, stop
         self._lines.append("".join(self._pieces))
         self._pieces = []
-        if _continues(self._lines[-1]) and len(self._lines) < MAX_CONTINUED_LINES:
+        if _continues(self._lines[-1]):
             self._size += 1
             return self, feed + 1
         reading, first = self._read()
@@ -145,8 +165,10 @@ class Outside:
         limit = self._answer.limits.line_chars
         note = Note("line_too_long", f"A command is longer than {limit} characters.")
         self._answer.report(events, note, line=self._answer.line)
-        _say("\n".join([*self._lines, "".join(self._pieces)]), events)
+        text = "\n".join([*self._lines, "".join(self._pieces)])
+        _say(text, events)
         self._next_line(len(self._lines))
+        self._tail = text[-3:]
         self._is_command, self._head = False, None
 
     def _read(self) -> tuple[Reading | None, int]:
@@ -156,7 +178,8 @@ class Outside:
         if isinstance(whole, Block):
             return whole, 0
         # A stray backslash must not eat the command of the next file.
-        for first in range(1, len(self._lines)):
+        count = len(self._lines)
+        for first in range(max(1, count - _MAX_RETRIES), count):
             rest = read_command(_joined(self._lines[first:]), limits)
             if isinstance(rest, Block):
                 return rest, first

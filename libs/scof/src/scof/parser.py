@@ -124,6 +124,9 @@ class Parser:
             text = self._join(text, events)
         if text:
             self._read(text, events)
+        if self._high:
+            # Whatever comes next is not content as it stands.
+            self._settle()
 
     def _join(self, text: str, events: list[Event]) -> str:
         """Read *text* up to its last lone surrogate and return the rest."""
