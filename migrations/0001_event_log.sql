@@ -104,37 +104,39 @@ CREATE TRIGGER keep_work AFTER INSERT ON log.event FOR EACH ROW
   EXECUTE FUNCTION log.keep_work();
 
 -- Adds all waiting appends of a process: one entry per event in the first arrays, one
--- per answered command in those with `_c_`. Returns the rows that were stored; an append
--- none of whose rows come back was refused, and the others are stored all the same.
+-- per answered command in those with `_c_`. Returns the projects whose append was
+-- refused; the others are stored all the same. At most one append of each project.
 --
 -- The lock is a statement of its own: the next one then takes its snapshot with the lock
--- held, and a conflict is a row that does not come back, not an error that aborts all.
--- For the same reason the isolation level must be READ COMMITTED. The probes are scalar
+-- held, and a conflict is a row that is not stored, not an error that aborts all. For
+-- the same reason the isolation level must be READ COMMITTED. The probes are scalar
 -- subqueries because [NOT] EXISTS becomes a join, whose plan, cached while the table was
--- small, hashes the whole log at each call.
+-- small, hashes the whole log at each call. All rows of an append look at the same two
+-- keys, so that they pass or fail together.
 CREATE FUNCTION log.append(
   _shard smallint,
   _project uuid[], _expected integer[], _seq integer[], _epoch bigint[],
   _command uuid[], _id uuid[], _type text[], _data bytea[], _meta bytea[],
   _c_project uuid[], _c_id uuid[], _c_seq integer[], _c_event uuid[], _c_answer bytea[]
-) RETURNS TABLE (project uuid, version integer, pos bigint) LANGUAGE plpgsql AS $$
+) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+DECLARE
+  _stored integer;
 BEGIN
   PERFORM pg_advisory_xact_lock(7001, _shard);
-  RETURN QUERY
-    INSERT INTO log.event (shard, project_id, seq, id, type, data, meta, epoch)
-    SELECT _shard, n.p, n.v, n.i, n.t, n.d, n.m, n.f
-      FROM unnest(_project, _expected, _seq, _epoch, _command, _id, _type, _data, _meta)
-           WITH ORDINALITY AS n(p, e, v, f, c, i, t, d, m, o)
-     WHERE (SELECT x.seq FROM log.event x
-             WHERE x.project_id = n.p AND x.seq = n.e + 1) IS NULL
-       AND (n.e = 0 OR (SELECT x.seq FROM log.event x
-             WHERE x.project_id = n.p AND x.seq = n.e) IS NOT NULL)
-       AND (n.f IS NULL OR (SELECT l.epoch FROM log.lease l
-             WHERE l.project_id = n.p) = n.f)
-       AND (n.c IS NULL OR (SELECT k.id FROM log.command k
-             WHERE k.project_id = n.p AND k.id = n.c) IS NULL)
-     ORDER BY n.o
-    RETURNING event.project_id, event.seq, event.position;
+  INSERT INTO log.event (shard, project_id, seq, id, type, data, meta, epoch)
+  SELECT _shard, n.p, n.v, n.i, n.t, n.d, n.m, n.f
+    FROM unnest(_project, _expected, _seq, _epoch, _command, _id, _type, _data, _meta)
+         WITH ORDINALITY AS n(p, e, v, f, c, i, t, d, m, o)
+   WHERE (SELECT x.seq FROM log.event x
+           WHERE x.project_id = n.p AND x.seq = n.e + 1) IS NULL
+     AND (n.e = 0 OR (SELECT x.seq FROM log.event x
+           WHERE x.project_id = n.p AND x.seq = n.e) IS NOT NULL)
+     AND (n.f IS NULL OR (SELECT l.epoch FROM log.lease l
+           WHERE l.project_id = n.p) = n.f)
+     AND (n.c IS NULL OR (SELECT k.id FROM log.command k
+           WHERE k.project_id = n.p AND k.id = n.c) IS NULL)
+   ORDER BY n.o;
+  GET DIAGNOSTICS _stored = ROW_COUNT;
   IF cardinality(_c_id) > 0 THEN
     INSERT INTO log.command (project_id, id, answer)
     SELECT a.p, a.i, a.w
@@ -142,6 +144,12 @@ BEGIN
      WHERE a.x IS NULL OR (SELECT e.id FROM log.event e
              WHERE e.project_id = a.p AND e.seq = a.v) = a.x
     ON CONFLICT DO NOTHING;
+  END IF;
+  IF _stored < cardinality(_id) THEN
+    RETURN QUERY
+      SELECT DISTINCT n.p FROM unnest(_project, _seq, _id) AS n(p, v, i)
+       WHERE (SELECT e.id FROM log.event e
+               WHERE e.project_id = n.p AND e.seq = n.v) IS DISTINCT FROM n.i;
   END IF;
 END
 $$;

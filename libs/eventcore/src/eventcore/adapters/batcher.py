@@ -5,10 +5,11 @@ call is under way gather for the next one.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
-from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto import pgproto
 from msgspec import Struct
 
 from chassis.failpoints import fp
@@ -24,25 +25,18 @@ MAX_WAITING = 10_000
 _APPEND = "SELECT * FROM log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"
 
 
-class Row(Struct, frozen=True):
-    """One event as it is stored."""
-
-    id: UUID
-    type: str
-    data: bytes
-
-
 class Append(Struct, eq=False):
     """One append, or one answer without events, on its way to the database."""
 
-    stream: UUID
+    stream: pgproto.UUID
     expected: int
-    rows: Sequence[Row]
+    types: Sequence[str]
+    data: Sequence[bytes]
     meta: bytes | None
     epoch: int | None
     outcome: CommandOutcome | None
     size: int
-    """Bytes of all rows and the answer, about."""
+    """Bytes of all data and the answer."""
     stored: asyncio.Future[bool]
     """False: this append was refused, whatever became of the others."""
 
@@ -64,13 +58,13 @@ class Batcher:
         self._connection: asyncpg.Connection | None = None
         self._statement: asyncpg.prepared_stmt.PreparedStatement | None = None
 
-    async def append(self, append: Append) -> bool:
-        """Return whether *append* was stored.
+    def submit(self, append: Append) -> None:
+        """Have *append* stored; its future tells whether it was.
 
-        While it waits it may be cancelled; once it is under way, it goes on.
+        While it waits the future may be cancelled; once it is under way, it goes on.
 
         Raises:
-            Unavailable: The outcome is unknown, or too many are waiting.
+            Unavailable: Too many are waiting.
 
         """
         if len(self._waiting) >= MAX_WAITING:
@@ -78,7 +72,6 @@ class Batcher:
         self._waiting.append(append)
         if self._task is None:
             self._task = asyncio.create_task(self._drain())
-        return await append.stored
 
     async def close(self) -> None:
         """Finish what waits, then close the connection."""
@@ -97,28 +90,27 @@ class Batcher:
         """Take at most one append of each stream, so that none meets another one."""
         batch: list[Append] = []
         rest: list[Append] = []
-        streams: set[UUID] = set()
+        streams: set[pgproto.UUID] = set()
         events = size = 0
         for append in self._waiting:
             if append.stored.done():  # cancelled while it waited
                 continue
-            events += len(append.rows)
+            events += len(append.data)
             size += append.size
-            is_full = bool(batch) and (events > MAX_EVENTS or size > MAX_BYTES)
-            if is_full or append.stream in streams:
-                # A later append of this stream must not overtake it.
-                streams.add(append.stream)
+            is_full = events > MAX_EVENTS or size > MAX_BYTES
+            if (is_full and batch) or append.stream in streams:
                 rest.append(append)
-                continue
+            else:
+                batch.append(append)
+            # A later append of this stream must not overtake this one.
             streams.add(append.stream)
-            batch.append(append)
         self._waiting = rest
         return batch
 
     async def _store(self, batch: list[Append]) -> None:
         """Settle every append of *batch*; never raises."""
         try:
-            stored = await self._call(batch)
+            refused = await self._call(batch)
         except Unavailable as error:
             self._disconnect()
             _fail(batch, error)
@@ -130,23 +122,19 @@ class Batcher:
             for append in batch:
                 await self._store([append])
         else:
-            self._settle(batch, stored)
-
-    def _settle(self, batch: list[Append], stored: set[UUID]) -> None:
-        for append in batch:
-            if not append.stored.done():  # its caller may have been cancelled
-                append.stored.set_result(append.stream in stored or not append.rows)
-        if stored:
+            for append in batch:
+                if not append.stored.done():  # its caller may have been cancelled
+                    append.stored.set_result(append.stream not in refused)
             self._committed(self._shard)
 
-    async def _call(self, batch: list[Append]) -> set[UUID]:
-        """Return the streams to which something was added."""
+    async def _call(self, batch: list[Append]) -> set[pgproto.UUID]:
+        """Return the streams whose append was refused."""
         with translated():
             if self._statement is None:
                 self._connection = await self._connect()
                 self._statement = await self._connection.prepare(_APPEND)
             fp("append.before_commit")
-            rows = await self._statement.fetch(self._shard, *_arrays(batch))
+            rows = await self._statement.fetch(self._shard, *_arguments(batch))
             fp("append.after_commit")
             return {row[0] for row in rows}
 
@@ -156,35 +144,39 @@ class Batcher:
             connection.terminate()
 
 
-def _arrays(batch: list[Append]) -> list[list[object]]:
+def _arguments(batch: list[Append]) -> tuple[list[object], ...]:
     """Return the arguments of log.append after the shard."""
-    events: list[tuple[object, ...]] = []
-    answers: list[tuple[object, ...]] = []
+    events: tuple[list[object], ...] = ([], [], [], [], [], [], [], [], [])
+    answers: tuple[list[object], ...] = ([], [], [], [], [])
+    streams, expected, seqs, epochs, commands, ids, types, data, metas = events
+    ids += _new_ids(sum(len(append.data) for append in batch))
     for append in batch:
-        outcome = append.outcome
+        outcome, version, count = append.outcome, append.expected, len(append.data)
         command = None if outcome is None else outcome.command_id
-        for seq, row in enumerate(append.rows, append.expected + 1):
-            events.append(
-                (
-                    *(append.stream, append.expected, seq, append.epoch, command),
-                    *(row.id, row.type, row.data, append.meta),
-                )
-            )
         if outcome is not None:
-            first = append.rows[0].id if append.rows else None
-            answers.append(
-                (
-                    *(append.stream, command, append.expected + 1, first),
-                    outcome.answer,
-                )
-            )
-    return [*_columns(events, 9), *_columns(answers, 5)]
+            first = ids[len(seqs)] if count else None
+            answer = (append.stream, command, version + 1, first, outcome.answer)
+            for column, value in zip(answers, answer, strict=True):
+                column.append(value)
+        streams += [append.stream] * count
+        expected += [version] * count
+        seqs += range(version + 1, version + 1 + count)
+        epochs += [append.epoch] * count
+        commands += [command] * count
+        types += append.types
+        data += append.data
+        metas += [append.meta] * count
+    return (*events, *answers)
 
 
-def _columns(rows: list[tuple[object, ...]], width: int) -> list[list[object]]:
-    if not rows:
-        return [[] for _ in range(width)]
-    return [list(column) for column in zip(*rows, strict=True)]
+def _new_ids(count: int) -> list[pgproto.UUID]:
+    """Return random UUIDs (version 4); many at once are cheaper."""
+    noise = bytearray(os.urandom(16 * count))
+    for start in range(0, 16 * count, 16):
+        noise[start + 6] = noise[start + 6] & 0x0F | 0x40
+        noise[start + 8] = noise[start + 8] & 0x3F | 0x80
+    raw = bytes(noise)
+    return [pgproto.UUID(raw[start : start + 16]) for start in range(0, 16 * count, 16)]
 
 
 def _fail(batch: list[Append], error: Exception) -> None:

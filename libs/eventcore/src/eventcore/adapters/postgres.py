@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto import pgproto
 from msgspec import Raw
 from typing_extensions import override
 
@@ -14,7 +15,7 @@ from contracts import codec
 from contracts.envelope import Context, Recorded
 from contracts.project import ProjectEvent
 from contracts.subjects import shard_of
-from eventcore.adapters.batcher import Append, Batcher, Row
+from eventcore.adapters.batcher import Append, Batcher
 from eventcore.adapters.database import connect, create_pool, translated
 from eventcore.errors import AlreadyAnswered, Fenced, WrongExpectedVersion
 from eventcore.ports import (
@@ -109,7 +110,8 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
         self._shards = shards
         self._committed = committed
         self._batchers: dict[int, Batcher] = {}
-        self._shard_of: dict[UUID, int] = {}
+        self._known: dict[UUID, Batcher] = {}
+        """Batchers by stream, because a stream never changes its shard."""
 
     async def close(self) -> None:
         """Finish the appends that are waiting."""
@@ -158,14 +160,28 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
     ) -> int:
         if not events:
             raise ValueError("an append needs at least one event")
-        batcher = self._batcher(await self._shard(stream, is_new=expected == 0))
-        rows = [
-            Row(uuid4(), codec.event_type(one), codec.encode(one)) for one in events
-        ]
-        append = _append(stream, expected, rows, context, epoch, outcome)
-        if not await batcher.append(append):
+        batcher = self._known.get(stream) or await self._find_batcher(
+            stream, is_new=expected == 0
+        )
+        append = Append(
+            pgproto.UUID(stream.bytes),
+            expected,
+            [_type_of(event) for event in events],
+            [codec.encode(event) for event in events],
+            codec.encode(context),
+            epoch,
+            outcome,
+            0 if outcome is None else len(outcome.answer),
+            asyncio.get_running_loop().create_future(),
+        )
+        for data in append.data:
+            if len(data) > MAX_DATA_BYTES:
+                raise ValueError(f"an event is larger than {MAX_DATA_BYTES} bytes")
+            append.size += len(data)
+        batcher.submit(append)
+        if not await append.stored:
             await self._explain(append)
-        return expected + len(rows)
+        return expected + len(events)
 
     @override
     async def answer_of(self, stream: UUID, command_id: UUID) -> bytes | None:
@@ -177,14 +193,19 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def record_rejection(self, stream: UUID, outcome: CommandOutcome) -> bytes:
-        batcher = self._batcher(await self._shard(stream, is_new=False))
-        await batcher.append(_append(stream, 0, [], None, None, outcome))
+        batcher = await self._find_batcher(stream, is_new=False)
+        settled = asyncio.get_running_loop().create_future()
+        size = len(outcome.answer)
+        key = pgproto.UUID(stream.bytes)
+        batcher.submit(Append(key, 0, [], [], None, None, outcome, size, settled))
+        await settled
         answer = await self.answer_of(stream, outcome.command_id)
         return outcome.answer if answer is None else answer
 
     async def _explain(self, append: Append) -> None:
         """Raise why *append* was refused; return if it had been stored before."""
         stream, outcome, epoch = append.stream, append.outcome, append.epoch
+        types_and_data = list(zip(append.types, append.data, strict=True))
         if outcome is not None:
             answer = await self.answer_of(stream, outcome.command_id)
             if answer is not None:
@@ -192,15 +213,31 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
         if epoch is not None:
             with translated():
                 ours = await self._pool.fetch(
-                    _OURS, stream, append.expected, epoch, len(append.rows)
+                    _OURS, stream, append.expected, epoch, len(append.data)
                 )
                 holder = await self._pool.fetchval(_EPOCH, stream)
             # After an unknown outcome a driver appends the same again.
-            if [tuple(row) for row in ours] == [(r.type, r.data) for r in append.rows]:
+            if [tuple(row) for row in ours] == types_and_data:
                 return
             if holder != epoch:
                 raise Fenced(stream, epoch)
         raise WrongExpectedVersion(stream, append.expected)
+
+    async def _find_batcher(self, stream: UUID, *, is_new: bool) -> Batcher:
+        """Return the batcher of the shard that the stream has, or will get."""
+        batcher = self._known.get(stream)
+        if batcher is not None:
+            return batcher
+        shard = None
+        if not is_new:
+            with translated():
+                shard = await self._pool.fetchval(_SHARD, stream)
+        if shard is None:
+            return self._batcher(shard_of(stream, self._shards))
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        batcher = self._known[stream] = self._batcher(shard)
+        return batcher
 
     def _batcher(self, shard: int) -> Batcher:
         batcher = self._batchers.get(shard)
@@ -208,22 +245,6 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
             batcher = Batcher(shard, lambda: connect(self._dsn), self._committed)
             self._batchers[shard] = batcher
         return batcher
-
-    async def _shard(self, stream: UUID, *, is_new: bool) -> int:
-        """Return the shard of the stream's first event, or the one it will get."""
-        default = shard_of(stream, self._shards)
-        if is_new:
-            return default
-        shard = self._shard_of.get(stream)
-        if shard is None:
-            with translated():
-                shard = await self._pool.fetchval(_SHARD, stream)
-            if shard is None:
-                return default
-            if len(self._shard_of) >= _MAX_KNOWN_SHARDS:
-                self._shard_of.clear()
-            self._shard_of[stream] = shard
-        return shard
 
     # --- SnapshotStore --------------------------------------------------------------
 
@@ -268,23 +289,14 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
         return [UUID(int=row[0].int) for row in rows]
 
 
-_MAX_KNOWN_SHARDS = 100_000
+_MAX_KNOWN = 100_000
 _decode_meta = codec.decoder(Context).decode
+_types: dict[type[ProjectEvent], str] = {}
 
 
-def _append(
-    stream: UUID,
-    expected: int,
-    rows: list[Row],
-    context: Context | None,
-    epoch: int | None,
-    outcome: CommandOutcome | None,
-) -> Append:
-    size = sum(len(row.data) for row in rows)
-    if size > MAX_DATA_BYTES and any(len(r.data) > MAX_DATA_BYTES for r in rows):
-        raise ValueError(f"an event is larger than {MAX_DATA_BYTES} bytes")
-    meta = None if context is None else codec.encode(context)
-    if outcome is not None:
-        size += len(outcome.answer)
-    stored = asyncio.get_running_loop().create_future()
-    return Append(stream, expected, rows, meta, epoch, outcome, size, stored)
+def _type_of(event: ProjectEvent) -> str:
+    kind = type(event)
+    type_ = _types.get(kind)
+    if type_ is None:
+        type_ = _types[kind] = codec.event_type(event)
+    return type_
