@@ -3,6 +3,7 @@ import { memo, useCallback, useState } from "react";
 
 import {
   count,
+  currentPhase,
   type Entry,
   isCaughtUp,
   isRunning,
@@ -82,6 +83,7 @@ function Entries({ link, onPreview, onEditPrompt }: EntriesProps) {
     return <p className="text-sm text-muted">Describe below what the app should do.</p>;
   }
   const last = entries.at(-1);
+  const phase = currentPhase(project);
   const running = isRunning(standingOf(project).currentState);
   const restart = () =>
     link.send({
@@ -93,7 +95,11 @@ function Entries({ link, onPreview, onEditPrompt }: EntriesProps) {
       {entries.map((entry) => (
         <li key={entry.seq}>
           {entry.kind === "phase" ? (
-            <PhaseCard phase={entry.phase} writing={entry.phase.ended ? null : project.writing} />
+            <PhaseCard
+              phase={entry.phase}
+              current={running && entry.phase === phase}
+              writing={entry.phase === phase ? project.writing : null}
+            />
           ) : (
             <EntryView entry={entry} />
           )}
@@ -190,10 +196,10 @@ function WayOn({ outcome, onRestart, onEditPrompt, onPreview }: WayOnProps) {
 
 /** What is being done at this moment. */
 function activity(project: ProjectState): string {
-  const { currentState, currentPhase } = standingOf(project);
+  const { currentState, currentPhase: index } = standingOf(project);
   switch (currentState) {
     case "designing":
-      return `Designing phase ${(currentPhase ?? 0) + 1}`;
+      return `Designing phase ${(index ?? 0) + 1}`;
     case "implementing":
       return project.writing === null ? "Asking the model" : `Writing ${project.writing}`;
     case "install":

@@ -23,6 +23,8 @@ export class Editor {
   readonly #label = new Compartment();
   #path = "";
   #revision = -1;
+  /** Nobody has scrolled away from the end. */
+  #atEnd = true;
 
   constructor(host: HTMLElement) {
     // In a shadow root the styles are constructed sheets, which a strict
@@ -32,34 +34,38 @@ export class Editor {
     parent.style.height = "100%";
     root.replaceChildren(parent);
     this.#view = new EditorView({ parent, root, state: this.#state("", "") });
+    const scroller = this.#view.scrollDOM;
+    scroller.addEventListener("scroll", () => {
+      const rest = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+      this.#atEnd = rest < NEAR_PX;
+    });
   }
 
   /** Shows *text*; with the same path and revision as before only what was added is drawn. */
   show(path: string, text: string, revision: number, growing: boolean): void {
-    const view = this.#view;
-    const shown = view.state.doc.length;
-    if (path !== this.#path || revision !== this.#revision || text.length < shown) {
-      const changed = path !== this.#path;
+    const shown = this.#view.state.doc.length;
+    const follow = growing && this.#atEnd;
+    if (path !== this.#path) {
       this.#path = path;
-      this.#revision = revision;
-      if (changed) {
-        view.setState(this.#state(path, text));
-        view.scrollDOM.scrollTop = 0;
-        void this.#highlight(path);
-      } else {
-        view.dispatch({ changes: { from: 0, to: shown, insert: text } });
-      }
-      if (!growing) return;
+      this.#atEnd = true;
+      this.#view.setState(this.#state(path, text));
+      this.#view.scrollDOM.scrollTop = 0;
+      void this.#highlight(path);
+      if (growing) this.#change(0, 0, "", true);
+    } else if (revision !== this.#revision || text.length < shown) {
+      this.#change(0, shown, text, growing);
     } else if (text.length > shown) {
-      const scroller = view.scrollDOM;
-      const near = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_PX;
-      view.dispatch({ changes: { from: shown, insert: text.slice(shown) } });
-      if (!growing || !near) return;
-    } else {
-      return;
+      this.#change(shown, shown, text.slice(shown), follow);
     }
-    view.dispatch({
-      effects: EditorView.scrollIntoView(view.state.doc.length, { y: "end", yMargin: 24 }),
+    this.#revision = revision;
+  }
+
+  /** Replaces a part, and shows the end if *follow*: in one transaction, for one layout. */
+  #change(from: number, to: number, insert: string, follow: boolean): void {
+    const length = this.#view.state.doc.length - (to - from) + insert.length;
+    this.#view.dispatch({
+      changes: { from, to, insert },
+      effects: follow ? EditorView.scrollIntoView(length, { y: "end", yMargin: 24 }) : [],
     });
   }
 

@@ -26,7 +26,11 @@ export function Header({ link, name, description }: HeaderProps) {
   const { project, status } = link;
   const { currentState } = standingOf(project);
   return (
-    <header className="border-b border-line bg-surface">
+    <header
+      className="border-b border-line bg-surface"
+      data-testid="workspace-header"
+      data-connection={status.kind}
+    >
       <div className="flex h-14 items-center gap-2.5 px-3 sm:gap-3 sm:px-4">
         <Link to="/projects" aria-label="Projects" title="Projects" className="rounded-md">
           <Mark />
@@ -118,7 +122,7 @@ function StartStop({ link, description }: { link: ProjectLink; description: stri
       icon={<Play aria-hidden size={14} className="fill-current" />}
       onClick={start}
     >
-      Start{again && <span className="max-sm:hidden"> again</span>}
+      <span>Start{again && <span className="max-sm:hidden"> again</span>}</span>
     </Button>
   );
 }
@@ -128,7 +132,7 @@ function Connection({ status, retryNow }: { status: SocketStatus; retryNow: () =
   const shown =
     status.kind === "waiting" || (status.kind === "connecting" && status.attempt > 0);
   return (
-    <div role="status" data-testid="connection" data-status={status.kind}>
+    <div role="status">
       {shown && (
         <p className="flex flex-wrap items-center justify-center gap-x-3 gap-y-1 border-t border-line bg-chalk-fill px-4 py-1 text-sm text-[#2b2005]">
           Connection lost. Reconnecting; the work goes on meanwhile.

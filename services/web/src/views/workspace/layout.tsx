@@ -169,15 +169,16 @@ function useWide(): boolean {
 /**
  * What is looked at, and a setter.
  *
- * A first run shows the code being written, then the preview. What somebody has chosen stays until
+ * As long as there is no preview the code is shown, as it is written. What somebody has chosen stays until
  * the next run starts, and for good once there is a preview.
  */
 function useView(link: ProjectLink, wide: boolean): [View, (view: View) => void] {
   const [choice, setChoice] = useState<{ view: View; runs: number } | null>(null);
-  const { runs } = link.project;
+  const { runs, files } = link.project;
   const { currentState, previewUrl } = standingOf(link.project);
   const choose = (view: View) => setChoice({ view, runs });
   if (choice !== null && (choice.runs === runs || previewUrl !== null)) return [choice.view, choose];
   if (!wide) return ["chat", choose];
-  return [isRunning(currentState) && previewUrl === null ? "code" : "preview", choose];
+  const code = previewUrl === null && (isRunning(currentState) || files.size > 0);
+  return [code ? "code" : "preview", choose];
 }

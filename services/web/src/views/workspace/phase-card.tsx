@@ -4,6 +4,8 @@ import { count, type Phase } from "../../state";
 
 interface PhaseCardProps {
   phase: Phase;
+  /** It is being worked on: its files are worth seeing. */
+  current: boolean;
   /** The path whose text is arriving, where it belongs to this phase. */
   writing: string | null;
 }
@@ -11,12 +13,12 @@ interface PhaseCardProps {
 type Progress = "planned" | "writing" | "written";
 
 /** A phase with its files: one mark each, filled as they are written. */
-export const PhaseCard = memo(function PhaseCard({ phase, writing }: PhaseCardProps) {
+export const PhaseCard = memo(function PhaseCard({ phase, current, writing }: PhaseCardProps) {
   const [open, setOpen] = useState<boolean | null>(null);
   const files = phase.files.map((file) => ({ ...file, progress: progressOf(phase, writing, file.path) }));
   const planned = new Set(phase.files.map((file) => file.path));
   const extra = phase.written.filter((path) => !planned.has(path));
-  const shown = open ?? !phase.ended;
+  const shown = open ?? (current && !phase.ended);
   return (
     <details
       data-testid="phase"

@@ -79,7 +79,7 @@ export function PreviewPane({ link, preview }: { link: ProjectLink; preview: Pre
 }
 
 const TITLES: Record<RunState, string> = {
-  idle: "The app will lie here",
+  idle: "Your app opens here",
   designing: "Deciding what to build",
   implementing: "Being written",
   install: "Installing packages",
@@ -97,7 +97,7 @@ function Mat({ link }: { link: ProjectLink }) {
     <div className="mat relative flex h-full flex-col items-center justify-center overflow-hidden px-6 text-center">
       <div aria-hidden className="ruler absolute inset-x-0 top-0 h-4" />
       <p className="text-xl font-semibold">{TITLES[currentState]}</p>
-      <p className="mt-1 max-w-sm text-on-mat-muted">
+      <p className="mt-1 max-w-sm text-balance text-on-mat-muted">
         {isRunning(currentState) && phase !== null
           ? `Phase ${phase.index + 1}: ${phase.written.length} of ${count(phase.files.length, "file")} written`
           : hint(currentState)}
