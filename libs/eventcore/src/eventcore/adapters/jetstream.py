@@ -313,21 +313,17 @@ class Chain:
         """
         while len(self._in_flight) >= MAX_IN_FLIGHT:
             await self._settle_oldest()
-        last = batch[-1]
+        last = self._sent + len(batch)
+        # Before the answer can come.
+        answer = asyncio.get_running_loop().create_future()
+        self._in_flight.append(_InFlight(last, batch[-1].position, answer))
+        if not self._client.is_connected:
+            raise ChainBroken("the connection is gone")
         try:
-            for message in batch[:-1]:
-                await self._send(message, "")
-            # Before the answer can come.
-            self._in_flight.append(
-                _InFlight(
-                    self._sent + 1,
-                    last.position,
-                    asyncio.get_running_loop().create_future(),
-                )
-            )
-            await self._send(last, f"{self._inbox}.{self._sent + 1}")
+            await _send(self._client, batch, self._sent, f"{self._inbox}.{last}")
         except (errors.Error, OSError) as error:
             raise ChainBroken(f"cannot publish: {error!r}") from error
+        self._sent = last
 
     async def settle(self) -> None:
         """Wait until all that was sent is acknowledged.
@@ -344,17 +340,6 @@ class Chain:
         for waiting in self._in_flight:
             if not waiting.answer.done():
                 waiting.answer.set_result(reason)
-
-    async def _send(self, message: Outgoing, reply: str) -> None:
-        if not self._client.is_connected:
-            raise ChainBroken("the connection is gone")
-        headers = {
-            "Nats-Expected-Last-Sequence": str(self._sent),
-            POSITION: str(message.position),
-            "Nats-Msg-Id": message.id,
-        }
-        await self._client.publish(message.subject, message.body, reply, headers)
-        self._sent += 1
 
     async def _settle_oldest(self) -> None:
         oldest = self._in_flight[0]
@@ -388,3 +373,45 @@ def _wrong(answer: bytes, sequence: int) -> str:
     if ack.duplicate:
         return f"a duplicate of message {ack.seq}"
     return "" if ack.seq == sequence else f"stored at {ack.seq}, not {sequence}"
+
+
+async def _send(
+    client: Client, batch: Sequence[Outgoing], before: int, reply: str
+) -> None:
+    """Send *batch* after sequence *before*; the last message asks for an answer.
+
+    The client writes a message in 7 us and one of our own making in 1, and half of what
+    a relay does is that. It has no public way to hand over many at once, so that this
+    uses one that is not; where it is gone, it sends one after the other.
+    """
+    frames: list[bytes] = []
+    for sequence, message in enumerate(batch[:-1], before):
+        headers = _HEADERS % (sequence, message.position, message.id.encode())
+        size, total = len(headers), len(headers) + len(message.body)
+        if total > client.max_payload:
+            raise errors.MaxPayloadError
+        frames.append(b"HPUB %b %d %d\r\n" % (message.subject.encode(), size, total))
+        frames += (headers, message.body, b"\r\n")
+    write = getattr(client, "_send_command", None)
+    if write is not None and frames:
+        await write(b"".join(frames))
+    begin = 0 if write is None else len(batch) - 1
+    for sequence, message in enumerate(batch[begin:], before + begin):
+        is_last = sequence == before + len(batch) - 1
+        await client.publish(
+            message.subject,
+            message.body,
+            reply if is_last else "",
+            {
+                "Nats-Expected-Last-Sequence": str(sequence),
+                POSITION: str(message.position),
+                "Nats-Msg-Id": message.id,
+            },
+        )
+
+
+_HEADERS = b"NATS/1.0\r\n%b: %%d\r\n%b: %%d\r\n%b: %%b\r\n\r\n" % (
+    b"Nats-Expected-Last-Sequence",
+    POSITION.encode(),
+    b"Nats-Msg-Id",
+)
