@@ -60,12 +60,17 @@ export class Editor {
     this.#revision = revision;
   }
 
-  /** Replaces a part, and shows the end if *follow*: in one transaction, for one layout. */
   #change(from: number, to: number, insert: string, follow: boolean): void {
-    const length = this.#view.state.doc.length - (to - from) + insert.length;
-    this.#view.dispatch({
-      changes: { from, to, insert },
-      effects: follow ? EditorView.scrollIntoView(length, { y: "end", yMargin: 24 }) : [],
+    const view = this.#view;
+    view.dispatch({ changes: { from, to, insert } });
+    if (!follow) return;
+    // With the editor's own measuring, so that a frame has one layout; downwards only.
+    view.requestMeasure({
+      key: this,
+      read: () => view.contentHeight,
+      write: (height) => {
+        view.scrollDOM.scrollTop = height;
+      },
     });
   }
 

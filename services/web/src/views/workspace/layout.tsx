@@ -34,6 +34,7 @@ export function Layout({ link, name, description }: LayoutProps) {
   const conversation = (
     <Conversation link={link} description={description} onPreview={toPreview} />
   );
+  const bar = preview.frame === null ? null : <PreviewBar frame={preview.frame} reload={preview.reload} />;
   const panes: Record<View, ReactNode> = {
     chat: conversation,
     code: <CodePane project={link.project} wide={wide} />,
@@ -49,10 +50,10 @@ export function Layout({ link, name, description }: LayoutProps) {
             panes={panes}
             view={view === "code" ? "code" : "preview"}
             setView={setView}
-            bar={<PreviewBar preview={preview} />}
+            bar={bar}
           />
         ) : (
-          <Phone panes={panes} view={view} setView={setView} bar={<PreviewBar preview={preview} />} />
+          <Phone panes={panes} view={view} setView={setView} bar={bar} />
         )}
       </main>
     </>
@@ -118,7 +119,7 @@ function persisted(layout: ReturnType<typeof useDefaultLayout>) {
 function Phone({ panes, view, setView, bar }: ArrangementProps<View>) {
   return (
     <>
-      {view === "preview" && (
+      {view === "preview" && bar !== null && (
         <div className="flex h-11 shrink-0 items-center border-b border-line bg-surface px-3">{bar}</div>
       )}
       <Stack views={["chat", "code", "preview", "log"]} panes={panes} view={view} />

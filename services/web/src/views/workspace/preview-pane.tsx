@@ -22,9 +22,8 @@ export function usePreview(link: ProjectLink): Preview {
   return { frame, load: reloads + link.project.previewRevision, reload };
 }
 
-export function PreviewBar({ preview }: { preview: Preview }) {
-  const { frame, reload } = preview;
-  if (frame === null) return null;
+/** The app's address, and what can be done with it. */
+export function PreviewBar({ frame, reload }: { frame: Frame; reload: () => void }) {
   return (
     <div className="ml-auto flex min-w-0 flex-1 items-center justify-end gap-1">
       <p
