@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.backend import Backend, backend_of
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 from tests.support.stack import Person, Stack, person
 
@@ -41,6 +42,13 @@ def nats_server() -> Iterator[NatsServer]:
 def nats_url(nats_server: NatsServer) -> str:
     """URL of a fresh nats-server with JetStream and without users."""
     return nats_server.url
+
+
+@pytest.fixture(scope="session")
+def backend(postgres_server: PostgresServer) -> Iterator[Backend]:
+    """The api and the agent, without a door, a sandbox or a language model."""
+    with server_folder() as folder, backend_of(folder, postgres_server) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

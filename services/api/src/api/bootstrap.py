@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import asyncpg
 from litestar import Litestar
-from litestar.types import ControllerRouterHandler
+from litestar.handlers import HTTPRouteHandler
 
 from api.adapters import database
 from api.adapters.agent import BusAgent
@@ -31,6 +31,7 @@ from api.entrypoints.projector import run_projector
 from api.entrypoints.projects import project_routes
 from api.entrypoints.security import Security
 from api.entrypoints.sessions import serve_sessions
+from api.ports import ProjectViews
 from api.settings import Settings
 from chassis.health import health_routes
 from chassis.process import serve
@@ -59,15 +60,11 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         async def check_database() -> None:
             await database.check(pool)
 
-        app = Litestar(
-            [
-                *_routes(settings, identity, projects, views),
-                *health_routes(
-                    {"database": check_database, "nats": bus.check}, stopping=stopping
-                ),
-            ],
-            exception_handlers={Exception: errors.plain},
-            openapi_config=None,
+        app = application(
+            *(settings, identity, projects, views),
+            health_routes(
+                {"database": check_database, "nats": bus.check}, stopping=stopping
+            ),
         )
         async with asyncio.TaskGroup() as tasks:
             projectors = [
@@ -85,12 +82,14 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         passwords.close()
 
 
-def _routes(
+def application(
     settings: Settings,
     identity: Identity,
     projects: Projects,
-    views: PostgresProjectViews,
-) -> list[ControllerRouterHandler]:
+    views: ProjectViews,
+    health: Sequence[HTTPRouteHandler],
+) -> Litestar:
+    """Return all routes; errors leave every one of them as one plain sentence."""
     security = Security(
         identity,
         public_url=settings.public_url,
@@ -103,12 +102,18 @@ def _routes(
         public_url=settings.public_url,
         preview_domain=settings.preview_domain,
     )
-    return [
-        project_routes(security, projects, views),
-        file_routes(security, projects, views),
-        auth_routes(security, identity),
-        *page_routes(FolderPageFiles(settings.static_dir), config),
-    ]
+    return Litestar(
+        [
+            project_routes(security, projects, views),
+            file_routes(security, projects, views),
+            auth_routes(security, identity),
+            *page_routes(FolderPageFiles(settings.static_dir), config),
+            *health,
+        ],
+        exception_handlers={Exception: errors.plain},
+        openapi_config=None,
+        logging_config=None,  # ours is there already
+    )
 
 
 async def _projector(

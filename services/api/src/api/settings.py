@@ -34,5 +34,5 @@ class Settings(Struct, frozen=True):
     """Failed sign-ins for one account from one address; then 429. Success is free."""
     address_failures_per_minute: int = 60
     """Failed sign-ins from one address, whatever the account."""
-    sign_ups_per_minute: int = 120
+    sign_ups_per_minute: int = 300
     """New accounts from one address."""

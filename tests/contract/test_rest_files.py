@@ -1,0 +1,169 @@
+"""REST of project files, request by request."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from uuid import UUID
+
+import httpx
+import pytest
+
+from tests.support.backend import Backend
+
+FIELDS = {"id", "projectId", "path", "content", "createdAt", "updatedAt"}
+NOBODYS = "6d2f6f44-2b4f-4b0e-9a52-0d8a4f3f0c11"
+MIB = 1024 * 1024
+
+
+class Files:
+    """The files of one project, as its owner asks for them."""
+
+    def __init__(self, owner: httpx.Client) -> None:
+        project = {"name": "Files", "description": ""}
+        self.owner = owner
+        self.project_id = owner.post("/api/projects", json=project).json()["id"]
+        self.path = f"/api/project-files/{self.project_id}"
+
+    def put(self, path: object, content: object) -> httpx.Response:
+        """Save a file."""
+        return self.owner.put(self.path, json={"path": path, "content": content})
+
+    def saved(self, path: str, content: str) -> dict[str, str]:
+        """Save a file, which has to work."""
+        answer = self.put(path, content)
+        assert answer.status_code == HTTPStatus.OK, answer.text
+        file: dict[str, str] = answer.json()
+        return file
+
+    def listed(self) -> list[dict[str, str]]:
+        """Return all files."""
+        files: list[dict[str, str]] = self.owner.get(self.path).json()
+        return files
+
+
+@pytest.fixture
+def files(backend: Backend) -> Iterator[Files]:
+    """A new project."""
+    with backend.person() as owner:
+        yield Files(owner)
+
+
+def test_a_new_file_is_answered_as_it_is(files: Files) -> None:
+    file = files.saved("src/main.ts", "let x = 1;\n")
+    assert set(file) == FIELDS
+    assert UUID(file["id"])
+    assert file["projectId"] == files.project_id
+    assert (file["path"], file["content"]) == ("src/main.ts", "let x = 1;\n")
+    assert file["createdAt"] == file["updatedAt"]
+
+
+def test_a_file_is_read_as_soon_as_it_was_written(files: Files) -> None:
+    file = files.saved("a.txt", "a")
+    assert files.owner.get(f"{files.path}/{file['id']}").json() == file
+    assert files.listed() == [file]
+
+
+def test_replacing_the_content_keeps_the_id(files: Files) -> None:
+    before = files.saved("a.txt", "before")
+    after = files.saved("a.txt", "after")
+    assert after == {
+        **before,
+        "content": "after",
+        "updatedAt": after["updatedAt"],
+    }
+    assert after["updatedAt"] > before["updatedAt"]
+    assert files.listed() == [after]
+
+
+def test_files_are_ordered_by_path(files: Files) -> None:
+    paths = ["b.txt", "a/z.txt", "B.txt", "a.txt", "ä.txt"]
+    for path in paths:
+        files.saved(path, "")
+    assert [file["path"] for file in files.listed()] == sorted(paths)
+
+
+def test_a_path_is_kept_in_its_shortest_form(files: Files) -> None:
+    one = files.saved("./src//main.ts", "1")
+    two = files.saved("src/./main.ts", "2")
+    assert one["path"] == two["path"] == "src/main.ts"
+    assert one["id"] == two["id"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\0",
+        "a\0b\x01\x1b",
+        "\r\n\u2028\u0085",
+        "漢字🎨",
+        "\ufeffbom",
+        "x" * 300_000,
+    ],
+)
+def test_content_comes_back_character_by_character(files: Files, content: str) -> None:
+    assert files.saved("a.txt", content)["content"] == content
+
+
+def test_a_mebibyte_of_control_characters_fits(files: Files) -> None:
+    content = "\x01" * MIB
+    assert files.saved("big.txt", content)["content"] == content
+
+
+@pytest.mark.parametrize("content", ["x" * (MIB + 1), "ä" * (MIB // 2 + 1)])
+def test_more_than_a_mebibyte_is_too_large(files: Files, content: str) -> None:
+    assert files.put("a", content).status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert files.listed() == []
+
+
+def test_a_body_that_no_file_needs_is_not_even_read(files: Files) -> None:
+    answer = files.put("a", "\x01" * (MIB + 10_000))
+    assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "/etc/passwd", "../up.txt", "a/../../b", "a/", "C:x", "a\\b", "~/x"),
+        *(".git/config", "a\0b", "a\nb", "nul", "x" * 1025, "\u202eexe", 3, None),
+    ],
+)
+def test_a_path_that_no_file_may_have_is_refused(files: Files, path: object) -> None:
+    answer = files.put(path, "x")
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert files.listed() == []
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"path": "a"}, {"content": "a"}, [], {"path": "a", "content": 1}]
+)
+def test_a_body_that_does_not_fit_is_refused(files: Files, body: object) -> None:
+    answer = files.owner.put(files.path, json=body)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@pytest.mark.parametrize("file_id", [NOBODYS, "1", "a.txt"])
+def test_what_is_no_file_is_not_found(files: Files, file_id: str) -> None:
+    answer = files.owner.get(f"{files.path}/{file_id}")
+    expected = (HTTPStatus.NOT_FOUND, "Project file not found")
+    assert (answer.status_code, answer.text) == expected
+
+
+@pytest.mark.parametrize("project_id", [NOBODYS, "1"])
+def test_a_file_of_no_project_is_not_found(files: Files, project_id: str) -> None:
+    body = {"path": "a.txt", "content": ""}
+    answer = files.owner.put(f"/api/project-files/{project_id}", json=body)
+    expected = (HTTPStatus.NOT_FOUND, "Project file not found")
+    assert (answer.status_code, answer.text) == expected
+
+
+def test_a_file_is_reached_through_its_own_project_alone(files: Files) -> None:
+    file = files.saved("a.txt", "")
+    elsewhere = Files(files.owner)
+    answer = files.owner.get(f"{elsewhere.path}/{file['id']}")
+    assert answer.status_code == HTTPStatus.NOT_FOUND
+
+
+def test_saving_a_file_touches_its_project(files: Files) -> None:
+    file = files.saved("a.txt", "")
+    project = files.owner.get(f"/api/projects/{files.project_id}").json()
+    assert project["updatedAt"] == file["updatedAt"]

@@ -1,0 +1,100 @@
+"""The api and the agent as processes, on a bus and a database of their own."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+from typing_extensions import override
+
+from standalone.ports import free_port
+from standalone.program import Program
+from tests.support.servers import NatsServer, PostgresServer, Server, as_role
+
+PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live for one run
+NOWHERE = "http://127.0.0.1:9"
+"""Where no language model answers: nothing here starts a run."""
+
+
+class ServiceProcess(Server):
+    """``python -m module`` on a port that stays the same over a restart."""
+
+    def __init__(
+        self, module: str, folder: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        program = Program(
+            name=module,
+            argv=(sys.executable, "-m", module),
+            env={**os.environ, **environment, "HTTP_PORT": str(self.port)},
+        )
+        super().__init__(program, folder)
+
+    @override
+    def is_ready(self) -> bool:
+        try:
+            answer = httpx.get(f"{self.url}/ready", timeout=5, trust_env=False)
+        except httpx.TransportError:
+            return False
+        return answer.status_code == HTTPStatus.OK
+
+
+class Backend:
+    """Everything behind the REST API, for real."""
+
+    def __init__(
+        self, folder: Path, dsn: str, nats: NatsServer, **environment: str
+    ) -> None:
+        self.dsn = dsn
+        """The database, as its owner."""
+        self.nats = nats
+        common = {"NATS_URL": nats.url, "LOG_FORMAT": "json", "LOG_LEVEL": "INFO"}
+        model = {"OPENROUTER_BASE_URL": NOWHERE, "OPENROUTER_API_KEY": "none"}
+        agent = {**common, **model, "DATABASE_URL": as_role(dsn, "agent")}
+        api = {
+            **common,
+            "DATABASE_URL": as_role(dsn, "api"),
+            "SIGN_UPS_PER_MINUTE": "100000",  # all of them come from one address
+            **environment,
+        }
+        self.agent = ServiceProcess("agent", folder, agent)
+        self.api = ServiceProcess("api", folder, api)
+
+    def client(self, **headers: str) -> httpx.Client:
+        """Return somebody without an account."""
+        return httpx.Client(
+            base_url=self.api.url, headers=headers, timeout=30, trust_env=False
+        )
+
+    @contextmanager
+    def person(self, name: str = "Ada") -> Iterator[httpx.Client]:
+        """Lend somebody who is signed in."""
+        with self.client() as client:
+            body = {"name": name, "email": new_email(), "password": PASSWORD}
+            answer = client.post("/api/auth/sign-up/email", json=body)
+            assert answer.status_code == HTTPStatus.OK, answer.text
+            yield client
+
+
+def new_email() -> str:
+    """Return an address that nobody has yet."""
+    return f"{uuid4().hex}@example.org"
+
+
+@contextmanager
+def backend_of(
+    folder: Path, postgres_server: PostgresServer, **environment: str
+) -> Iterator[Backend]:
+    """Start it all, and stop it in reverse; *environment* is that of the api."""
+    with ExitStack() as stack:
+        dsn = stack.enter_context(postgres_server.database())
+        nats = stack.enter_context(NatsServer(folder))
+        backend = Backend(folder, dsn, nats, **environment)
+        stack.enter_context(backend.agent)
+        stack.enter_context(backend.api)
+        yield backend
