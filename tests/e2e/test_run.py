@@ -24,8 +24,7 @@ async def test_a_prompt_becomes_a_running_app(ada: Person) -> None:
     ] == STATES
     assert streamed_files(socket.heard) == recorded_files(socket.heard)
     assert end["data"]["files"] == sorted(recorded_files(socket.heard))
-    shown = await ada.get(f"/api/projects/{project}")
-    assert shown["status"] == "complete"
+    shown = await ada.project_as(project, "complete")
     page = await ada.preview(shown["previewUrl"])
     assert "<h1" in page.text
     assert "Deep Focus" in page.text
@@ -60,7 +59,7 @@ async def test_a_follow_up_changes_the_app_without_starting_it_again(
         await socket.say("user_message", content="Please add a dark theme")
         await socket.hear_end()
     assert socket.types().count("server_started") == 1
-    url = (await ada.get(f"/api/projects/{project}"))["previewUrl"]
+    url = (await ada.project_as(project, "complete"))["previewUrl"]
     assert 'id="theme"' in (await ada.preview(url)).text
 
 
@@ -88,7 +87,7 @@ async def test_a_file_that_a_person_saves_is_in_the_preview(ada: Person) -> None
         await socket.hear(
             lambda m: m["type"] == "file_end" and m["data"]["path"] == "note.html"
         )
-    url = (await ada.get(f"/api/projects/{project}"))["previewUrl"]
+    url = (await ada.project_as(project, "complete"))["previewUrl"]
     await ada.preview_until(f"{url}note.html", "kept by hand")
 
 
@@ -96,7 +95,7 @@ async def test_a_deleted_project_is_gone_everywhere(ada: Person) -> None:
     project = await ada.create_project("a timer")
     async with ada.socket(project) as socket:
         await socket.build()
-        url = (await ada.get(f"/api/projects/{project}"))["previewUrl"]
+        url = (await ada.project_as(project, "complete"))["previewUrl"]
         answer = await ada.http.delete(f"/api/projects/{project}")
         assert answer.json() is True
         await socket.hear("project_deleted")

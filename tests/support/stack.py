@@ -24,6 +24,7 @@ START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 25.0
 RUN_TIMEOUT_S = 150.0
 PREVIEW_TIMEOUT_S = 20.0
+READ_MODEL_TIMEOUT_S = 5.0
 
 Message = dict[str, Any]
 
@@ -46,6 +47,12 @@ class Stack:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of what `make run` runs, above everybody else."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         """Start everything and wait for the line that says so."""
@@ -155,6 +162,18 @@ class Person:
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()
 
+    async def project_as(self, project_id: str, status: str) -> dict[str, Any]:
+        """Return the project as the REST API shows it once it has *status*.
+
+        The API's tables follow the log by some milliseconds.
+        """
+        async with asyncio.timeout(READ_MODEL_TIMEOUT_S):
+            while True:
+                project: dict[str, Any] = await self.get(f"/api/projects/{project_id}")
+                if project["status"] == status:
+                    return project
+                await asyncio.sleep(0.02)
+
     @asynccontextmanager
     async def socket(
         self, project_id: str, after: int | None = None
@@ -172,11 +191,11 @@ class Person:
     async def preview(self, url: str) -> httpx.Response:
         """Fetch a preview as a browser would, which knows all of `*.localhost`."""
         host = httpx.URL(url).netloc.decode()
-        return await self.http.get(
-            f"http://127.0.0.1:{self.stack.port}{httpx.URL(url).raw_path.decode()}",
-            headers={"Host": host},
-            cookies={},
-        )
+        path = httpx.URL(url).raw_path.decode()
+        async with httpx.AsyncClient(timeout=60) as http:
+            return await http.get(
+                f"http://127.0.0.1:{self.stack.port}{path}", headers={"Host": host}
+            )
 
     async def preview_until(self, url: str, text: str | None) -> None:
         """Wait until the preview shows *text*, or until there is none."""

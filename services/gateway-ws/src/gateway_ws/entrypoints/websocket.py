@@ -58,10 +58,10 @@ class Doors(Struct, frozen=True):
 def socket_route(doors: Doors) -> WebsocketRouteHandler:
     """Return the handler of the one socket route."""
 
-    @websocket("/ws/{project_id:str}")
+    @websocket("/ws/{project_id:path}")
     async def handle(socket: Socket, project_id: str) -> None:
         await socket.accept()
-        await _Session(socket, doors).run(project_id)
+        await _Session(socket, doors).run(project_id.removeprefix("/"))
 
     return handle
 
@@ -158,7 +158,7 @@ class _Session:
         bucket = Bucket(_MESSAGES_PER_S, _BURST, loop.time())
         try:
             while True:
-                frame = await self._socket.receive_data(mode="text")
+                frame = await self._receive()
                 if bucket.take(loop.time()):
                     answer = await self._answer(frame, user_id, project_id)
                 else:
@@ -167,7 +167,18 @@ class _Session:
         except (WebSocketDisconnect, WebSocketException):
             self._outbox.close(SERVICE_RESTART)
 
-    async def _answer(self, frame: str, user_id: UUID, project_id: UUID) -> bytes:
+    async def _receive(self) -> str | bytes:
+        """Return the next frame, a text or a binary one."""
+        event = await self._socket.receive()
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(detail="disconnect", code=event["code"])
+        if event["type"] != "websocket.receive":
+            raise WebSocketException(detail="unexpected event")
+        return event.get("text") or event.get("bytes") or b""
+
+    async def _answer(
+        self, frame: str | bytes, user_id: UUID, project_id: UUID
+    ) -> bytes:
         """Return the answer to one frame; a mistake does not close the socket."""
         projects = self._doors.projects
         try:
