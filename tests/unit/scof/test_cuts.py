@@ -71,22 +71,28 @@ CHAOS = st.lists(
 ).map("".join)
 BLOCKS = st.lists(
     st.tuples(
-        st.sampled_from([f for f in FRAGMENTS if "<<" in f]), NEAR_MARKERS, CHAOS
+        st.sampled_from([f for f in FRAGMENTS if "<<" in f and f.endswith("\n")]),
+        st.one_of(NEAR_MARKERS, CHAOS),
+        st.sampled_from(["EOF\n", "\nEOF\n", "\nEND\n", ""]),
     ).map("".join),
-    max_size=3,
+    min_size=1,
+    max_size=4,
 ).map("".join)
 ANSWERS = st.one_of(CHAOS, BLOCKS)
-LIMITS = st.builds(
-    Limits,
-    line_chars=st.integers(1, 60),
-    marker_chars=st.integers(1, 5),
-    path_chars=st.integers(1, 5),
-    file_chars=st.integers(0, 20),
-    files=st.integers(0, 3),
-    commands=st.integers(0, 2),
-    answer_chars=st.integers(0, 200),
-    diagnostics=st.integers(0, 5),
-)
+# Each limit is low now and then, and seldom all of them are.
+LIMITS = st.fixed_dictionaries(
+    {},
+    optional={
+        "line_chars": st.integers(1, 60),
+        "marker_chars": st.integers(1, 5),
+        "path_chars": st.integers(1, 5),
+        "file_chars": st.integers(0, 20),
+        "files": st.integers(0, 3),
+        "commands": st.integers(0, 2),
+        "answer_chars": st.integers(0, 200),
+        "diagnostics": st.integers(0, 5),
+    },
+).map(lambda limits: Limits(**limits))
 
 
 @st.composite

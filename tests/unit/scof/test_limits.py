@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scof import Diagnostic, Event, Limits, Parser
+from scof import Diagnostic, Event, FileOpened, Limits, Parser
 from tests.unit.scof.answers import codes, pieces, read, told
 
 AFTER = "cat > b << 'EOF'\nEOF\n"
@@ -30,6 +30,16 @@ def test_a_file_over_its_limit_is_cut_there_whatever_the_pieces(size: int) -> No
     answer = f"cat > a <<- 'EOF'\n12\n\t3456789\n\tEOF\n{AFTER}"
     events = read(*pieces(answer, size), limits=Limits(file_chars=6))
     assert told(events) == ["file_too_large@3 a", "cut a '12\\n345'", "file b ''"]
+
+
+def test_a_file_over_its_limit_is_cut_before_its_marker_has_come() -> None:
+    parser = Parser(limits=Limits(file_chars=3))
+    parser.feed("cat > a << 'EOF'\n")
+    assert told([FileOpened("a"), *parser.feed("12345")]) == [
+        "file_too_large@2 a",
+        "cut a '123'",
+    ]
+    assert told(parser.feed(f"6\nEOF\n{AFTER}")) == ["file b ''"]
 
 
 def test_a_command_in_the_cut_part_of_a_file_is_reported_once() -> None:

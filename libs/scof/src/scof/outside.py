@@ -212,6 +212,8 @@ class Outside:
     ) -> Reader | None:
         """Return who reads on, or None where the line is prose after all."""
         answer = self._answer
+        if reading is None:
+            return None
         match reading:
             case Block(path=path, marker=marker):
                 for note in reading.notes:
@@ -233,8 +235,6 @@ class Outside:
                 return self._carry_out_install(argv, line, events)
             case Ignored(note=note):
                 answer.report(events, note, line=line)
-            case None:
-                pass
         return None
 
     def _carry_out_install(
