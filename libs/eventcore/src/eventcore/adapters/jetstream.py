@@ -357,10 +357,10 @@ class Chain:
         sequence = int(message.subject.rpartition(".")[2])
         for waiting in self._in_flight:
             if waiting.sequence == sequence and not waiting.answer.done():
-                waiting.answer.set_result(_wrong(message.data, sequence))
+                waiting.answer.set_result(what_is_wrong(message.data, sequence))
 
 
-def _wrong(answer: bytes, sequence: int) -> str:
+def what_is_wrong(answer: bytes, sequence: int) -> str:
     """Return what is wrong with the answer to message *sequence*, or nothing."""
     if not answer:
         return "no stream takes it, or it has no leader"

@@ -1,0 +1,1 @@
+"""The event core without I/O."""
