@@ -102,6 +102,8 @@ class Asked:
     headers: Mapping[str, str]
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     """The agent has closed the connection."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Nothing more is sent."""
 
     @property
     def texts(self) -> list[str]:
@@ -191,12 +193,10 @@ class ModelServer:
         self._arrived = asyncio.Condition()
         self.url = ""
 
-    @property
     def designs(self) -> list[Asked]:
         """Requests for a phase, in order."""
         return [asked for asked in self.asked if asked.is_design]
 
-    @property
     def implements(self) -> list[Asked]:
         """Requests for files, in order."""
         return [asked for asked in self.asked if not asked.is_design]
@@ -228,6 +228,7 @@ class ModelServer:
         finally:
             watch.cancel()
             writer.close()
+            asked.over.set()
 
     def _script_for(self, asked: Asked) -> Script:
         if self.scripts:

@@ -94,6 +94,7 @@ def _worker(
         bus,
         partial(drive, world=world, settings=driver_settings),
         max_runs=settings.max_runs,
+        scan_s=settings.scan_s,
     )
 
 

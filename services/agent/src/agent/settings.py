@@ -38,6 +38,8 @@ class Settings(Struct, frozen=True):
     """Folded projects that are kept in memory, the ones used last."""
     lease_ttl_s: float = 10.0
     """Seconds after its death until another worker takes over a worker's run."""
+    scan_s: float = 2.0
+    """Seconds between two looks for runs that nobody drives."""
     model_pause_s: float = 1.0
     """Seconds before a call that came to nothing is made again; doubled each time."""
     sandbox_away_s: float = 120.0

@@ -26,8 +26,9 @@ from eventcore.errors import Fenced, Unavailable
 class SandboxLimits(Struct, frozen=True):
     """How patient a driver is with the sandbox service."""
 
-    pause_s: float = 0.3
-    """Between two questions about an operation that is under way."""
+    pause_s: float = 0.05
+    """Before an operation that is under way is asked about; doubled each time."""
+    longest_pause_s: float = 0.5
     away_s: float = 120.0
     """How long the service may be away, for a restart, before the run fails."""
     whole_s: float = 900.0
@@ -45,6 +46,7 @@ async def operate(
     """
     clock = asyncio.get_running_loop().time
     request = SandboxRequest(log.project_id, log.epoch, *_named(effect))
+    pause_s = limits.pause_s
     begun_at = answered_at = clock()
     while clock() - begun_at < limits.whole_s:
         try:
@@ -58,7 +60,8 @@ async def operate(
                 raise Fenced(log.project_id, log.epoch)
             if not isinstance(answer, Pending):
                 return answer
-        await asyncio.sleep(limits.pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, limits.longest_pause_s)
     await cancel(sandbox, log, effect)
     return _TOO_LONG
 

@@ -15,8 +15,6 @@ from eventcore.ports import Bus, LeaseStore
 
 _log = logs.get(__name__)
 
-SCAN_S = 2.0
-"""How long a run may lie unnoticed when its poke is lost."""
 _PAUSE_AFTER_CRASH_S = 5.0
 """Before this worker tries again what it broke at."""
 
@@ -33,9 +31,12 @@ class Worker:
         drive: Drive,
         *,
         max_runs: int,
-        scan_s: float = SCAN_S,
+        scan_s: float,
     ) -> None:
-        """*max_runs* is how many runs this process drives at the same time."""
+        """Drive *max_runs* runs at a time; look for others every *scan_s*.
+
+        That is how long a run may lie unnoticed when its poke is lost.
+        """
         self._leases = leases
         self._bus = bus
         self._drive = drive

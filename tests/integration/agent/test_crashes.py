@@ -1,0 +1,172 @@
+"""Workers that die, freeze or leave in the middle of a run, and those who go on."""
+
+import asyncio
+import signal
+from collections import Counter
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from chassis.failpoints import names_in
+from contracts.project import (
+    FileWritten,
+    ModelCallEnded,
+    ModelCallStarted,
+    RunState,
+    StartRun,
+)
+from tests.integration.agent.conftest import CODE, PAGE, STYLES
+from tests.integration.agent.world import Client, World, eventually
+from tests.support.model_server import FakeApp
+
+SOURCES = Path(__file__).parents[3] / "services" / "agent" / "src"
+FILES = {"index.html": PAGE, "src/app.ts": CODE, "src/styles.css": STYLES}
+FAILPOINTS = [
+    "driver.after_lease",
+    "driver.before_append",
+    "driver.after_append",
+    "driver.before_call",
+    "driver.mid_stream",
+    "driver.after_file",
+    "driver.before_sandbox",
+    "driver.after_sandbox",
+]
+
+
+async def check_finished(client: Client) -> None:
+    """Check what holds of every log with one run that has ended well."""
+    recorded, events = await client.history(), await client.events()
+    assert [one.seq for one in recorded] == list(range(1, len(recorded) + 1))
+    assert len({one.id for one in recorded}) == len(recorded)
+    counts = Counter(one.type for one in recorded)
+    assert counts["run.completed"] == 1
+    assert counts["phase.designed"] == counts["phase.implemented"] == 1
+    assert counts["model_call.started"] == counts["model_call.ended"]
+    written = [one for one in events if isinstance(one, FileWritten)]
+    assert {one.path: one.content for one in written} == FILES
+    assert len(written) == len(FILES)
+
+
+async def finish_with_another(world: World, client: Client) -> None:
+    """Let a second worker take over and finish the run."""
+    async with world.agent():
+        view = await client.until(lambda view: view.state is RunState.COMPLETE)
+        assert view.generated_files == sorted(FILES)
+        await check_finished(client)
+
+
+async def begun(world: World) -> Client:
+    """Start a run, which whoever is there takes up at once."""
+    client = world.client()
+    await client.create()
+    await client.do(StartRun(uuid4()))
+    return client
+
+
+def test_every_failpoint_of_the_agent_is_tried() -> None:
+    assert names_in(SOURCES) == sorted(FAILPOINTS)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [*(f"{name}=kill@1" for name in FAILPOINTS), "driver.before_append=kill@6"],
+)
+async def test_a_run_survives_a_kill_at_every_border(
+    surroundings: World, tmp_path: Path, place: str
+) -> None:
+    with surroundings.process(tmp_path, ATELIER_FAILPOINTS=place) as agent:
+        client = await begun(surroundings)
+        await eventually(lambda: agent.returncode is not None, "the worker is killed")
+        await finish_with_another(surroundings, client)
+
+
+async def test_a_finished_file_is_not_asked_for_again(
+    surroundings: World, app: FakeApp, tmp_path: Path
+) -> None:
+    app.holds["src/app.ts"] = asyncio.Event()
+    with surroundings.process(tmp_path) as agent:
+        client = await begun(surroundings)
+        await client.until(lambda view: "index.html" in view.generated_files)
+        agent.kill()
+        await finish_with_another(surroundings, client)
+        first, second = surroundings.model.implements()
+    assert first.paths == ["index.html", "src/app.ts", "src/styles.css"]
+    assert second.paths == ["src/app.ts", "src/styles.css"]
+    assert len(surroundings.model.designs()) == 1
+
+
+async def test_a_killed_call_is_recorded_as_interrupted(
+    surroundings: World, app: FakeApp, tmp_path: Path
+) -> None:
+    app.holds["src/app.ts"] = asyncio.Event()
+    with surroundings.process(tmp_path) as agent:
+        client = await begun(surroundings)
+        await client.until(lambda view: "index.html" in view.generated_files)
+        agent.kill()
+    async with surroundings.agent():
+        await client.until(lambda view: view.state is RunState.COMPLETE)
+        events = await client.events()
+    attempts = [one.attempt for one in events if isinstance(one, ModelCallStarted)]
+    outcomes = [one.outcome for one in events if isinstance(one, ModelCallEnded)]
+    assert attempts == [1, 1, 2]
+    assert outcomes == ["complete", "interrupted", "complete"]
+
+
+async def test_a_worker_that_is_told_to_leave_gives_its_run_back(
+    surroundings: World, app: FakeApp, tmp_path: Path
+) -> None:
+    app.holds["src/app.ts"] = asyncio.Event()
+    with surroundings.process(tmp_path, LEASE_TTL_S="3600") as agent:
+        client = await begun(surroundings)
+        await client.until(lambda view: "index.html" in view.generated_files)
+        agent.send(signal.SIGTERM)
+        await eventually(lambda: agent.returncode == 0, "the worker leaves")
+        await finish_with_another(surroundings, client)
+
+
+async def test_a_worker_that_froze_changes_nothing_when_it_wakes_up(
+    surroundings: World, app: FakeApp, tmp_path: Path
+) -> None:
+    go_on = app.holds["src/app.ts"] = asyncio.Event()
+    with surroundings.process(tmp_path) as agent:
+        client = await begun(surroundings)
+        await client.until(lambda view: "index.html" in view.generated_files)
+        frozen = surroundings.model.implements()[0]
+        agent.send(signal.SIGSTOP)
+        await finish_with_another(surroundings, client)
+        go_on.set()  # the rest of its answer waits for it
+        agent.send(signal.SIGCONT)
+        async with asyncio.timeout(20):
+            await frozen.over.wait()
+        await eventually(agent.is_ready, "it is awake")
+        await check_finished(client)
+    epochs = await epochs_of(surroundings.database_url, client.project_id)
+    assert epochs == sorted(epochs)
+    assert set(epochs) == {1, 2}
+
+
+async def test_two_workers_share_the_runs(surroundings: World) -> None:
+    async with surroundings.agent(max_runs=2), surroundings.agent(max_runs=2):
+        clients = [surroundings.client() for _ in range(6)]
+        for client in clients:
+            await client.create()
+            await client.do(StartRun(uuid4()))
+        for client in clients:
+            await client.until(lambda view: view.state is RunState.COMPLETE)
+            await check_finished(client)
+
+
+async def epochs_of(database_url: str, project_id: UUID) -> list[int]:
+    """Return the epochs of all events that drivers wrote, in order."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch(
+            "SELECT epoch FROM log.event "
+            "WHERE project_id = $1 AND epoch IS NOT NULL ORDER BY seq",
+            project_id,
+        )
+    finally:
+        await connection.close()
+    return [row["epoch"] for row in rows]
