@@ -41,7 +41,11 @@ class Stack:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,6 +101,12 @@ class Stack:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
+
+    def wait(self) -> int:
+        """Return the exit code once it has ended by itself or by an accident."""
+        assert self._process is not None
+        process, self._process = self._process, None
+        return process.wait(STOP_TIMEOUT_S)
 
     def pid_of(self, module: str) -> int:
         """Return the process that runs `python -m module` for this installation."""

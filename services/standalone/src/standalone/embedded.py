@@ -57,7 +57,7 @@ def postgres(
 
     """
     binaries = _postgres_binaries()
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(root)
     identity = unprivileged([root, binaries / "postgres"])
     sockets = _socket_folder(root)
     if identity is not None:
@@ -93,6 +93,13 @@ def postgres(
         sockets,
         password,
     )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise CannotStart(f"{folder} cannot be used: {exc.strerror}.") from exc
 
 
 def _postgres_binaries() -> Path:
@@ -212,7 +219,7 @@ def nats(
             "The embedded nats-server is not installed: run `make setup`, or set "
             "NATS_URL to a server of yours."
         )
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(root)
     configuration = root / "nats-server.conf"
     configuration.touch(mode=0o600)
     configuration.write_text(

@@ -5,9 +5,11 @@ sources, so that a start without changes costs some milliseconds.
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from standalone.console import Console
@@ -18,6 +20,7 @@ _NOT_SOURCES = frozenset({"node_modules", "dist", "tests", "test-results"})
 _STAMP = ".built-from"
 _INSTALLED = "node_modules/.installed-from"
 _LOCK = "package-lock.json"
+_POLL_S = 0.2
 
 
 def is_built(web: Path, static: Path) -> bool:
@@ -39,15 +42,44 @@ async def build(web: Path, static: Path, node: Node | None, console: Console) ->
         )
         return
     console.say("Building the web client; the first time takes a minute")
+    async with _alone(web):
+        if not is_built(web, static):  # by somebody else meanwhile
+            failure = await _build(web, static, node)
+            if failure is not None:
+                console.say(f"The web client cannot be built: {failure}")
+
+
+@asynccontextmanager
+async def _alone(web: Path) -> AsyncIterator[None]:
+    """Keep another copy that starts from the same checkout from building meanwhile."""
+    lock = os.open(web, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while not _try_lock(lock):  # noqa: ASYNC110 - held by another process
+            await asyncio.sleep(_POLL_S)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+async def _build(web: Path, static: Path, node: Node) -> str | None:
+    """Return why it was not possible."""
     fingerprint = _fingerprint(web)
     for arguments in _steps(web):
-        last = await _npm(web, node, arguments)
-        if last is not None:
-            console.say(f"The web client cannot be built: {last}")
-            return
+        failure = await _npm(web, node, arguments)
+        if failure is not None:
+            return failure
         if arguments[0] == "ci":
             (web / _INSTALLED).write_text(_digest([web / _LOCK], web))
     (static / _STAMP).write_text(fingerprint)
+    return None
 
 
 def _steps(web: Path) -> list[tuple[str, ...]]:
