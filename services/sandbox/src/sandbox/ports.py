@@ -92,6 +92,15 @@ class Process(Protocol):
         """
         ...
 
+    async def ask(self, host: str) -> int:
+        """Return the status with which the server answers `GET /` for *host*.
+
+        Raises:
+            Unreachable: Nobody listens, or the answer is no HTTP.
+
+        """
+        ...
+
     async def stop(self) -> None:
         """Ask it to end, insist after 3 s, and return when nothing of it is left."""
         ...

@@ -80,7 +80,9 @@ class BubblewrapLauncher(Launcher):
         self._filter = system_calls.program()
         for name, text in _ETC_FILES.items():
             content = text.replace("{uid}", str(_USER))
-            (layout.etc / name).write_text(content, encoding="utf-8")
+            file = layout.etc / name
+            file.write_text(content, encoding="utf-8")
+            file.chmod(0o644)
 
     @property
     @override

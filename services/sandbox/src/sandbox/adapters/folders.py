@@ -81,7 +81,7 @@ class DiskFolder(Folder):
         await asyncio.to_thread(self._save, state)
 
     def _save(self, state: FolderState) -> None:
-        self._make()
+        self._box.make(self._uid)
         temporary = self._box.state.with_suffix(".new")
         with temporary.open("wb") as file:
             file.write(msgspec.json.encode(state))
@@ -94,16 +94,6 @@ class DiskFolder(Folder):
         finally:
             os.close(handle)
 
-    def _make(self) -> None:
-        box = self._box
-        for folder, mode in ((box.path, 0o711), (box.staging, 0o700)):
-            folder.mkdir(mode=mode, exist_ok=True)
-        for folder in (box.app, box.home, box.cache):
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                if self._uid is not None:
-                    os.chown(folder, self._uid, self._uid)
-
     @override
     async def apply(
         self, writes: Mapping[str, bytes], deletes: Collection[str]
@@ -111,7 +101,7 @@ class DiskFolder(Folder):
         await asyncio.to_thread(self._apply, writes, deletes)
 
     def _apply(self, writes: Mapping[str, bytes], deletes: Collection[str]) -> None:
-        self._make()
+        self._box.make(self._uid)
         for path in deletes:
             self._files.delete(path)
         for path, content in writes.items():

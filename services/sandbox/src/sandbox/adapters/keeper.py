@@ -247,7 +247,7 @@ def descendants(ancestor: int) -> set[int]:
     children: dict[int, list[int]] = {}
     with suppress(FileNotFoundError), os.scandir("/proc") as entries:
         for entry in entries:
-            parent = _parent_of(entry.name) if entry.name.isdigit() else None
+            parent = parent_of(entry.name) if entry.name.isdigit() else None
             if parent is not None:
                 children.setdefault(parent, []).append(int(entry.name))
     found: set[int] = set()
@@ -259,7 +259,7 @@ def descendants(ancestor: int) -> set[int]:
     return found
 
 
-def _parent_of(name: str) -> int | None:
+def parent_of(name: str) -> int | None:
     """Return the parent of a process, None where it is dead already."""
     try:
         with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - pathlib is slow

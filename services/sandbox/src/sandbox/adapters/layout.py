@@ -1,10 +1,25 @@
 """Where things lie below the service's folder, for whoever touches the disk."""
 
+import os
 from pathlib import Path
 from uuid import UUID
 
 FIRST_UID = 0x7000_0000
 """Above the ranges that systemd and container engines hand out."""
+
+
+_PASS = 0o711
+_READ = 0o755
+_OURS = 0o700
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make *path* with exactly *mode*, and leave it as it is where there is one."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        return
+    path.chmod(mode)
 
 
 class Box:
@@ -21,6 +36,16 @@ class Box:
         self.staging = self.path / "staging"
         """Files on their way to `app`: same file system, out of the app's reach."""
         self.state = self.path / "state.json"
+
+    def make(self, uid: int | None) -> None:
+        """Create what is not there; *uid* owns what is the sandbox's, unless None."""
+        make_folder(self.path, _PASS)
+        make_folder(self.staging, _OURS)
+        for folder in (self.app, self.home, self.cache):
+            if not folder.exists():
+                make_folder(folder, _OURS)
+                if uid is not None:
+                    os.chown(folder, uid, uid)
 
 
 class Layout:
@@ -39,11 +64,13 @@ class Layout:
         """Downloaded packages, where all sandboxes run as one user."""
 
     def make(self) -> None:
-        """Create what is not there; others may pass these folders, not list them."""
-        for folder in (self.root, self.boxes, self.tools, self.etc):
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        """Create what is not there, with the same rights whatever our umask is."""
+        for folder in (self.root, self.boxes):
+            make_folder(folder, _PASS)
+        for folder in (self.tools, self.etc):
+            make_folder(folder, _READ)
         for folder in (self.trash, self.cache):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder, _OURS)
 
     def box(self, project_id: UUID) -> Box:
         """Return the folders of a project, whether they exist or not."""

@@ -23,6 +23,7 @@ from sandbox.adapters.egress import Egress
 from sandbox.adapters.launch import Launcher, Plan
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import end_marked, mark_of
+from sandbox.adapters.probe import status_of
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import STOP_S
 from sandbox.domain.output import Stream
@@ -66,6 +67,7 @@ class ProcessRuntime(Runtime):
         self._tasks = tasks
         self._running: dict[UUID, set[KeptProcess]] = {}
         self._registries: Registries | None = None
+        self._closed = False
         tools.write_wrappers(layout.tools)
 
     @property
@@ -86,6 +88,8 @@ class ProcessRuntime(Runtime):
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:
+        if self._closed:
+            raise RuntimeFailed("The sandbox service is stopping.")
         registries = await self._find_registries() if command.installs else None
         ours, theirs = socket.socketpair()
         ours.settimeout(0)
@@ -151,6 +155,7 @@ class ProcessRuntime(Runtime):
 
     @override
     async def close(self) -> None:
+        self._closed = True
         everything = [kept for mine in self._running.values() for kept in mine]
         await asyncio.gather(*(kept.stop() for kept in everything))
 
@@ -284,6 +289,10 @@ class KeptProcess(Process):
             self._owed -= 1
         _close(newest[1:])
         return _stream_socket(newest[0] if newest else None)
+
+    @override
+    async def ask(self, host: str) -> int:
+        return await status_of(await self.connect(), host)
 
     @override
     async def stop(self) -> None:

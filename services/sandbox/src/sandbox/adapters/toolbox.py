@@ -101,7 +101,9 @@ async def find_tools(node_bin: str | None, environ: Mapping[str, str]) -> Toolbo
     path = environ.get("PATH", os.defpath)
     program = _look_for_node(node_bin, path)
     # A wrapper is asked for what it runs in the end.
-    answer = await _ask(program, "-p", "process.execPath") if program else None
+    answer = None
+    if program is not None:
+        answer = await _ask((program, "-p", "process.execPath"), environ)
     return _toolbox(answer, path, environ)
 
 
@@ -174,8 +176,8 @@ async def find_registries(tools: Toolbox, environ: Mapping[str, str]) -> Registr
     """
     config = _NpmConfig()
     if tools.node is not None and tools.npm is not None:
-        words = ("config", "list", "--long", "--json")
-        answer = await _ask(str(tools.node), str(tools.npm), *words)
+        npm = (str(tools.node), str(tools.npm))
+        answer = await _ask((*npm, "config", "list", "--long", "--json"), environ)
         try:
             config = msgspec.json.decode(answer or b"{}", type=_NpmConfig)
         except msgspec.MsgspecError:
@@ -194,12 +196,12 @@ def _without_secrets(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-async def _ask(program: str, *arguments: str) -> bytes | None:
+async def _ask(words: tuple[str, ...], environ: Mapping[str, str]) -> bytes | None:
     """Return what a program says about itself; None where it fails."""
     try:
         process = await asyncio.create_subprocess_exec(
-            program,
-            *arguments,
+            *words,
+            env=dict(environ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -106,6 +106,24 @@ class Package(Struct, frozen=True):
     scripts: dict[str, str] = {}
     dependencies: dict[str, str] = {}
     dev_dependencies: dict[str, str] = msgspec.field(name="devDependencies", default={})
+    optional_dependencies: dict[str, str] = msgspec.field(
+        name="optionalDependencies", default={}
+    )
+    peer_dependencies: dict[str, str] = msgspec.field(
+        name="peerDependencies", default={}
+    )
+    workspaces: msgspec.Raw | None = None
+
+    @property
+    def needs_packages(self) -> bool:
+        """Whether npm would have anything to do."""
+        return bool(
+            self.dependencies
+            or self.dev_dependencies
+            or self.optional_dependencies
+            or self.peer_dependencies
+            or self.workspaces
+        )
 
 
 _packages = msgspec.json.Decoder(Package)

@@ -6,9 +6,15 @@ of named packages is left out.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from sandbox.domain.app import VENV_PYTHON, App, python_requirements
+from sandbox.domain.app import (
+    VENV_PYTHON,
+    App,
+    python_requirements,
+    read_package,
+)
 from scof import Command, Parser
 
 _NODE_LOCKS = ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock")
@@ -57,7 +63,8 @@ def steps(
     if not app.manifests:
         return ()
     if app.kind in ("vite", "node"):
-        return (_npm(packages),)
+        package = read_package(files["package.json"])
+        return (_npm(packages),) if packages or package.needs_packages else ()
     wanted = _python_wanted(app, files)
     if with_uv:
         return (
@@ -90,3 +97,18 @@ def _python_wanted(app: App, files: Mapping[str, str]) -> tuple[str, ...]:
     if manifest == "requirements.txt":
         return (*server, "-r", manifest)
     return (*server, *python_requirements(files[manifest]))
+
+
+_NOISE = re.compile(
+    r"npm (error|ERR!) (A complete log|code |.*\.log$)|^\s*$|^\[notice\]", re.MULTILINE
+)
+_SAYS_WHY = re.compile(r"^(?:npm (?:error|ERR!)|ERROR:|error:)\s*(?P<what>.+)$")
+
+
+def reason(tail: str, code: int) -> str:
+    """Return the line of an installer's output that says best what went wrong."""
+    for line in tail.splitlines():
+        found = _SAYS_WHY.match(line)
+        if found and not _NOISE.match(line):
+            return f"{found['what'].strip().rstrip('.')}."
+    return f"it ended with exit code {code}."

@@ -1,0 +1,130 @@
+"""Running commands in a sandbox: those that end by themselves, and servers."""
+
+import asyncio
+from contextlib import suppress
+from uuid import UUID
+
+from sandbox.application.output import Output, Source
+from sandbox.application.trouble import Troubled
+from sandbox.domain import install
+from sandbox.domain.limits import INSTALL_S, START_S
+from sandbox.ports import Command, Process, Runtime, RuntimeFailed, Unreachable
+
+_FIRST_PAUSE_S = 0.03
+_LONGEST_PAUSE_S = 0.25
+_ANSWER_S = 20.0
+"""For one answer: a first page may have to be compiled."""
+_STARTS = 3
+_PORT_TAKEN = ("EADDRINUSE", "already in use", "Address in use")
+_SERVER_ERROR = 500
+
+
+class Commands:
+    """Runs the commands of one project and shows what they print."""
+
+    def __init__(self, project_id: UUID, runtime: Runtime, output: Output) -> None:
+        self._project_id = project_id
+        self._runtime = runtime
+        self._output = output
+
+    async def install(self, argv: tuple[str, ...]) -> None:
+        """Run one command of an install to its end.
+
+        Raises:
+            Troubled: It failed, or took too long.
+
+        """
+        source = self._announce(argv)
+        process: Process | None = None
+        try:
+            async with asyncio.timeout(INSTALL_S):
+                command = Command(argv, installs=True)
+                process = await self._launch(command, source)
+                code = await process.wait()
+        except TimeoutError as exc:
+            minutes = f"{INSTALL_S / 60:g} minutes"
+            raise Troubled(
+                f"Installing the packages took longer than {minutes}.", source.tail.text
+            ) from exc
+        finally:
+            if process is not None:
+                await process.stop()
+            source.finish()
+        if code != 0:
+            tail = source.tail.text
+            why = install.reason(tail, code)
+            raise Troubled(f"Installing the packages failed: {why}", tail)
+
+    async def serve(self, argv: tuple[str, ...], host: str) -> Process:
+        """Start a server and return it as soon as it answers for *host*.
+
+        Raises:
+            Troubled: It ended, or does not answer.
+
+        """
+        for _ in range(_STARTS - 1):
+            try:
+                return await self._serve_once(argv, host)
+            except Troubled as exc:
+                # A port that was free a moment ago: somebody else was faster.
+                if not any(word in exc.log_tail for word in _PORT_TAKEN):
+                    raise
+        return await self._serve_once(argv, host)
+
+    async def _serve_once(self, argv: tuple[str, ...], host: str) -> Process:
+        source = self._announce(argv)
+        process = await self._launch(Command(argv, serves=True), source)
+        try:
+            reason = await _until_ready(process, host)
+        except BaseException:
+            await process.stop()
+            raise
+        if reason is None:
+            return process
+        await process.stop()
+        source.finish()
+        raise Troubled(reason, source.tail.text)
+
+    def _announce(self, argv: tuple[str, ...]) -> Source:
+        source = self._output.new_source()
+        self._output.say(f"$ {' '.join(argv)}")
+        return source
+
+    async def _launch(self, command: Command, source: Source) -> Process:
+        try:
+            return await self._runtime.launch(self._project_id, command, source.take)
+        except RuntimeFailed as exc:
+            raise Troubled(str(exc)) from exc
+
+
+async def _until_ready(process: Process, host: str) -> str | None:
+    """Wait until the app answers; return the reason if it never does."""
+    statuses: list[int] = []
+    async with asyncio.TaskGroup() as race:
+        ready = race.create_task(_until_answer(process, host, statuses))
+        ended = race.create_task(process.wait())
+        first, _ = await asyncio.wait(
+            {ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        ready.cancel()
+        ended.cancel()
+    if ended in first:
+        return f"The app stopped while it was starting (exit code {ended.result()})."
+    if ready in first:
+        return None
+    if not statuses:
+        return f"The app did not answer within {START_S:g} seconds."
+    return f"The app answers with an error ({statuses[-1]})."
+
+
+async def _until_answer(process: Process, host: str, statuses: list[int]) -> None:
+    """Ask for the start page until there is one; note each answer in *statuses*."""
+    pause = _FIRST_PAUSE_S
+    while True:
+        with suppress(Unreachable, TimeoutError):
+            async with asyncio.timeout(_ANSWER_S):
+                statuses.append(await process.ask(host))
+            if statuses[-1] < _SERVER_ERROR:
+                return
+        await asyncio.sleep(pause)
+        pause = min(_LONGEST_PAUSE_S, pause * 1.5)

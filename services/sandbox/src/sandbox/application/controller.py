@@ -1,0 +1,240 @@
+"""All sandboxes of this machine: what drivers, visitors and the log want of them."""
+
+import asyncio
+import itertools
+import time
+from asyncio import Task
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias, assert_never
+from uuid import UUID
+
+from chassis import logs
+from contracts.sandbox import (
+    CancelOperation,
+    Done,
+    Failed,
+    InstallDependencies,
+    Pending,
+    RemoveSandbox,
+    SandboxAnswer,
+    SandboxRequest,
+    StaleEpoch,
+    StartServer,
+    SyncFiles,
+)
+from eventcore.errors import Unavailable
+from sandbox.application.operations import Operations
+from sandbox.application.sandbox import Parts, Sandbox, Site
+from sandbox.application.trouble import Troubled
+from sandbox.domain.limits import IDLE_S
+from sandbox.ports import Folders, ProjectGone
+
+_log = logs.get(__name__)
+
+_RECONCILE_S = 10.0
+_RECHECK_PASSES = 30
+"""Every five minutes each folder is asked about, should an event have been missed."""
+_INTERNAL = Failed("The sandbox failed for a reason that is in the service's log.")
+
+
+class Controller:
+    """Opens sandboxes as they are needed, and lets go of those nobody needs."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        parts: Parts,
+        site_of: Callable[[UUID], Site],
+        *,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self._folders = folders
+        self._parts = parts
+        self._site_of = site_of
+        self._idle_s = idle_s
+        self._sandboxes: dict[UUID, Sandbox] = {}
+        self._operations: dict[UUID, Operations] = {}
+        self._rising: dict[UUID, Task[None]] = {}
+        """Sandboxes that are being brought up for a visitor."""
+        self._edited: dict[UUID, Task[None]] = {}
+        self._known = set(folders.list_own())
+        """Projects that may have a folder."""
+        self._unchecked = set(self._known)
+        """Those of them that nobody has confirmed lately."""
+        self._closing = False
+
+    def open(self, project_id: UUID) -> Sandbox:
+        """Return a project's sandbox, whether it has a folder or not."""
+        if project_id not in self._sandboxes:
+            folder = self._folders.open(project_id)
+            site = self._site_of(project_id)
+            sandbox = Sandbox(project_id, folder, site, self._parts)
+            self._sandboxes[project_id] = sandbox
+            self._operations[project_id] = Operations(self._parts.tasks)
+            self._known.add(project_id)
+        return self._sandboxes[project_id]
+
+    def close(self) -> None:
+        """End what is under way, without an outcome: this instance is leaving."""
+        self._closing = True
+        for operations in self._operations.values():
+            operations.cancel()
+        for task in (*self._rising.values(), *self._edited.values()):
+            task.cancel()
+
+    # --- what drivers ask -------------------------------------------------------------
+
+    async def answer(self, request: SandboxRequest) -> SandboxAnswer:
+        """Do what a driver asks, or tell how far it is."""
+        sandbox = self.open(request.project_id)
+        operations = self._operations[request.project_id]
+        highest = await sandbox.admit(request.epoch)
+        if request.epoch < highest:
+            return StaleEpoch(highest)
+        if request.epoch > highest:
+            # Whoever started the others must stop, so nobody will ask for their end.
+            operations.cancel(but=request.key)
+        sandbox.used = time.monotonic()
+        operation = request.operation
+        if isinstance(operation, CancelOperation):
+            operations.cancel()
+            return Done() if await operations.ended() else Pending()
+        if isinstance(operation, RemoveSandbox):
+            operations.cancel(but=request.key)
+        work = partial(_perform, sandbox, operation)
+        outcome = await operations.answer(request.key, work)
+        # What ends because we end is no outcome: whoever asks again gets a real one.
+        return Pending() if self._closing else outcome
+
+    # --- what visitors want -----------------------------------------------------------
+
+    def visit(self, project_id: UUID) -> Task[None] | None:
+        """Bring a sandbox up for a visitor; return the task, if there is one."""
+        sandbox = self.open(project_id)
+        sandbox.used = time.monotonic()
+        rising = self._rising.get(project_id)
+        if rising is not None and not rising.done():
+            return rising
+        if sandbox.shown is not None or sandbox.gone or self._closing:
+            return None
+        if not sandbox.backoff.may_start(time.monotonic()):
+            return None
+        task = self._parts.tasks.create_task(_unasked(sandbox.bring_up, project_id))
+        self._rising[project_id] = task
+        return task
+
+    # --- what the log tells -----------------------------------------------------------
+
+    def edited(self, project_id: UUID) -> None:
+        """Follow a person who has changed a file of a project."""
+        if project_id not in self._known:
+            return
+        waiting = self._edited.get(project_id)
+        if waiting is None or waiting.done():
+            work = self._parts.tasks.create_task(self._follow_edit(project_id))
+            self._edited[project_id] = work
+
+    async def _follow_edit(self, project_id: UUID) -> None:
+        # From here on a further edit starts a task of its own: this one may have asked
+        # for the files already.
+        del self._edited[project_id]
+        await _unasked(self.open(project_id).follow_edit, project_id)
+
+    def deleted(self, project_id: UUID) -> None:
+        """Remove what belongs to a project that has come to its end."""
+        if project_id in self._known:
+            self._parts.tasks.create_task(self._delete(project_id))
+
+    async def _delete(self, project_id: UUID) -> None:
+        sandbox = self.open(project_id)
+        sandbox.gone = True
+        self._operations[project_id].cancel()
+        await _unasked(sandbox.remove, project_id)
+        self._forget(project_id)
+
+    def _forget(self, project_id: UUID) -> None:
+        self._sandboxes.pop(project_id, None)
+        self._operations.pop(project_id, None)
+        self._rising.pop(project_id, None)
+        self._unchecked.discard(project_id)
+        self._known.discard(project_id)
+        self._parts.outputs.forget(project_id)
+
+    # --- what nobody tells ------------------------------------------------------------
+
+    async def reconcile_forever(self) -> None:
+        """Look every 10 s at what should be and what is, until cancelled.
+
+        Events tell the same sooner; but an event may be missed.
+        """
+        for number in itertools.count():
+            if number % _RECHECK_PASSES == 0:
+                self._unchecked |= self._known
+            await self.reconcile()
+            await asyncio.sleep(_RECONCILE_S)
+
+    async def reconcile(self) -> None:
+        """Stop what is idle; remove what should not be there."""
+        now = time.monotonic()
+        for project_id, sandbox in list(self._sandboxes.items()):
+            if self._is_idle(project_id, sandbox, now):
+                _log.info("stopping an idle app", project=str(project_id))
+                await _unasked(sandbox.rest, project_id)
+        for project_id in list(self._unchecked):
+            await self._check(project_id)
+
+    def _is_idle(self, project_id: UUID, sandbox: Sandbox, now: float) -> bool:
+        return (
+            sandbox.server is not None
+            and sandbox.server.process is not None
+            and now - sandbox.used > self._idle_s
+            and not self._operations[project_id].under_way
+        )
+
+    async def _check(self, project_id: UUID) -> None:
+        """Remove a folder whose project is gone.
+
+        Where nobody answers nothing is removed: silence is no answer.
+        """
+        try:
+            await self._parts.source.manifest(project_id)
+        except ProjectGone:
+            await self._delete(project_id)
+        except Unavailable:
+            return
+        self._unchecked.discard(project_id)
+
+
+_Step: TypeAlias = SyncFiles | InstallDependencies | StartServer | RemoveSandbox
+
+
+async def _perform(sandbox: Sandbox, operation: _Step) -> SandboxAnswer:
+    try:
+        match operation:
+            case SyncFiles(version=version):
+                return await sandbox.sync(version)
+            case InstallDependencies():
+                return await sandbox.install()
+            case StartServer():
+                return await sandbox.start()
+            case RemoveSandbox():
+                await sandbox.remove()
+                return Done()
+            case _:
+                assert_never(operation)
+    except Troubled as exc:
+        return Failed(exc.reason, exc.log_tail)
+    except Exception:  # noqa: BLE001 - a bug in one sandbox must not end the others
+        _log.exception("an operation failed", project=str(sandbox.project_id))
+        return _INTERNAL
+
+
+async def _unasked(step: Callable[[], Awaitable[None]], project_id: UUID) -> None:
+    """Do what nobody waits for: a failure shows where the preview would be."""
+    try:
+        await step()
+    except Troubled:
+        _log.info("a sandbox is in trouble", project=str(project_id))
+    except Exception:  # noqa: BLE001 - a bug in one sandbox must not end the others
+        _log.exception("a sandbox failed", project=str(project_id))

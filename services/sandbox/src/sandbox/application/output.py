@@ -1,0 +1,97 @@
+"""Output on its way to those who watch, and the last of it for when things go wrong."""
+
+import asyncio
+import time
+from uuid import UUID
+
+from sandbox.domain.output import Joiner, Lines, Stream, Tail
+from sandbox.ports import LogSink
+
+_FLUSH_S = 0.1
+"""Lines of this long are joined: too short to be noticed, long enough to save work."""
+
+
+class Output:
+    """Everything that one sandbox prints."""
+
+    def __init__(self, project_id: UUID, sink: LogSink, waiting: asyncio.Event) -> None:
+        self._project_id = project_id
+        self._sink = sink
+        self._waiting = waiting
+        self._joiner = Joiner()
+        self.tail = Tail()
+        """The last lines of whatever ran last."""
+
+    def say(self, line: str) -> None:
+        """Add a line of our own, such as the command that is about to run."""
+        self._add("stdout", [line])
+
+    def _add(self, stream: Stream, lines: list[str]) -> None:
+        self.tail.add(lines)
+        self._joiner.add(stream, lines)
+        if self._joiner.waiting:
+            self._waiting.set()
+
+    def new_source(self) -> "Source":
+        """Return where a command that starts now puts its output."""
+        self.tail = Tail()
+        return Source(self)
+
+    def flush(self, now: float) -> bool:
+        """Send what may be sent; tell whether something has to wait."""
+        for message in self._joiner.take(now):
+            self._sink.show(self._project_id, message.stream, message.content)
+        return self._joiner.waiting
+
+
+class Source:
+    """The two streams of one command."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._lines: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
+        self.tail = Tail()
+
+    async def take(self, stream: Stream, data: bytes) -> None:
+        """Take in what the command wrote."""
+        self._pass_on(stream, self._lines[stream].feed(data))
+
+    def finish(self) -> None:
+        """Take the last lines, which lack their ends."""
+        for stream, lines in self._lines.items():
+            self._pass_on(stream, lines.finish())
+
+    def _pass_on(self, stream: Stream, lines: list[str]) -> None:
+        if lines:
+            self.tail.add(lines)
+            self._output._add(stream, lines)  # noqa: SLF001 - two halves of one thing
+
+
+class Outputs:
+    """The output of all sandboxes, and the one task that sends it."""
+
+    def __init__(self, sink: LogSink) -> None:
+        self._sink = sink
+        self._waiting = asyncio.Event()
+        self._of: dict[UUID, Output] = {}
+
+    def of(self, project_id: UUID) -> Output:
+        """Return the output of a project's sandbox."""
+        if project_id not in self._of:
+            self._of[project_id] = Output(project_id, self._sink, self._waiting)
+        return self._of[project_id]
+
+    def forget(self, project_id: UUID) -> None:
+        """Drop what is left of a sandbox that was removed."""
+        self._of.pop(project_id, None)
+
+    async def run(self) -> None:
+        """Send lines as they come, until cancelled."""
+        while True:
+            await self._waiting.wait()
+            self._waiting.clear()
+            await asyncio.sleep(_FLUSH_S)
+            now = time.monotonic()
+            for output in self._of.values():
+                if output.flush(now):
+                    self._waiting.set()

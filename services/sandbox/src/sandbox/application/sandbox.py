@@ -1,0 +1,337 @@
+"""One project's sandbox: its folder, what is installed, and the server that runs.
+
+One lock: no two steps at a time. A step that fails leaves a state from which every
+other step may start; nothing needs to be repaired first.
+"""
+
+import asyncio
+import hashlib
+import time
+from asyncio import TaskGroup
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from contracts.sandbox import Installed, Running, Synced
+from eventcore.errors import Unavailable
+from sandbox.application.commands import Commands
+from sandbox.application.output import Outputs
+from sandbox.application.sync import Outcome, sync
+from sandbox.application.trouble import Troubled
+from sandbox.domain import install
+from sandbox.domain.app import READ, App, NoApp, detect
+from sandbox.domain.limits import READ_BYTES
+from sandbox.domain.retry import Backoff
+from sandbox.ports import (
+    BadFolder,
+    Folder,
+    FolderState,
+    Process,
+    ProjectFiles,
+    ProjectGone,
+    Runtime,
+)
+
+_AGENT_S = 30.0
+_AGENT_PAUSE_S = 0.5
+
+
+class Parts(Struct, frozen=True):
+    """What all sandboxes have in common."""
+
+    runtime: Runtime
+    source: ProjectFiles
+    outputs: Outputs
+    tasks: TaskGroup
+    """For what goes on after a step is over."""
+
+
+class Site(Struct, frozen=True):
+    """Where a preview is seen."""
+
+    url: str
+    host: str
+
+
+class Server(Struct, frozen=True):
+    """An app that answers."""
+
+    app: App
+    process: Process | None
+    """None where the files are served as they are."""
+    since: float
+
+
+class Sandbox:
+    """The sandbox of one project."""
+
+    def __init__(
+        self, project_id: UUID, folder: Folder, site: Site, parts: Parts
+    ) -> None:
+        self.project_id = project_id
+        self.folder = folder
+        self.site = site
+        self.server: Server | None = None
+        """What a preview shows; None while there is nothing to show."""
+        self.doing: str | None = None
+        """The step under way, in words for a person."""
+        self.trouble: str | None = None
+        """Why there is nothing to show, as far as it is known."""
+        self.gone = False
+        """The project was deleted; nothing is ever started again."""
+        self.backoff = Backoff()
+        self.used = time.monotonic()
+        """When somebody last wanted something of it."""
+        self.changed = asyncio.Event()
+        """Set, and replaced by a new one, when files have changed."""
+        self._parts = parts
+        self._lock = asyncio.Lock()
+        self._saving = asyncio.Lock()
+        self._loaded: FolderState | None = None
+        self._stale = False
+        """What runs does not show the files as they are."""
+        self._packages: tuple[str, ...] | None = None
+        """What the model asked to be installed; None: not known yet."""
+        self._output = parts.outputs.of(project_id)
+        self._commands = Commands(project_id, parts.runtime, self._output)
+
+    # --- the state that survives ------------------------------------------------------
+
+    async def state(self) -> FolderState:
+        """Return what is known of the folder."""
+        if self._loaded is None:
+            self._loaded = await self.folder.state()
+        return self._loaded
+
+    async def _record(self, **changes: object) -> None:
+        async with self._saving:
+            state = msgspec.structs.replace(await self.state(), **changes)
+            await self.folder.save(state)
+            self._loaded = state
+
+    async def admit(self, epoch: int) -> int:
+        """Take note of a driver's *epoch*; return the highest one before this.
+
+        On return it survives a restart, so that no earlier driver comes through later.
+        """
+        async with self._saving:
+            state = await self.state()
+            if epoch > state.epoch:
+                admitted = msgspec.structs.replace(state, epoch=epoch)
+                await self.folder.save(admitted)
+                self._loaded = admitted
+            return state.epoch
+
+    async def files_token(self) -> str:
+        """Return a text that is another one whenever the files are."""
+        files = sorted((await self.state()).files.items())
+        return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+
+    @property
+    def log_tail(self) -> str:
+        """The last lines of what runs, or ran."""
+        return self._output.tail.text
+
+    # --- steps ------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for our turn, and remember what went wrong in it."""
+        async with self._lock:
+            try:
+                yield
+            except Troubled as exc:
+                self.trouble = exc.reason
+                self.backoff.failed(time.monotonic())
+                raise
+
+    async def sync(self, version: int) -> Synced:
+        """Make the folder equal the project at *version* or later."""
+        async with self._turn():
+            return await self._sync(version)
+
+    async def install(self) -> Installed:
+        """Install what the app needs, unless that was done before."""
+        async with self._turn():
+            return await self._install()
+
+    async def start(self) -> Running:
+        """Start the app, or leave it running, and wait until it answers."""
+        async with self._turn():
+            await self._start()
+            return Running(url=self.site.url, sandbox_id=str(self.project_id))
+
+    async def bring_up(self) -> None:
+        """Do whatever is needed until a preview can be shown."""
+        async with self._turn():
+            await self._sync(0)
+            await self._install()
+            await self._start()
+
+    async def follow_edit(self) -> None:
+        """Bring a person's edit into the folder and in front of their eyes."""
+        async with self._turn():
+            was_shown = self.server is not None
+            await self._sync(0)
+            if was_shown:
+                await self._install()
+                await self._start()
+
+    async def rest(self) -> None:
+        """Stop the server; the files stay, and the next visit starts it again."""
+        async with self._turn():
+            await self._stop_server()
+
+    async def remove(self) -> None:
+        """Stop everything and delete the folder; legal in every state."""
+        async with self._turn():
+            await self._remove()
+
+    # --- how they are done, under the lock --------------------------------------------
+
+    async def _sync(self, version: int) -> Synced:
+        self.doing = "Fetching the files"
+        try:
+            outcome = await self._sync_patiently(version)
+        except ProjectGone as exc:
+            self.gone = True
+            await self._remove()
+            raise Troubled("The project does not exist any more.") from exc
+        except BadFolder as exc:
+            raise Troubled(str(exc)) from exc
+        finally:
+            self.doing = None
+        self._packages = outcome.packages
+        if outcome.changed:
+            await self._notice_change()
+        return Synced(count=outcome.count, version=outcome.version)
+
+    async def _sync_patiently(self, version: int) -> Outcome:
+        """Ask until somebody answers who knows *version*, or it takes too long."""
+
+        async def record(files: dict[str, str], version: int) -> None:
+            await self._record(files=files, version=version)
+
+        source = self._parts.source
+        deadline = time.monotonic() + _AGENT_S
+        while True:
+            with suppress(Unavailable):
+                known = await self.state()
+                outcome = await sync(
+                    self.project_id, self.folder, known, source, record
+                )
+                if outcome.version >= version:
+                    return outcome
+            if time.monotonic() > deadline:
+                raise Troubled("The files of the project could not be fetched.")
+            await asyncio.sleep(_AGENT_PAUSE_S)
+
+    async def _notice_change(self) -> None:
+        self.trouble = None
+        self.backoff.reset()
+        if self.server is not None:
+            try:
+                app, _ = await self._detect()
+                self._stale = self._stale or app != self.server.app or not app.reloads
+            except Troubled:
+                self._stale = True
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    async def _detect(self) -> tuple[App, dict[str, str]]:
+        # What an app or npm has put there itself says nothing about the project.
+        own = [path for path in READ if path in (await self.state()).files]
+        found = await self.folder.read(own, READ_BYTES)
+        files = {path: data.decode(errors="replace") for path, data in found.items()}
+        try:
+            return detect(files), files
+        except NoApp as exc:
+            raise Troubled(str(exc)) from exc
+
+    async def _install(self) -> Installed:
+        app, files = await self._detect()
+        packages = await self._requested()
+        wanted = install.digest(app, files, packages)
+        with_uv = self._parts.runtime.has_uv
+        try:
+            steps = install.steps(app, files, packages, with_uv=with_uv)
+        except NoApp as exc:
+            raise Troubled(str(exc)) from exc
+        if not steps or await self._is_installed(app, wanted):
+            return Installed(manifest=wanted, skipped=True)
+        await self._record(installed=None)
+        self.doing = "Installing packages"
+        try:
+            for argv in steps:
+                await self._commands.install(argv)
+        finally:
+            self.doing = None
+        await self._record(installed=wanted)
+        self._stale = True
+        return Installed(manifest=wanted, skipped=False)
+
+    async def _is_installed(self, app: App, wanted: str) -> bool:
+        name = "node_modules" if app.kind in ("vite", "node") else ".venv"
+        installed = (await self.state()).installed
+        return wanted == installed and await self.folder.has_folder(name)
+
+    async def _requested(self) -> tuple[str, ...]:
+        """Return the packages asked for by the model: known since the last sync."""
+        if self._packages is None:
+            await self._sync(0)
+        return self._packages or ()
+
+    # --- the server -------------------------------------------------------------------
+
+    @property
+    def shown(self) -> Server | None:
+        """What a preview shows, if that is what the files say."""
+        return None if self._stale else self.server
+
+    async def _start(self) -> None:
+        app, _ = await self._detect()
+        if self.shown is not None and self.shown.app == app:
+            return
+        await self._stop_server()
+        process = None
+        if app.argv:
+            self.doing = "Starting the app"
+            try:
+                process = await self._commands.serve(app.argv, self.site.host)
+            finally:
+                self.doing = None
+        self.trouble = None
+        self.server = Server(app, process, time.monotonic())
+        self._stale = False
+        if process is not None:
+            self._parts.tasks.create_task(self._watch(self.server, process))
+
+    async def _watch(self, server: Server, process: Process) -> None:
+        """Notice the end of an app that nobody asked to end."""
+        code = await process.wait()
+        if self.server is server:
+            self.server = None
+            now = time.monotonic()
+            self.backoff.failed(now, ran_s=now - server.since)
+            self.trouble = f"The app stopped (exit code {code})."
+            self._output.say(self.trouble)
+
+    async def _stop_server(self) -> None:
+        server, self.server = self.server, None
+        if server is not None and server.process is not None:
+            await server.process.stop()
+
+    async def _remove(self) -> None:
+        self.doing = "Removing the sandbox"
+        try:
+            epoch = (await self.state()).epoch
+            await self._stop_server()
+            await self._parts.runtime.end_all(self.project_id)
+            await self.folder.remove()
+        finally:
+            self.doing = None
+        self._loaded = FolderState(epoch=epoch)
+        self._packages = None

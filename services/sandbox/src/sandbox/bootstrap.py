@@ -1,0 +1,165 @@
+"""Composition root: the one module that names adapters."""
+
+import asyncio
+import os
+import socket
+from asyncio import TaskGroup
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+from litestar import Litestar, get
+
+from chassis import logs
+from chassis.health import health_routes
+from chassis.process import CannotListen, serve
+from chassis.settings import SettingsError
+from eventcore.adapters.nats import NatsBus, open_bus
+from proxy import Limits
+from proxy import serve as serve_proxy
+from sandbox.adapters import bubblewrap
+from sandbox.adapters.agent_files import AgentFiles
+from sandbox.adapters.folders import DiskFolders
+from sandbox.adapters.launch import Launcher
+from sandbox.adapters.layout import Layout
+from sandbox.adapters.log_sink import BusLogSink
+from sandbox.adapters.plain import PlainLauncher
+from sandbox.adapters.process import ProcessRuntime
+from sandbox.adapters.toolbox import Toolbox, find_tools
+from sandbox.application.controller import Controller
+from sandbox.application.output import Outputs
+from sandbox.application.sandbox import Parts, Site
+from sandbox.domain.preview_name import preview_name
+from sandbox.entrypoints import bus as doors
+from sandbox.entrypoints.preview import Preview
+from sandbox.ports import Isolation
+from sandbox.settings import Settings
+
+USER = "sandbox"
+"""The NATS user whose permissions are in ``contracts.subjects``."""
+
+_log = logs.get(__name__)
+
+# Every visitor comes through the door in front of us, as one peer. Open pages hold a
+# WebSocket as long as they are open: there is nothing to wait for when we stop.
+_LIMITS = Limits(connections=2048, connections_of_a_peer=2048, drain_s=1.0)
+
+
+async def run(settings: Settings, stopping: asyncio.Event) -> None:
+    """Answer drivers and visitors until *stopping* is set."""
+    layout = Layout(settings.sandbox_dir)
+    layout.make()
+    tools = await find_tools(settings.node_bin or None, os.environ)
+    launcher = await _launcher(settings, layout, tools)
+    isolation = launcher.isolation
+    _log.info("apps are run apart", isolation=isolation.summary)
+    folders = DiskFolders(layout, own_users=isolation.own_user)
+    with _listening(settings.http_host, settings.preview_port) as listener:
+        async with open_bus(settings.nats_url, user=USER) as bus, TaskGroup() as tasks:
+            runtime = ProcessRuntime(layout, tools, launcher, os.environ, tasks)
+            await _recover(runtime, folders)
+            outputs = Outputs(BusLogSink(bus))
+            parts = Parts(runtime, AgentFiles(bus), outputs, tasks)
+            site_of = partial(_site, settings)
+            idle_s = settings.sandbox_idle_s
+            controller = Controller(folders, parts, site_of, idle_s=idle_s)
+            secret = settings.secret_key.encode()
+            preview = Preview(controller, settings.preview_domain, secret)
+            async with _background(tasks, outputs.run, controller.reconcile_forever):
+                subscriptions = await doors.serve(bus, controller)
+                tasks.create_task(_wind_down(controller, runtime, stopping))
+                async with TaskGroup() as servers:
+                    servers.create_task(
+                        serve_proxy(
+                            listener, preview.route, stopping=stopping, limits=_LIMITS
+                        )
+                    )
+                    await serve(
+                        _about_us(bus, isolation, stopping),
+                        host=settings.http_host,
+                        port=settings.http_port,
+                        stopping=stopping,
+                    )
+                for subscription in subscriptions:
+                    await subscription.close()
+
+
+async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launcher:
+    wanted, domain = settings.sandbox_isolation, settings.preview_domain
+    if wanted != "process":
+        path = os.environ.get("PATH", os.defpath)
+        launcher = await bubblewrap.find(layout, tools, domain, path)
+        if launcher is not None:
+            return launcher
+    if wanted == "bubblewrap":
+        raise SettingsError(
+            "SANDBOX_ISOLATION=bubblewrap, but bubblewrap does not work here: install "
+            "it, and allow user namespaces."
+        )
+    if wanted == "auto" and not settings.is_local:
+        raise SettingsError(
+            "Apps cannot be kept apart here, and PUBLIC_URL is open to others: install "
+            "bubblewrap, or set SANDBOX_ISOLATION=process if they all trust each other."
+        )
+    return PlainLauncher(layout, tools, os.environ, domain)
+
+
+async def _recover(runtime: ProcessRuntime, folders: DiskFolders) -> None:
+    left = await runtime.recover()
+    if left:
+        _log.warning("ended what an earlier instance had left", processes=left)
+    await asyncio.to_thread(folders.empty_trash)
+
+
+async def _wind_down(
+    controller: Controller, runtime: ProcessRuntime, stopping: asyncio.Event
+) -> None:
+    """End all apps while visitors and drivers are being let go."""
+    await stopping.wait()
+    controller.close()
+    await runtime.close()
+
+
+@asynccontextmanager
+async def _background(
+    tasks: TaskGroup, *works: Callable[[], Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
+    running = [tasks.create_task(work()) for work in works]
+    try:
+        yield
+    finally:
+        for one in running:
+            one.cancel()
+
+
+def _site(settings: Settings, project_id: UUID) -> Site:
+    """Return where the preview of a project is seen, through the door."""
+    name = preview_name(project_id, settings.secret_key.encode())
+    host = f"{name}.{settings.preview_domain.lower()}"
+    public = urlsplit(settings.public_url)
+    address = host if public.port is None else f"{host}:{public.port}"
+    return Site(url=f"{public.scheme}://{address}/", host=address)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as exc:
+        raise CannotListen(f"Cannot listen on {host}:{port}: {exc.strerror}.") from exc
+    with listener:
+        yield listener
+
+
+def _about_us(bus: NatsBus, isolation: Isolation, stopping: asyncio.Event) -> Litestar:
+    @get("/isolation", include_in_schema=False)
+    async def tell() -> dict[str, Any]:
+        fields: dict[str, Any] = msgspec.structs.asdict(isolation)
+        return fields | {"summary": isolation.summary}
+
+    routes = health_routes({"nats": bus.check}, stopping=stopping)
+    return Litestar([*routes, tell], openapi_config=None)

@@ -1,0 +1,76 @@
+"""Which headers pass between a browser and a generated app (neither trusts the other).
+
+The app must not learn who its visitor is to us; the browser must not do for the app
+what reaches beyond the app's own origin.
+"""
+
+from typing import TypeAlias
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+_OUR_COOKIES = (b"better-auth.", b"__secure-better-auth.", b"__host-better-auth.")
+_NOT_TO_APP = frozenset({b"authorization", b"forwarded", b"x-real-ip"})
+_NOT_TO_APP_PREFIXES = (b"proxy-", b"x-forwarded-")
+_NOT_TO_BROWSER = frozenset(
+    {
+        b"alt-svc",
+        b"clear-site-data",
+        b"cross-origin-resource-policy",
+        b"origin-agent-cluster",
+        b"public-key-pins",
+        b"service-worker-allowed",
+        b"strict-transport-security",
+        # It is shown in a frame of ours, whatever a library thinks of frames.
+        b"x-frame-options",
+        b"x-robots-tag",
+    }
+)
+ADDED: Headers = [
+    (b"X-Robots-Tag", b"noindex"),
+    (b"Origin-Agent-Cluster", b"?1"),
+    (b"Cross-Origin-Resource-Policy", b"same-origin"),
+]
+"""What every answer of a preview says."""
+
+
+def to_app(headers: Headers) -> Headers:
+    """Return what of a browser's *headers* the app gets."""
+    passed: Headers = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _NOT_TO_APP or lower.startswith(_NOT_TO_APP_PREFIXES):
+            continue
+        if lower == b"cookie":
+            kept = _foreign_cookies(value)
+            if kept:
+                passed.append((name, kept))
+        else:
+            passed.append((name, value))
+    return passed
+
+
+def _foreign_cookies(value: bytes) -> bytes:
+    pairs = (pair.strip() for pair in value.split(b";"))
+    return b"; ".join(pair for pair in pairs if pair and not _is_ours(pair))
+
+
+def _is_ours(pair: bytes) -> bool:
+    return pair.partition(b"=")[0].strip().lower().startswith(_OUR_COOKIES)
+
+
+def to_browser(headers: Headers) -> Headers:
+    """Return what of the app's *headers* the browser gets, and what we add."""
+    passed = [
+        (name, value)
+        for name, value in headers
+        if name.lower() not in _NOT_TO_BROWSER
+        and not (name.lower() == b"set-cookie" and _reaches_beyond(value))
+    ]
+    return passed + ADDED
+
+
+def _reaches_beyond(cookie: bytes) -> bool:
+    """Tell whether a cookie would go to other origins, or passes for one of ours."""
+    pair, *attributes = cookie.split(b";")
+    names = (one.partition(b"=")[0].strip().lower() for one in attributes)
+    return _is_ours(pair) or b"domain" in names

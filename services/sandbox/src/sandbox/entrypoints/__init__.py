@@ -1,0 +1,1 @@
+"""What comes in: requests and events on the bus, visitors of previews."""

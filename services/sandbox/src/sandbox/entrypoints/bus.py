@@ -1,0 +1,102 @@
+"""Requests of drivers and recorded events, from the bus to the controller."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+
+from chassis import logs
+from contracts import codec, subjects
+from contracts.envelope import Recorded
+from contracts.project import FileWritten, ProjectDeleted
+from contracts.sandbox import Failed, SandboxAnswer, SandboxRequest
+from eventcore.ports import Bus, Headers, Subscription
+from sandbox.application.controller import Controller
+
+_log = logs.get(__name__)
+_requests = codec.decoder(SandboxRequest)
+
+_EVENTS = "evt.*.*"
+
+_FOLLOWED = {str(kind.__struct_config__.tag) for kind in (FileWritten, ProjectDeleted)}
+"""Types of events that are worth decoding here."""
+
+_UNREADABLE = Failed("The request cannot be read.")
+_MISMATCH = Failed("The request names another project than its subject.")
+_INTERNAL = Failed("The sandbox service failed; its log says why.")
+
+
+async def serve(bus: Bus, controller: Controller) -> list[Subscription]:
+    """Begin to answer drivers and to follow projects."""
+
+    async def handle(subject: str, body: bytes, headers: Headers) -> bytes:
+        return codec.encode(await answer(controller, subject, body, headers))
+
+    def listen(_: str, body: bytes, __: Headers) -> None:
+        follow(controller, body)
+
+    return [
+        await bus.serve(subjects.SANDBOX, subjects.SANDBOX_QUEUE, handle),
+        await bus.listen(_EVENTS, listen),
+    ]
+
+
+async def answer(
+    controller: Controller, subject: str, body: bytes, headers: Headers
+) -> SandboxAnswer:
+    """Return the answer to one request, whatever it is."""
+    try:
+        request: SandboxRequest = _requests.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return _UNREADABLE
+    if _project_of(subject) != request.project_id:
+        return _MISMATCH
+    try:
+        with logs.bound(
+            traceparent=headers.get("traceparent"),
+            project=request.project_id,
+            operation=request.key,
+        ):
+            return await controller.answer(request)
+    except Exception:  # noqa: BLE001 - the next request may be a good one
+        _log.exception("a request failed")
+        return _INTERNAL
+
+
+def _project_of(subject: str) -> UUID | None:
+    try:
+        return UUID(subject.split(".")[1])
+    except (IndexError, ValueError):
+        return None
+
+
+def follow(controller: Controller, body: bytes) -> None:
+    """Do what the events of one message call for."""
+    try:
+        batch = codec.decode_batch(body)
+    except codec.Undecodable:
+        _log.warning("a message on evt.> cannot be read")
+        return
+    for recorded in batch:
+        action = _action_for(controller, recorded)
+        if action is not None:
+            action(recorded.project_id)
+
+
+def _action_for(
+    controller: Controller, recorded: Recorded
+) -> Callable[[UUID], None] | None:
+    if recorded.type not in _FOLLOWED:
+        return None
+    try:
+        event = codec.decode_event(recorded.type, recorded.data)
+    except codec.Undecodable:
+        _log.warning("an event cannot be read", type=recorded.type)
+        return None
+    match event:
+        case FileWritten(author="user"):
+            return controller.edited
+        case ProjectDeleted():
+            return controller.deleted
+        case _:
+            return None

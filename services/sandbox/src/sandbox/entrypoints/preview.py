@@ -1,0 +1,129 @@
+"""Visitors of previews: by host name to a running app, or to a page that says why not.
+
+The name alone decides; nothing else in a request does. Whoever knows it may look, and
+wakes an app that sleeps.
+"""
+
+import asyncio
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from proxy import Answer, RequestHead, Upstream
+from sandbox.application.controller import Controller
+from sandbox.application.sandbox import Sandbox
+from sandbox.domain import pages, static_site
+from sandbox.domain.limits import READ_BYTES
+from sandbox.domain.preview_headers import ADDED, to_app, to_browser
+from sandbox.domain.preview_name import read_preview_name
+from sandbox.ports import Process
+
+_HTML = "text/html; charset=utf-8"
+_NO_STORE = (b"Cache-Control", b"no-store")
+_NO_CACHE = (b"Cache-Control", b"no-cache")
+_FIRST_WAIT_S = 1.0
+"""A plain page, or an app that needs no install, is there before a page says wait."""
+_CHANGES_S = 25.0
+"""Below the idle limit of every proxy on the way."""
+_PINGS = ("vite-ping", "vite-hmr")
+"""Sub-protocols by which an open page asks for updates, even if nobody looks."""
+
+
+class Preview:
+    """Decides what a request to a preview is answered with."""
+
+    def __init__(self, controller: Controller, domain: str, secret: bytes) -> None:
+        self._controller = controller
+        self._suffix = f".{domain.lower()}"
+        self._secret = secret
+
+    async def route(self, head: RequestHead) -> Upstream | Answer:
+        """Return where the request goes, or the answer to it."""
+        project_id = self._project_of(head)
+        if project_id is None or static_site.is_refused(head.path):
+            return _missing()
+        sandbox = self._controller.open(project_id)
+        if not _is_ping(head):
+            await self._wake(project_id, sandbox)
+        server = sandbox.shown
+        if server is None:
+            return _missing() if sandbox.gone else _waiting(head, sandbox)
+        if server.process is None:
+            return await _static(head, sandbox)
+        return _pass_on(server.process, sandbox)
+
+    def _project_of(self, head: RequestHead) -> UUID | None:
+        if not head.host.endswith(self._suffix):
+            return None
+        return read_preview_name(head.host.removesuffix(self._suffix), self._secret)
+
+    async def _wake(self, project_id: UUID, sandbox: Sandbox) -> None:
+        rising = self._controller.visit(project_id)
+        if rising is not None and sandbox.shown is None:
+            await asyncio.wait({rising}, timeout=_FIRST_WAIT_S)
+
+
+def _is_ping(head: RequestHead) -> bool:
+    return head.is_websocket and head.header("sec-websocket-protocol") in _PINGS
+
+
+def _pass_on(process: Process, sandbox: Sandbox) -> Upstream:
+    def unavailable(head: RequestHead) -> Answer:
+        return _waiting(head, sandbox)
+
+    return Upstream(
+        process.connect,
+        request_headers=to_app,
+        answer_headers=to_browser,
+        forwarded=False,
+        unavailable=unavailable,
+    )
+
+
+def _missing() -> Answer:
+    return Answer(404, pages.missing_page().encode(), _HTML, [_NO_STORE, *ADDED])
+
+
+def _waiting(head: RequestHead, sandbox: Sandbox) -> Answer:
+    headers = [(b"Retry-After", b"1"), _NO_STORE, *ADDED]
+    if "text/html" in (head.header("accept") or ""):
+        log = sandbox.log_tail
+        page = pages.waiting_page(sandbox.doing, sandbox.trouble, log)
+        return Answer(503, page.encode(), _HTML, headers)
+    sentence = sandbox.trouble or "The app is starting."
+    return Answer(503, f"{sentence}\n".encode(), headers=headers)
+
+
+async def _static(head: RequestHead, sandbox: Sandbox) -> Answer:
+    """Answer with a file as it is; one that is HTML watches for changes."""
+    if head.method not in ("GET", "HEAD"):
+        return Answer(
+            405, b"This page is static.\n", headers=[(b"Allow", b"GET, HEAD")]
+        )
+    if head.path == static_site.CHANGES:
+        return await _changes(head, sandbox)
+    paths = static_site.candidates(head.path)
+    found = await sandbox.folder.read(paths, READ_BYTES)
+    path = next((one for one in paths if one in found), None)
+    if path is None:
+        return _missing()
+    kind = static_site.content_type(path)
+    content = found[path]
+    if kind == _HTML:
+        content = static_site.with_reload(content, await sandbox.files_token())
+    return Answer(200, content, kind, [_NO_CACHE, *ADDED])
+
+
+async def _changes(head: RequestHead, sandbox: Sandbox) -> Answer:
+    """Answer when the files are others than those the page was made of."""
+    query = parse_qs(head.target.partition("?")[2])
+    known = query.get("after", [""])[-1]
+    changed = sandbox.changed
+    token = await sandbox.files_token()
+    if token == known:
+        try:
+            async with asyncio.timeout(_CHANGES_S):
+                await changed.wait()
+        except TimeoutError:
+            pass
+        token = await sandbox.files_token()
+    return Answer(200, token.encode(), headers=[_NO_STORE, *ADDED])

@@ -1,0 +1,42 @@
+"""What the environment says, read once."""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """Settings of the sandbox service; each is the environment variable of its name."""
+
+    nats_url: str
+    """Servers of the bus, with this service's user and password."""
+    secret_key: str
+    """Makes the names of previews unguessable; another key is other names."""
+    http_port: int
+    """For /health, /ready, /metrics and /isolation."""
+    preview_port: int
+    """For previews, by host name; whoever listens to the world passes them on."""
+    sandbox_dir: Path
+    """Folders of apps. All of it can be made again from the log."""
+    http_host: str = "127.0.0.1"
+    preview_domain: str = "preview.localhost"
+    """Each preview is a name below it. Browsers find *.localhost by themselves."""
+    public_url: str = "http://localhost:3000"
+    """How a person reaches the door in front of all services; gives previews a port."""
+    sandbox_runtime: Literal["auto", "process"] = "auto"
+    """How apps are run; `auto` takes the best that there is."""
+    sandbox_isolation: Literal["auto", "bubblewrap", "process"] = "auto"
+    """`auto` takes bubblewrap where it works. Without it, apps of people who do not
+    trust each other are not kept apart: then `process` has to be asked for."""
+    sandbox_idle_s: float = 900.0
+    """Seconds without a visitor after which an app is stopped until the next."""
+    node_bin: str = ""
+    """Folder of node, or node itself; empty: the one on the PATH."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only people at this machine reach the door."""
+        host = urlsplit(self.public_url).hostname or ""
+        return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")

@@ -1,0 +1,152 @@
+"""Every runtime that this machine has, each in a folder of its own."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from sandbox.adapters.bubblewrap import BubblewrapLauncher, Users
+from sandbox.adapters.folders import DiskFolders
+from sandbox.adapters.keeper import parent_of
+from sandbox.adapters.launch import Launcher
+from sandbox.adapters.layout import Layout
+from sandbox.adapters.plain import PlainLauncher
+from sandbox.adapters.process import ProcessRuntime
+from sandbox.adapters.toolbox import Toolbox, find_tools
+from sandbox.domain.output import Stream
+from sandbox.ports import Command, Folder, Process, Unreachable
+from tests.support.npm import NODE
+from tests.support.servers import server_folder
+
+KINDS = ("bubblewrap with own users", "bubblewrap with mapped users", "process")
+DOMAIN = "preview.localhost"
+DEADLINE_S = 20.0
+
+
+@dataclass
+class Bench:
+    """A runtime, one project's folder, and what was printed."""
+
+    runtime: ProcessRuntime
+    layout: Layout
+    folder: Folder
+    project_id: UUID
+    printed: dict[Stream, bytes] = field(
+        default_factory=lambda: {"stdout": b"", "stderr": b""}
+    )
+
+    async def write(self, **files: str) -> None:
+        """Put files at the top of the folder; `_` in a name stands for a dot."""
+        contents = {
+            name.replace("_", "."): text.encode() for name, text in files.items()
+        }
+        await self.folder.apply(contents, ())
+
+    async def launch(
+        self, *argv: str, serves: bool = False, installs: bool = False
+    ) -> Process:
+        """Start a command whose output is kept."""
+
+        async def take(stream: Stream, data: bytes) -> None:
+            self.printed[stream] += data
+
+        command = Command(argv, serves=serves, installs=installs)
+        return await self.runtime.launch(self.project_id, command, take)
+
+    async def serve(self, script: str) -> Process:
+        """Start a Node server and wait until it listens."""
+        await self.write(server_js=script)
+        process = await self.launch("node", "server.js", serves=True)
+        await until(lambda: _answers(process), "the server answers")
+        return process
+
+    async def run(self, script: str) -> tuple[int, str]:
+        """Run a Node script to its end; return its code and what it printed."""
+        await self.write(script_js=script)
+        process = await self.launch("node", "script.js")
+        code = await process.wait()
+        return code, self.printed["stdout"].decode()
+
+    def processes(self) -> list[int]:
+        """Return all that work in the project's folder, seen from outside."""
+        return [
+            int(entry.name)
+            for entry in Path("/proc").glob("[0-9]*")
+            if parent_of(entry.name) is not None and self._is_here(entry / "cwd")
+        ]
+
+    def _is_here(self, cwd: Path) -> bool:
+        try:
+            return cwd.samefile(self.layout.box(self.project_id).app)
+        except OSError:
+            return False
+
+
+async def _answers(process: Process) -> bool:
+    assert not process.ended
+    with suppress(Unreachable):
+        return await process.ask(f"name.{DOMAIN}") > 0
+    return False
+
+
+async def until(
+    check: Callable[[], Awaitable[bool]], what: str, *, timeout_s: float = DEADLINE_S
+) -> None:
+    """Poll *check* until it holds."""
+    deadline = time.monotonic() + timeout_s
+    while not await check():
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def bench(kind: str, environ: Mapping[str, str]) -> AsyncIterator[Bench]:
+    """Lend a runtime of this *kind*; skip where the machine cannot have it."""
+    with server_folder() as root, _umask(0o077):
+        layout = Layout(root)
+        layout.make()
+        tools = await find_tools(str(NODE), environ)
+        launcher = await _launcher(kind, layout, tools, environ)
+        folders = DiskFolders(layout, own_users=launcher.isolation.own_user)
+        project_id = uuid4()
+        async with asyncio.TaskGroup() as tasks:
+            runtime = ProcessRuntime(layout, tools, launcher, environ, tasks)
+            try:
+                yield Bench(runtime, layout, folders.open(project_id), project_id)
+            finally:
+                await runtime.close()
+
+
+async def _launcher(
+    kind: str, layout: Layout, tools: Toolbox, environ: Mapping[str, str]
+) -> Launcher:
+    if kind == "process":
+        return PlainLauncher(layout, tools, environ, DOMAIN)
+    program = shutil.which("bwrap")
+    if program is None:
+        pytest.skip("bubblewrap is not installed")
+    own = kind.endswith("own users")
+    if own and os.geteuid() != 0:
+        pytest.skip("only root can give each project a user of its own")
+    users: Users = "own" if own else "mapped"
+    launcher = BubblewrapLauncher(program, users, layout, tools, DOMAIN)
+    reason = await launcher.probe()
+    if reason is not None:
+        pytest.skip(f"bubblewrap does not work here: {reason}")
+    return launcher
+
+
+@contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)

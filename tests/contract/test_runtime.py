@@ -1,0 +1,205 @@
+"""What every runtime promises, on real processes."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox.adapters.keeper import descendants, parent_of
+from sandbox.ports import Process, Unreachable
+from tests.contract.runtimes import KINDS, Bench, bench, until
+from tests.support.packages import Registry, registry
+
+HELLO = """
+require('http').createServer((q, answer) => answer.end('hello ' + q.url))
+  .listen(process.env.PORT, process.env.HOST);
+"""
+# Two generations of children that ignore SIGTERM, one of them in a session of its own.
+TREE = """
+const {spawn} = require('child_process');
+process.on('SIGTERM', () => {});
+const depth = Number(process.argv[2] || 0);
+if (depth < 2) for (const detached of [true, false])
+  spawn(process.execPath, [__filename, depth + 1], {detached, stdio: 'ignore'});
+if (depth === 0)
+  require('http').createServer((_, response) => response.end('up'))
+    .listen(process.env.PORT, process.env.HOST);
+setInterval(() => {}, 1000);
+"""
+
+
+@pytest.fixture(params=KINDS)
+async def lent(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    async with bench(request.param, os.environ) as made:
+        yield made
+
+
+async def fetch(process: Process, path: str) -> bytes:
+    connection = await process.connect()
+    reader, writer = await asyncio.open_connection(sock=connection)
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+    )
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_a_server_is_reached(lent: Bench) -> None:
+    process = await lent.serve(HELLO)
+    assert b"hello /page" in await fetch(process, "/page")
+
+
+async def test_connections_at_once_do_not_get_mixed_up(lent: Bench) -> None:
+    process = await lent.serve(HELLO)
+    answers = await asyncio.gather(*(fetch(process, f"/{n}") for n in range(20)))
+    assert all(f"hello /{n}".encode() in answers[n] for n in range(20))
+
+
+async def test_a_cancelled_connection_does_not_disturb_the_next(lent: Bench) -> None:
+    process = await lent.serve(HELLO)
+    waiting = asyncio.ensure_future(process.connect())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    assert b"hello /after" in await fetch(process, "/after")
+    assert b"hello /again" in await fetch(process, "/again")
+
+
+async def test_nobody_is_reached_where_nobody_listens(lent: Bench) -> None:
+    await lent.write(server_js="setInterval(() => {}, 1000)")
+    process = await lent.launch("node", "server.js", serves=True)
+    with pytest.raises(Unreachable):
+        await process.connect()
+
+
+async def test_output_and_exit_code_are_complete(lent: Bench) -> None:
+    code, printed = await lent.run(
+        "console.log('x'.repeat(300000)); process.exitCode = 7"
+    )
+    assert (code, len(printed)) == (7, 300001)
+
+
+async def test_a_signal_is_told_as_a_shell_tells_it(lent: Bench) -> None:
+    code, _ = await lent.run("process.kill(process.pid, 'SIGKILL')")
+    assert code == 128 + signal.SIGKILL
+
+
+async def test_a_program_that_is_not_there_fails(lent: Bench) -> None:
+    await lent.write(a_txt="")
+    process = await lent.launch("./missing")
+    assert await process.wait() == 127
+    assert b"No such file" in lent.printed["stderr"]
+
+
+async def test_files_are_written_as_the_user_that_the_app_is(lent: Bench) -> None:
+    await lent.write(a_txt="before")
+    _, printed = await lent.run(
+        "const fs = require('fs'); fs.writeFileSync('a.txt', 'after');"
+        "fs.mkdirSync('b'); console.log(fs.readFileSync('a.txt', 'utf8'))"
+    )
+    assert printed == "after\n"
+
+
+async def test_nothing_of_the_services_environment_is_seen(
+    lent: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "a-secret-of-ours")
+    _, printed = await lent.run("console.log(JSON.stringify(process.env))")
+    assert "a-secret-of-ours" not in printed
+    assert "PATH" in json.loads(printed)
+
+
+async def test_limits_are_in_force(lent: Bench) -> None:
+    code, printed = await lent.run(
+        "const {execSync} = require('child_process');"
+        "console.log(execSync('ulimit -n; ulimit -c; ulimit -f').toString())"
+    )
+    assert (code, printed.split()[:2]) == (0, ["4096", "0"])
+
+
+async def test_node_and_npm_are_on_the_path(lent: Bench) -> None:
+    code, printed = await lent.run(
+        "const {execSync} = require('child_process');"
+        "console.log(execSync('node --version && npm --version').toString())"
+    )
+    assert (code, printed[0]) == (0, "v")
+
+
+async def test_what_was_printed_last_without_an_end_is_not_lost(lent: Bench) -> None:
+    _, printed = await lent.run("process.stdout.write('no end')")
+    assert printed == "no end"
+
+
+async def test_stopping_ends_the_whole_tree(lent: Bench) -> None:
+    process = await lent.serve(TREE)
+    await until(lambda: _counts(lent, 7), "all seven run")
+    await process.stop()
+    assert process.ended
+    assert lent.processes() == []
+
+
+async def test_a_tree_ends_with_its_root(lent: Bench) -> None:
+    script = TREE.replace(
+        "if (depth === 0)",
+        "if (depth === 0) setTimeout(() => process.exit(3), 500); else if (depth > 9)",
+    )
+    await lent.write(server_js=script)
+    process = await lent.launch("node", "server.js")
+    assert await process.wait() == 3
+    assert lent.processes() == []
+
+
+async def test_a_killed_keeper_leaves_nothing(lent: Bench) -> None:
+    process = await lent.serve(TREE)
+    await until(lambda: _counts(lent, 7), "all seven run")
+    os.kill(_keeper(), signal.SIGKILL)
+    await process.wait()
+    await until(lambda: _counts(lent, 0), "nothing is left")
+
+
+async def test_ending_all_of_a_project_leaves_the_others(lent: Bench) -> None:
+    process = await lent.serve(HELLO)
+    mine, lent.project_id = lent.project_id, type(lent.project_id)(int=1)
+    await lent.runtime.end_all(lent.project_id)
+    assert not process.ended
+    await lent.runtime.end_all(mine)
+    assert process.ended
+
+
+async def _counts(lent: Bench, number: int) -> bool:
+    return len(lent.processes()) == number
+
+
+def _keeper() -> int:
+    mine = (pid for pid in descendants(os.getpid()))
+    (keeper,) = (pid for pid in mine if parent_of(str(pid)) == os.getpid())
+    return keeper
+
+
+# --- installs -------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def packages() -> AsyncIterator[Registry]:
+    async with registry(greeter="module.exports = 'hello'") as served:
+        yield served
+
+
+@pytest.fixture(params=KINDS)
+async def installing(
+    request: pytest.FixtureRequest, packages: Registry
+) -> AsyncIterator[Bench]:
+    environ = {**os.environ, "npm_config_registry": packages.url}
+    async with bench(request.param, environ) as made:
+        yield made
+
+
+async def test_a_package_is_installed_and_used(installing: Bench) -> None:
+    await installing.write(package_json='{"dependencies": {"greeter": "1.0.0"}}')
+    process = await installing.launch("npm", "install", "--no-audit", installs=True)
+    assert await process.wait() == 0, installing.printed
+    _, printed = await installing.run("console.log(require('greeter'))")
+    assert printed.endswith("hello\n")

@@ -1,0 +1,1 @@
+"""The sandbox service on real processes and a real bus."""

@@ -1,0 +1,27 @@
+"""One service for all tests of this folder; a bus and an agent for each."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.integration.sandbox.stage import (
+    SandboxServer,
+    Stage,
+    sandbox_server,
+    stage,
+)
+
+
+@pytest.fixture(scope="package")
+def shared_server() -> Iterator[SandboxServer]:
+    """A running service; a test that ends it starts it again."""
+    with sandbox_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def service(shared_server: SandboxServer) -> AsyncIterator[Stage]:
+    """The service, with projects that no other test has."""
+    async with stage(shared_server) as made:
+        yield made
+    print(shared_server.log.read_text(errors="replace")[-4000:])  # shown on a failure

@@ -1,0 +1,1 @@
+"""The sandbox service's rules, without I/O."""
