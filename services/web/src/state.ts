@@ -77,6 +77,8 @@ export interface ProjectState {
   readonly touched: string | null;
   readonly entries: readonly Entry[];
   readonly logs: readonly LogLine[];
+  /** A call of the model was cut off by us; the next one takes the run up again. */
+  readonly interrupted: boolean;
   /** The prompt of the last run. */
   readonly prompt: string | null;
   readonly runs: number;
@@ -86,7 +88,7 @@ export interface ProjectState {
   readonly refused: number;
   /** How often this page has connected. */
   readonly connections: number;
-  /** How often the running app has changed as a whole: a reason to load the preview again. */
+  /** How often the app was started: a reason to load the preview again; edits reach it alone. */
   readonly previewRevision: number;
   readonly usage: Usage;
   /** The last refusal, until something is taken in. */
@@ -116,6 +118,7 @@ export const INITIAL: ProjectState = {
   touched: null,
   entries: [],
   logs: [],
+  interrupted: false,
   prompt: null,
   runs: 0,
   accepted: 0,
@@ -284,7 +287,7 @@ function recorded(state: ProjectState, message: ServerMessage, seq: number): Pro
       };
     case "generation_complete":
       return outcome(
-        { ...state, previewRevision: state.previewRevision + 1 },
+        state,
         seq,
         "complete",
         completeLine(message.data.files.length, message.data.phases),
@@ -293,6 +296,9 @@ function recorded(state: ProjectState, message: ServerMessage, seq: number): Pro
       return outcome(state, seq, "failed", message.data.message);
     case "run_stopped":
       return outcome(state, seq, "stopped", "Stopped. Everything written so far is kept.");
+    case "model_call_started":
+      if (!state.interrupted) return state;
+      return step({ ...state, interrupted: false }, seq, "Taken up again after an interruption");
     case "model_call_ended":
       return callEnded(state, seq, message.data);
     default:
@@ -316,10 +322,9 @@ function runStarted(state: ProjectState, seq: number, prompt: string): ProjectSt
     accepted: state.accepted + 1,
     refusal: null,
   };
-  const last = state.entries.findLast((entry) => entry.kind === "person");
-  if (last?.kind !== "person" || last.text !== prompt) return person(started, seq, prompt);
-  const tried = state.entries.some((entry) => entry.kind === "outcome" && entry.seq > last.seq);
-  return tried ? step(started, seq, "Started again") : started;
+  const last = state.entries.findLast((entry) => entry.kind === "person" || entry.kind === "outcome");
+  if (last?.kind === "person" && last.text === prompt) return started;
+  return prompt === state.prompt ? step(started, seq, "Started again") : person(started, seq, prompt);
 }
 
 function endFile(state: ProjectState, seq: number, path: string, content: string): ProjectState {
@@ -349,6 +354,7 @@ function callEnded(
   const { usage } = state;
   const next = {
     ...state,
+    interrupted: data.outcome === "interrupted",
     usage: {
       promptTokens: usage.promptTokens + (data.promptTokens ?? 0),
       completionTokens: usage.completionTokens + (data.completionTokens ?? 0),
@@ -364,7 +370,6 @@ const CALL_LINES: ReadonlyMap<string, string> = new Map([
   ["cut", "The model's answer was cut off; asking for the rest"],
   ["invalid", "The model's answer could not be used; asking again"],
   ["failed", "The model did not answer"],
-  ["interrupted", "The run was interrupted and taken up again"],
 ]);
 
 function packagesLine(argv: readonly string[]): string {
@@ -398,7 +403,7 @@ function outcome(
   text: string,
 ): ProjectState {
   const entry: Entry = { kind: "outcome", seq, outcome: kind, text };
-  return { ...withoutDrafts(state), entries: [...state.entries, entry] };
+  return { ...withoutDrafts(state), interrupted: false, entries: [...state.entries, entry] };
 }
 
 function changePhase(state: ProjectState, change: (phase: Phase) => Phase): ProjectState {

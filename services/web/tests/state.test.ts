@@ -199,6 +199,15 @@ describe("conversation", () => {
     expect(lines(project)).toEqual(["a", "No answer.", "Started again"]);
   });
 
+  test("an interruption is told when the run goes on, and not when it was a stop", () => {
+    const ended = { type: "model_call_ended", data: { outcome: "interrupted" } };
+    const next = { type: "model_call_started", data: {} };
+    expect(lines(given(created("a"), ended, next)).at(-1)).toBe(
+      "Taken up again after an interruption",
+    );
+    expect(lines(given(created("a"), ended, stopped(), next)).at(-1)).toContain("Stopped");
+  });
+
   test("the end of a run is told in a sentence", () => {
     const end = { type: "generation_complete", data: { files: ["a.ts"], phases: 2 } };
     expect(lines(given(created("a"), end)).at(-1)).toBe("Finished: 1 file in 2 phases");

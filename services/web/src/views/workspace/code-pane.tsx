@@ -87,7 +87,7 @@ function useSelection(project: ProjectState, leaves: ReadonlyMap<string, Leaf>) 
   const picked = pick?.runs === runs && leaves.has(pick.path) ? pick.path : null;
   const written = touched !== null && leaves.has(touched) ? touched : null;
   return {
-    path: picked ?? written ?? [...project.files.keys()][0] ?? null,
+    path: picked ?? written ?? [...project.files.keys()].at(-1) ?? null,
     following: picked === null,
     choose: (path: string) => setPick({ path, runs }),
     follow: () => setPick(null),

@@ -80,7 +80,7 @@ function Spent({ project }: { project: ProjectState }) {
       data-testid="usage"
     >
       {COMPACT.format(tokens)} tokens
-      {costUsd !== null && ` · $${costUsd.toFixed(costUsd < 0.1 ? 4 : 2)}`}
+      {costUsd !== null && costUsd > 0 && ` · $${costUsd.toFixed(costUsd < 0.1 ? 4 : 2)}`}
     </p>
   );
 }

@@ -76,7 +76,7 @@ function Desk({ panes, view, setView, bar }: ArrangementProps<"code" | "preview"
       <Panel id="chat" defaultSize={400} minSize={300} groupResizeBehavior="preserve-pixel-size">
         {panes.chat}
       </Panel>
-      <Separator className={`${SEPARATOR} w-px before:-inset-x-1 before:inset-y-0`} />
+      <Separator aria-label="Width of the conversation" className={`${SEPARATOR} w-px before:-inset-x-1 before:inset-y-0`} />
       <Panel id="work" minSize={420}>
         <Group orientation="vertical" className="h-full" {...persisted(rows)}>
           <Panel id="stage" minSize={200} className="flex flex-col">
@@ -91,7 +91,7 @@ function Desk({ panes, view, setView, bar }: ArrangementProps<"code" | "preview"
             </div>
             <Stack views={["preview", "code"]} panes={panes} view={view} />
           </Panel>
-          <Separator className={`${SEPARATOR} h-px before:inset-x-0 before:-inset-y-1`} />
+          <Separator aria-label="Height of the log" className={`${SEPARATOR} h-px before:inset-x-0 before:-inset-y-1`} />
           <Panel
             id="log"
             defaultSize={170}

@@ -13,7 +13,7 @@ export interface Preview {
   readonly reload: () => void;
 }
 
-/** The preview as the server tells of it; it is loaded anew when the app has changed as a whole. */
+/** The preview as the server tells of it; it is loaded anew when the app was started again. */
 export function usePreview(link: ProjectLink): Preview {
   const [reloads, setReloads] = useState(0);
   const reload = useCallback(() => setReloads((n) => n + 1), []);
