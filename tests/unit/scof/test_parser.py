@@ -44,7 +44,8 @@ def test_a_partial_marker_is_held_back_and_released_when_it_is_none() -> None:
 def test_prose_is_told_before_its_line_ends() -> None:
     parser = Parser()
     assert parser.feed("He") == [Prose("He")]
-    assert parser.feed("re") == [Prose("re")]
+    assert parser.feed("re\nth") == [Prose("re\nth")]
+    assert parser.feed("at") == [Prose("at")]
 
 
 def test_a_command_is_held_back_until_its_line_ends() -> None:
