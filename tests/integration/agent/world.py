@@ -317,7 +317,7 @@ class World:
         async with asyncio.timeout(WAIT_S):
             while not running.done():
                 try:
-                    await self.client().ask(GetProject())
+                    await Client(self.bus, actor=SANDBOX).ask(GetManifest())
                 except Exception:  # noqa: BLE001 - it is starting
                     await asyncio.sleep(0.02)
                 else:
@@ -367,10 +367,18 @@ class AgentProcess(Server):
 
 @asynccontextmanager
 async def world(
-    nats_url: str, postgres: str, app: FakeApp | None = None
+    nats_url: str,
+    postgres: str,
+    app: FakeApp | None = None,
+    *,
+    sandbox_nats_url: str | None = None,
 ) -> AsyncIterator[World]:
     """Run a model and a sandbox; the agents are the test's to start."""
-    async with open_bus(nats_url) as bus, model_server(app) as model:
+    user = None if sandbox_nats_url is None else "sandbox"
+    async with (
+        open_bus(sandbox_nats_url or nats_url, user=user) as bus,
+        model_server(app) as model,
+    ):
         sandbox = FakeSandbox(bus)
         await bus.serve(subjects.SANDBOX, subjects.SANDBOX_QUEUE, sandbox.handle)
         yield World(bus, model, sandbox, as_role(postgres, "agent"), nats_url)
