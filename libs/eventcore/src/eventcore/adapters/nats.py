@@ -190,6 +190,8 @@ class NatsBus(Bus):
             Unavailable: It does not answer.
 
         """
+        if not self.is_connected:  # a flush would wait in the buffer, and be content
+            raise Unavailable("NATS does not answer")
         try:
             async with asyncio.timeout(timeout_s):
                 await self.client.flush()

@@ -5,14 +5,19 @@ from uuid import UUID
 
 from api.application.catch_up import CatchUp
 from api.ports import Agent, ProjectViews
+from chassis import logs
 from contracts.project import Actor, ProjectCommand
 from contracts.requests import Accepted, CommandRequest
 from eventcore.errors import Unavailable
 
-_ATTEMPTS = 3
+_DECISION_S = 6.0
+"""For all attempts together: as long as an agent takes to start, and a bit."""
 _FIRST_PAUSE_S = 0.1
+_LAST_PAUSE_S = 0.8
 _FIRST_LOOK_S = 0.004
 _LAST_LOOK_S = 0.05
+
+_log = logs.get(__name__)
 
 
 class Projects:
@@ -50,14 +55,21 @@ class Projects:
 
     async def _decided(self, request: CommandRequest) -> Accepted:
         """Ask again under the same id while the outcome is unknown."""
+        try:
+            async with asyncio.timeout(_DECISION_S):
+                return await self._asked(request)
+        except TimeoutError as error:
+            raise Unavailable("no agent has decided in time") from error
+
+    async def _asked(self, request: CommandRequest) -> Accepted:
         pause_s = _FIRST_PAUSE_S
-        for _ in range(_ATTEMPTS - 1):
+        while True:
             try:
                 return await self._agent.command(request)
-            except Unavailable:
-                await asyncio.sleep(pause_s)
-                pause_s *= 2
-        return await self._agent.command(request)
+            except Unavailable as error:
+                _log.info("asking again", reason=str(error))
+            await asyncio.sleep(pause_s)
+            pause_s = min(_LAST_PAUSE_S, pause_s * 2)
 
     async def _shown(self, project_id: UUID, version: int) -> None:
         """Wait for the projector; where it is late, fold what is missing here."""
