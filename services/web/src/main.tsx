@@ -31,6 +31,16 @@ const queries: QueryClient = new QueryClient({
 });
 const router = makeRouter(queries);
 
+// A part of the page that is gone belongs to an older build: load the newer one, but not in a circle.
+const RELOADED = "atelier.reloadedAt";
+const RELOAD_PAUSE_MS = 10_000;
+window.addEventListener("vite:preloadError", (event) => {
+  if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < RELOAD_PAUSE_MS) return;
+  event.preventDefault();
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  location.reload();
+});
+
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no #root");
 createRoot(root).render(
