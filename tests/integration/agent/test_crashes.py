@@ -18,8 +18,9 @@ from contracts.project import (
     StartRun,
 )
 from tests.integration.agent.conftest import CODE, PAGE, STYLES
-from tests.integration.agent.world import Client, World, eventually
+from tests.integration.agent.world import Client, World, eventually, world
 from tests.support.model_server import FakeApp
+from tests.support.servers import NatsServer, PostgresServer, server_folder
 
 SOURCES = Path(__file__).parents[3] / "services" / "agent" / "src"
 FILES = {"index.html": PAGE, "src/app.ts": CODE, "src/styles.css": STYLES}
@@ -170,3 +171,38 @@ async def epochs_of(database_url: str, project_id: UUID) -> list[int]:
     finally:
         await connection.close()
     return [row["epoch"] for row in rows]
+
+
+# --- servers that die ---------------------------------------------------------------
+
+
+async def test_a_run_outlives_the_bus(
+    nats_server: NatsServer, surroundings: World, app: FakeApp
+) -> None:
+    go_on = app.holds["src/app.ts"] = asyncio.Event()
+    async with surroundings.agent():
+        client = await begun(surroundings)
+        await client.until(lambda view: "index.html" in view.generated_files)
+        await asyncio.to_thread(nats_server.kill)
+        go_on.set()
+        async with asyncio.timeout(20):
+            await surroundings.model.implements()[0].over.wait()
+        await asyncio.to_thread(nats_server.start)
+        await client.until(lambda view: view.state is RunState.COMPLETE)
+        await check_finished(client)
+    assert len(surroundings.model.implements()) == 1
+
+
+async def test_a_run_outlives_the_database(nats_url: str, app: FakeApp) -> None:
+    go_on = app.holds["src/app.ts"] = asyncio.Event()
+    with server_folder() as folder, PostgresServer(folder) as postgres:
+        postgres.make_template()
+        with postgres.database() as dsn:
+            async with world(nats_url, dsn, app) as servers, servers.agent():
+                client = await begun(servers)
+                await client.until(lambda view: "index.html" in view.generated_files)
+                await asyncio.to_thread(postgres.kill)
+                go_on.set()
+                await asyncio.to_thread(postgres.start)
+                await client.until(lambda view: view.state is RunState.COMPLETE)
+                await check_finished(client)

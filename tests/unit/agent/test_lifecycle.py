@@ -297,5 +297,5 @@ class Lifecycle(RuleBasedStateMachine):
 
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = settings(
-    max_examples=150, stateful_step_count=80, deadline=None
+    max_examples=80, stateful_step_count=80, deadline=None
 )

@@ -6,7 +6,7 @@ another driver goes on wherever this one ends, at whatever point that is.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import assert_never
 from uuid import UUID
@@ -158,7 +158,7 @@ class Driver:
         performed = False
         while (effect := next_effect(self.log.project)) is not None:
             try:
-                await self._perform(effect)
+                await self._perform_one(effect)
             except Exception as error:
                 if not _is_ours(error):
                     await self._record_breakage(effect.run_id)
@@ -166,15 +166,22 @@ class Driver:
             performed = True
         return performed
 
+    async def _perform_one(self, effect: Effect) -> None:
+        before = self.log.project.version
+        await self._perform(effect)
+        if self.log.project.version == before:
+            raise RuntimeError(f"{type(effect).__name__} changed nothing")
+
     async def _perform(self, effect: Effect) -> None:
         match effect:
             case DesignPhase():
-                await self._while_on(effect.run_id, self._design(effect))
+                await self._while_on(effect.run_id, lambda: self._design(effect))
             case ImplementPhase():
-                await self._while_on(effect.run_id, self._implement(effect))
+                await self._while_on(effect.run_id, lambda: self._implement(effect))
             case SyncSandbox() | InstallPackages() | StartApp():
-                finished = await self._while_on(effect.run_id, self._operate(effect))
-                if not finished:
+                if not await self._while_on(
+                    effect.run_id, lambda: self._operate(effect)
+                ):
                     await cancel(self._world.sandbox, self.log, effect)
             case CloseCall() | FinishPhase() | CompleteRun() | FailRun():
                 await self.log.record(self._noted(effect))
@@ -197,7 +204,9 @@ class Driver:
             case _:
                 assert_never(effect)
 
-    async def _while_on(self, run_id: UUID, work: Coroutine[None, None, None]) -> bool:
+    async def _while_on(
+        self, run_id: UUID, work: Callable[[], Awaitable[None]]
+    ) -> bool:
         """Do *work* as long as the run is under way; tell whether it was finished."""
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(_unless_over(work))
@@ -307,9 +316,9 @@ def _operated(
             return outcome.failed(project, effect.run_id, message)
 
 
-async def _unless_over(work: Coroutine[None, None, None]) -> bool:
+async def _unless_over(work: Callable[[], Awaitable[None]]) -> bool:
     try:
-        await work
+        await work()
     except RunOver:
         return False
     return True

@@ -54,7 +54,11 @@ class Writing:
                 else:
                     fp("driver.mid_stream")
                     await self._take_all(self._parser.feed(piece))
-        await self._take_all(self._parser.finish())
+        rest = self._parser.finish()
+        if end.outcome == "complete":
+            await self._take_all(rest)
+        # Else the last line was cut, and what looks like a marker may be content.
+        self._screen.close()
         return end
 
     async def _take_all(self, events: list[Event]) -> None:

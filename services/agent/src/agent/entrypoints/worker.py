@@ -72,23 +72,25 @@ class Worker:
         free = self._max_runs - len(self._driving)
         if free <= 0:
             return
+        now = asyncio.get_running_loop().time()
+        self._not_before = {
+            project_id: then
+            for project_id, then in self._not_before.items()
+            if then > now
+        }
+        # Those that we drive, between two leases, or leave alone may be among them.
+        passed_over = len(self._driving) + len(self._not_before)
         try:
-            # Our own runs may be among them, between two leases.
-            found = await self._leases.open_work(free + len(self._driving))
+            found = await self._leases.open_work(free + passed_over)
         except Unavailable as error:
             _log.warning("cannot look for work", reason=str(error))
             return
-        now = asyncio.get_running_loop().time()
-        for project_id in found:
-            waits = self._not_before.get(project_id, now) > now
-            if project_id in self._driving or waits or free <= 0:
-                continue
-            free -= 1
+        known = self._driving.keys() | self._not_before.keys()
+        for project_id in [one for one in found if one not in known][:free]:
             self._driving[project_id] = tasks.create_task(self._drive_one(project_id))
 
     async def _drive_one(self, project_id: UUID) -> None:
         with logs.bound(project=project_id):
-            self._not_before.pop(project_id, None)
             try:
                 if await self._drive(project_id):
                     _log.info("driven")
