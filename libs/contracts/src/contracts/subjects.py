@@ -12,12 +12,22 @@ COMMANDS = "cmd.*.*"
 QUERIES = "query.*.*"
 SANDBOX = "sandbox.*.*"
 AUTH_VERIFY = "auth.verify"
+AUTH_VERIFY_SOCKET = "auth.verify_socket"
+AUTH_ENDED = "auth.ended.*"
 RUN_POKE = "poke.run"
 """Empty message: some project may have work for a driver."""
 
 AGENT_QUEUE = "agent"
 SANDBOX_QUEUE = "sandbox"
 API_QUEUE = "api"
+
+
+def auth_ended(user_id: UUID) -> str:
+    """Return where, with an empty message, sessions of a user are said to have ended.
+
+    Whoever keeps something open for that user verifies its session again.
+    """
+    return f"auth.ended.{user_id}"
 
 
 def command(project_id: UUID, verb: str) -> str:
@@ -126,6 +136,7 @@ PERMISSIONS: dict[str, Permissions] = {
         publish=(
             COMMANDS,
             QUERIES,
+            AUTH_ENDED,
             "$JS.API.STREAM.INFO.*",
             "$JS.API.CONSUMER.CREATE.*",
             "$JS.API.CONSUMER.CREATE.*.>",
@@ -133,11 +144,17 @@ PERMISSIONS: dict[str, Permissions] = {
             "$JS.API.CONSUMER.INFO.*.*",
             "$JS.FC.>",  # says that a consumer may send more
         ),
-        subscribe=_with_inbox("api", AUTH_VERIFY),
+        subscribe=_with_inbox("api", AUTH_VERIFY, AUTH_VERIFY_SOCKET),
     ),
     "gateway": Permissions(
-        publish=(COMMANDS, QUERIES, "live.*.open_file", AUTH_VERIFY),
-        subscribe=_with_inbox("gateway", "evt.*.*", "progress.*.*"),
+        publish=(
+            COMMANDS,
+            QUERIES,
+            "live.*.open_file",
+            AUTH_VERIFY,
+            AUTH_VERIFY_SOCKET,
+        ),
+        subscribe=_with_inbox("gateway", "evt.*.*", "progress.*.*", AUTH_ENDED),
     ),
     "sandbox": Permissions(
         publish=("progress.*.log", "query.*.manifest", "query.*.files"),

@@ -146,6 +146,18 @@ def _channels() -> Schema:
             "Whose session is this?",
             _messages((requests.VerifySession,)),
         ),
+        "verifySocketToken": _channel(
+            "auth.verify_socket",
+            "Whose short-lived token of a WebSocket's address is this?",
+            _messages((requests.VerifySocketToken,)),
+        ),
+        "sessionsEnded": _channel(
+            "auth.ended.{user}",
+            "Sessions of a user have ended: verify those that are kept open. The body "
+            "is empty.",
+            {},
+            user={"description": "The user's UUID."},
+        ),
         "answers": _channel(
             "",
             "Where a request says that it wants its answer.",
@@ -213,5 +225,14 @@ def _operations() -> Schema:
             "verifySession",
             "Verify a session (the gateway does)",
             get_args(requests.SessionAnswer),
+        ),
+        "verifySocketToken": _operation(
+            "send",
+            "verifySocketToken",
+            "Verify a token of a WebSocket's address (the gateway does)",
+            get_args(requests.SessionAnswer),
+        ),
+        "sessionsEnded": _operation(
+            "receive", "sessionsEnded", "Hear that sessions have ended"
         ),
     }

@@ -19,6 +19,7 @@ BUS_MESSAGES: tuple[Any, ...] = (
     requests.GetOpenFile,
     requests.OpenFile,
     requests.VerifySession,
+    requests.VerifySocketToken,
     *get_args(requests.SessionAnswer),
     sandbox.SandboxRequest,
     *get_args(sandbox.SandboxAnswer),
