@@ -180,14 +180,14 @@ class VerifySession(Struct, frozen=True):
 
 
 class VerifySocketToken(Struct, frozen=True):
-    """Whose is this ``?token=`` of a WebSocket's address, and is it for this project?
+    """Is this ``?token=`` of a WebSocket's address good for this project, and whose?
 
     The api signs such tokens and is the only one that reads them:
-    ``v1.<payload>.<signature>``, both base64url without padding. The payload is the JSON
+    ``v1.<payload>.<signature>``, both base64url without padding. The payload is JSON,
     ``{"s": session, "u": user, "p": project, "e": expiry}``: the session (or API token)
     that asked for it, whose user and project it is, and the second since 1970 from
     which it opens no socket any more, at most 60 s ahead. The signature is HMAC-SHA-256
-    of ``v1.<payload>`` with a key of the api's own. The answer's ``session_id`` is ``s``.
+    of ``v1.<payload>`` with a key of the api's own. The answer's session is ``s``.
     """
 
     token: Annotated[str, Meta(max_length=1024)]
