@@ -180,7 +180,7 @@ class VerifySession(Struct, frozen=True):
 
 
 class VerifySocketToken(Struct, frozen=True):
-    """Is this ``?token=`` of a WebSocket's address good for this project, and whose?
+    """Whose is this ``?token=`` of a socket's address? It has to be for the project.
 
     The api signs such tokens and is the only one that reads them:
     ``v1.<payload>.<signature>``, both base64url without padding. The payload is JSON,
