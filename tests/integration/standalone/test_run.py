@@ -1,0 +1,203 @@
+"""`make run` as a person meets it: starts, stops, accidents, mistakes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.servers import server_folder, wait_until
+from tests.support.stack import ROOT, Stack
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with server_folder() as lent:
+        yield lent
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Stack]:
+    """One that survives whatever these tests do to it."""
+    with server_folder() as lent, Stack(lent) as stack:
+        yield stack
+
+
+def processes_of(stack: Stack) -> dict[int, str]:
+    """Return every process that has to do with *stack*, by what it works on or in."""
+    marks = (os.fsencode(stack.data_dir), stack.url.encode())
+    found = {}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            try:
+                command = (process / "cmdline").read_bytes()
+                traces = command + (process / "environ").read_bytes()
+                traces += os.fsencode((process / "cwd").readlink())
+            except OSError:
+                continue
+            if any(mark in traces for mark in marks):
+                found[int(process.name)] = command.decode(errors="replace")
+    return found
+
+
+def get(stack: Stack, path: str) -> httpx.Response | None:
+    try:
+        return httpx.get(f"http://127.0.0.1:{stack.port}{path}", trust_env=False)
+    except httpx.TransportError:
+        return None
+
+
+def is_ready(stack: Stack) -> bool:
+    answer = get(stack, "/ready")
+    return answer is not None and answer.status_code == 200
+
+
+def try_to_start(stack: Stack, *, port: str | None = None) -> str:
+    """Start without the patience of `Stack`; return what it says when it refuses."""
+    environ = {
+        **os.environ,
+        "PORT": port or str(stack.port),
+        "DATA_DIR": str(stack.data_dir),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "standalone"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 1, said
+    assert "Traceback" not in said
+    return said
+
+
+def test_it_starts_answers_and_stops_without_leaving_anything(folder: Path) -> None:
+    with Stack(folder) as stack:
+        assert is_ready(stack)
+        assert len(processes_of(stack)) > 8
+        assert stack.stop() == 0
+        assert processes_of(stack) == {}
+    assert f"Stopped. Everything is kept in {stack.data_dir}" in stack.log.read_text()
+
+
+def test_a_second_start_keeps_what_there_was(folder: Path) -> None:
+    account = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
+    with Stack(folder) as stack:
+        up = httpx.post(f"{stack.url}/api/auth/sign-up/email", json=account)
+        assert up.status_code == 200, up.text
+        stack.stop()
+        stack.start()
+        there = httpx.post(f"{stack.url}/api/auth/sign-in/email", json=account)
+        assert there.status_code == 200, there.text
+
+
+@pytest.mark.parametrize("victim", ["guardian", "supervisor"])
+def test_after_a_kill_nothing_is_left_and_it_starts_again(
+    folder: Path, victim: str
+) -> None:
+    with Stack(folder) as stack:
+        guardian = stack.pid
+        child = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()
+        os.kill(guardian if victim == "guardian" else int(child[0]), signal.SIGKILL)
+        wait_until(lambda: not processes_of(stack), "all are gone", timeout_s=5)
+        assert stack.wait() != 0
+        stack.start()
+        assert is_ready(stack)
+
+
+@pytest.mark.parametrize("module", ["api", "gateway_ws", "agent", "standalone.edge"])
+def test_a_process_that_dies_is_started_again(running: Stack, module: str) -> None:
+    before = running.pid_of(module)
+    running.kill(module)
+    wait_until(lambda: runs_anew(running, module, before), "it is back")
+    wait_until(lambda: is_ready(running), "Atelier is ready again")
+
+
+def runs_anew(stack: Stack, module: str, before: int) -> bool:
+    return any(
+        f"-m\0{module}\0" in command
+        for pid, command in processes_of(stack).items()
+        if pid != before
+    )
+
+
+def test_while_the_api_is_away_the_door_answers_for_it(running: Stack) -> None:
+    running.kill("api")
+    wait_until(lambda: is_503(running), "the door says that the api starts")
+    wait_until(lambda: is_ready(running), "Atelier is ready again")
+
+
+def is_503(stack: Stack) -> bool:
+    answer = get(stack, "/")
+    return answer is not None and answer.headers.get("retry-after") == "1"
+
+
+def test_two_copies_run_side_by_side(running: Stack, folder: Path) -> None:
+    with Stack(folder) as other:
+        assert is_ready(running)
+        assert is_ready(other)
+        assert not set(processes_of(running)) & set(processes_of(other))
+
+
+def test_a_second_one_on_the_same_data_is_told_so(running: Stack) -> None:
+    other = Stack(running.data_dir.parent)
+    assert "Atelier is already running on" in try_to_start(other)
+    assert is_ready(running)
+
+
+def test_a_port_in_use_is_told_with_who_has_it_and_what_to_do(folder: Path) -> None:
+    stack = Stack(folder)
+    with socket.create_server(("127.0.0.1", stack.port)):
+        said = try_to_start(stack)
+    assert f"Port {stack.port} is in use by " in said
+    assert f"(process {os.getpid()}): try PORT={stack.port + 1} make run" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "sentence"),
+    [
+        ("secrets.json", "{", "secrets.json cannot be read"),
+        ("postgres/data/PG_VERSION", "9.6", "postgres does not start: "),
+        ("postgres", "a file", "cannot be used"),
+        ("nats", "a file", "cannot be used"),
+    ],
+)
+def test_a_broken_data_directory_is_one_sentence(
+    folder: Path, path: str, content: str, sentence: str
+) -> None:
+    stack = Stack(folder)
+    (stack.data_dir / path).parent.mkdir(parents=True, exist_ok=True)
+    (stack.data_dir / path).write_text(content)
+    assert sentence in try_to_start(stack)
+    assert processes_of(stack) == {}
+
+
+@pytest.mark.parametrize("port", ["none", "0", "70000"])
+def test_a_bad_setting_is_one_sentence(folder: Path, port: str) -> None:
+    assert f"PORT={port} does not fit" in try_to_start(Stack(folder), port=port)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's Postgres is another user")
+def test_root_may_keep_its_data_where_nobody_else_gets(folder: Path) -> None:
+    folder.chmod(0o700)
+    with Stack(folder) as stack:
+        assert is_ready(stack)
+
+
+def test_ctrl_c_twice_stops_at_once(folder: Path) -> None:
+    with Stack(folder) as stack:
+        os.kill(stack.pid_of("agent"), signal.SIGSTOP)  # so that it takes its time
+        pid = stack.pid
+        os.kill(pid, signal.SIGINT)
+        wait_until(lambda: "Stopping;" in stack.log.read_text(), "it stops")
+        time.sleep(0.5)  # a person's second press; one press may arrive twice
+        assert stack.stop() == 1
+        assert processes_of(stack) == {}
