@@ -157,7 +157,8 @@ def _initdb(
     )
     secret.unlink()
     if result.returncode != 0:
-        reason = result.stdout.decode(errors="replace").strip().splitlines()[-1:]
+        said = result.stdout.decode(errors="replace").strip().splitlines()
+        reason = said[-1].removeprefix("initdb: ") if said else "it does not say why"
         raise CannotStart(f"Postgres could not make its folder {data}: {reason}")
     os.sync()
     new.rename(data)
