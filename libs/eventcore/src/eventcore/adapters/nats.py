@@ -236,6 +236,7 @@ class NatsBus(Bus):
     async def serve(self, subject: str, queue: str, handler: Handler) -> Subscription:
         served = _Served(self.client, handler)
         await served.open(subject, queue)
+        self._served = [one for one in self._served if one.is_open]
         self._served.append(served)
         return served
 
@@ -277,6 +278,10 @@ class _Served(Subscription):
         self._slots = asyncio.Semaphore(MAX_CONCURRENT)
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscription: NatsSubscription | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._subscription is not None
 
     async def open(self, subject: str, queue: str) -> None:
         with _translated():
