@@ -2,7 +2,10 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from contracts.codec import event_type
 from contracts.progress import FileStarted, FileText
@@ -29,6 +32,7 @@ from contracts.sandbox import (
 )
 from tests.integration.agent.conftest import CODE, PAGE, STYLES
 from tests.integration.agent.world import PREVIEW, Client, World, eventually
+from tests.support.demo_model import DemoModelServer
 from tests.support.model_server import (
     FakeApp,
     FakePhase,
@@ -215,6 +219,20 @@ async def test_a_cut_stream_goes_on_with_the_missing_files(
         "index.html": "<p>\n",
         "src/app.ts": CODE,
     }
+
+
+async def test_a_marker_that_may_be_cut_off_closes_no_file(
+    surroundings: World,
+) -> None:
+    client = surroundings.client()
+    plan = '{"name": "One", "description": "", "isLastPhase": true, "files": '
+    plan += '[{"path": "index.html", "purpose": ""}]}'
+    cut = [head(), delta("cat > index.html << 'EOF'\n<p>\nEOF")]
+    surroundings.model.scripts += [whole(plan), cut]
+    async with surroundings.agent():
+        await build(client)
+    assert surroundings.model.implements()[1].paths == ["index.html"]
+    assert surroundings.sandbox.folders[client.project_id] == {"index.html": PAGE}
 
 
 async def test_a_plan_that_is_none_is_asked_for_again(surroundings: World) -> None:
@@ -404,3 +422,21 @@ async def test_text_that_is_cut_in_mid_character_is_whole_in_the_log(
         await build(client)
     folder = surroundings.sandbox.folders[client.project_id]
     assert folder == {"index.html": "Grüße 😀\n\n \n"}
+
+
+@pytest.mark.parametrize("prompt", ["A focus timer", "Track my expenses"])
+async def test_the_demo_model_goes_through_the_same_code(
+    surroundings: World, tmp_path: Path, prompt: str
+) -> None:
+    with DemoModelServer(tmp_path) as demo:
+        async with surroundings.agent(openrouter_base_url=f"{demo.url}/api/v1"):
+            client = surroundings.client()
+            await client.create(prompt)
+            await client.do(StartRun(uuid4()))
+            assert (await client.until(is_over)).state is RunState.COMPLETE
+            await client.do(PostMessage(uuid4(), uuid4(), "make it blue"))
+            view = await client.until(is_over)
+            assert view.state is RunState.COMPLETE
+            events = await client.events()
+    outcomes = [one.outcome for one in events if isinstance(one, ModelCallEnded)]
+    assert set(outcomes) == {"complete"}
