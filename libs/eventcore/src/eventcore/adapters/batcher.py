@@ -22,7 +22,7 @@ MAX_BYTES = 4_000_000
 MAX_WAITING = 10_000
 """Appends in the list; more are refused, because they would only time out."""
 
-_APPEND = "SELECT * FROM log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"
+APPEND = "SELECT * FROM log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"
 
 
 class Append(Struct, eq=False):
@@ -132,9 +132,9 @@ class Batcher:
         with translated():
             if self._statement is None:
                 self._connection = await self._connect()
-                self._statement = await self._connection.prepare(_APPEND)
+                self._statement = await self._connection.prepare(APPEND)
             fp("append.before_commit")
-            rows = await self._statement.fetch(self._shard, *_arguments(batch))
+            rows = await self._statement.fetch(self._shard, *arguments_of(batch))
             fp("append.after_commit")
             return {row[0] for row in rows}
 
@@ -144,7 +144,7 @@ class Batcher:
             connection.terminate()
 
 
-def _arguments(batch: list[Append]) -> tuple[list[object], ...]:
+def arguments_of(batch: list[Append]) -> tuple[list[object], ...]:
     """Return the arguments of log.append after the shard."""
     events: tuple[list[object], ...] = ([], [], [], [], [], [], [], [], [])
     answers: tuple[list[object], ...] = ([], [], [], [], [])

@@ -11,8 +11,11 @@ CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 10.0
 """Longer than the server's own limits: it only ends waits for a dead peer."""
 
-_SERVER_SETTINGS = {
+SERVER_SETTINGS = {
     "application_name": "eventcore",
+    # Every query here finds its rows by an index. A plan that is cached while the log
+    # has one page, and statistics say so, would scan it row by row when it has grown.
+    "enable_seqscan": "off",
     "search_path": "pg_catalog",
     "lock_timeout": "500ms",
     "statement_timeout": "5s",
@@ -51,7 +54,7 @@ async def connect(dsn: str) -> asyncpg.Connection:
             dsn,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
-            server_settings=_SERVER_SETTINGS,
+            server_settings=SERVER_SETTINGS,
         )
 
 
@@ -69,5 +72,5 @@ async def create_pool(dsn: str, max_size: int) -> asyncpg.Pool:
             max_size=max_size,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
-            server_settings=_SERVER_SETTINGS,
+            server_settings=SERVER_SETTINGS,
         )
