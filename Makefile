@@ -24,6 +24,7 @@ UV_FROM_PIP = -m pip install --quiet --disable-pip-version-check --target .tools
 	  else echo "Atelier needs pip to fetch its tools: install python3-venv (or python3-pip)."; exit 1; fi
 
 .venv/.stamp: requirements.txt $(MEMBERS) | $(UV)
+	@echo "Making the Python environment: downloads once, then takes a second"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(shell command -v $(PYTHON)) .venv
 	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.txt
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation $(patsubst %/pyproject.toml,-e %,$(MEMBERS))
