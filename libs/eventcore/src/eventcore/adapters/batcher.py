@@ -56,7 +56,7 @@ class Batcher:
         self._waiting: list[Append] = []
         self._task: asyncio.Task[None] | None = None
         self._connection: asyncpg.Connection | None = None
-        self._statement: asyncpg.prepared_stmt.PreparedStatement | None = None
+        self._statement: asyncpg.prepared_stmt.PreparedStatement
 
     def submit(self, append: Append) -> None:
         """Have *append* stored; its future tells whether it was.
@@ -130,16 +130,17 @@ class Batcher:
     async def _call(self, batch: list[Append]) -> set[pgproto.UUID]:
         """Return the streams whose append was refused."""
         with translated():
-            if self._statement is None:
-                self._connection = await self._connect()
-                self._statement = await self._connection.prepare(APPEND)
+            if self._connection is None or self._connection.is_closed():
+                connection = await self._connect()
+                self._statement = await connection.prepare(APPEND)
+                self._connection = connection
             fp("append.before_commit")
             rows = await self._statement.fetch(self._shard, *arguments_of(batch))
             fp("append.after_commit")
             return {row[0] for row in rows}
 
     def _disconnect(self) -> None:
-        connection, self._connection, self._statement = self._connection, None, None
+        connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
 

@@ -59,18 +59,12 @@ async def connect(dsn: str) -> asyncpg.Connection:
 
 
 async def create_pool(dsn: str, max_size: int) -> asyncpg.Pool:
-    """Return a pool that opens connections as they are needed.
-
-    Raises:
-        Unavailable: The database does not answer.
-
-    """
-    with translated():
-        return await asyncpg.create_pool(
-            dsn,
-            min_size=1,
-            max_size=max_size,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
-            server_settings=SERVER_SETTINGS,
-        )
+    """Return a pool that opens connections as they are needed, and none before."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=max_size,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings=SERVER_SETTINGS,
+    )

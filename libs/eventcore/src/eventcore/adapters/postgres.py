@@ -30,6 +30,7 @@ from eventcore.ports import (
 MAX_DATA_BYTES = 8_000_000
 """Largest event, as JSON: a file of 1 MiB of control characters fits."""
 
+_CHECK = "SELECT FROM log.event, log.command, log.lease, log.work LIMIT 0"
 _READ = """
 SELECT id, seq, type, at, data, meta FROM log.event
  WHERE project_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
@@ -82,11 +83,13 @@ async def open_store(
 
     Raises:
         Unavailable: The database does not answer.
+        asyncpg.PostgresError: The tables of the log are not there, or not for us.
 
     """
     pool = await create_pool(dsn, pool_size)
     try:
         store = PostgresStore(dsn, pool, shards, committed)
+        await store.check()
         try:
             yield store
         finally:
@@ -117,6 +120,17 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
         """Finish the appends that are waiting."""
         for batcher in self._batchers.values():
             await batcher.close()
+
+    async def check(self) -> None:
+        """Return when the log can be read, for readiness.
+
+        Raises:
+            Unavailable: The database does not answer.
+            asyncpg.PostgresError: The tables are not there, or not for us.
+
+        """
+        with translated():
+            await self._pool.fetch(_CHECK)
 
     # --- EventStore -----------------------------------------------------------------
 
@@ -181,6 +195,8 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
         batcher.submit(append)
         if not await append.stored:
             await self._explain(append)
+        elif expected == 0:
+            self._remember(stream, batcher)
         return expected + len(events)
 
     @override
@@ -234,10 +250,14 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
                 shard = await self._pool.fetchval(_SHARD, stream)
         if shard is None:
             return self._batcher(shard_of(stream, self._shards))
+        batcher = self._batcher(shard)
+        self._remember(stream, batcher)
+        return batcher
+
+    def _remember(self, stream: UUID, batcher: Batcher) -> None:
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
-        batcher = self._known[stream] = self._batcher(shard)
-        return batcher
+        self._known[stream] = batcher
 
     def _batcher(self, shard: int) -> Batcher:
         batcher = self._batchers.get(shard)
