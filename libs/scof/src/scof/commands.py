@@ -8,9 +8,20 @@ import re
 from dataclasses import replace
 
 from scof.blocks import WRITERS, read_block
+from scof.errors import UnsafePath
 from scof.install import MANAGERS, install_argv, is_install
 from scof.limits import Limits
-from scof.readings import Block, Ignored, Install, Note, Reading, Refused, shown
+from scof.paths import safe_path
+from scof.readings import (
+    Block,
+    Ignored,
+    Install,
+    Marker,
+    Note,
+    Reading,
+    Refused,
+    shown,
+)
 from scof.words import Line, Word, split_words
 
 MAX_LEAD_CHARS = 64
@@ -45,6 +56,11 @@ _AFTER_NAME = frozenset(" \t<>|&;\\")
 _FILE_NAME = re.compile(r"\w\.\w")
 
 
+# What answers are made of when they are as they should be. The grammar reads it to the
+# same end in three times as long.
+_DOCUMENTED = re.compile(r"cat > (?P<path>[\w./-]+) << '(?P<marker>\w+)'", re.ASCII)
+
+
 def may_be_command(text: str, start: int) -> bool | None:
     """Whether the line at *start* begins like a command; None: too early to tell.
 
@@ -65,6 +81,25 @@ def may_be_command(text: str, start: int) -> bool | None:
 
 def read_command(text: str, limits: Limits) -> Reading | None:
     """Return what the line *text* is; None for prose."""
+    return _read_documented(text, limits) or read_by_grammar(text, limits)
+
+
+def _read_documented(text: str, limits: Limits) -> Block | None:
+    """Return the block of a line in the documented form with nothing odd in it."""
+    line = _DOCUMENTED.fullmatch(text)
+    if line is None:
+        return None
+    path, marker = line.groups()
+    if len(path) > limits.path_chars or len(marker) > limits.marker_chars:
+        return None
+    try:
+        return Block(safe_path(path), is_patch=False, marker=Marker((marker,)))
+    except UnsafePath:
+        return None
+
+
+def read_by_grammar(text: str, limits: Limits) -> Reading | None:
+    """Return what the line *text* is, whatever its form; None for prose."""
     prompt = _PROMPT.match(text)
     rest = text[prompt.end() :] if prompt else text
     line = split_words(rest)

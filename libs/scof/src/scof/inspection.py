@@ -35,19 +35,22 @@ class Suspect(NamedTuple):
 
 def suspects(content: str, path: str, line: int, limits: Limits) -> Iterator[Suspect]:
     """Yield the lines of *content*, which begins at *line*, that look like commands."""
-    # The line feed in front makes the first line one like the others.
-    text = "\n" + content
-    line -= 1
     counted = 0
-    for hint in _HINT.finditer(text):
-        start = hint.start() + 1
-        feed = text.find("\n", start)
-        suspected = text[start : feed if feed >= 0 else len(text)]
+    for start in _hints(content):
+        feed = content.find("\n", start)
+        suspected = content[start : feed if feed >= 0 else len(content)]
         command = documented_command(suspected, limits)
         if command is not None:
-            line += text.count("\n", counted, start)
+            line += content.count("\n", counted, start)
             counted = start
             yield suspect(suspected, command, path, line)
+
+
+def _hints(content: str) -> Iterator[int]:
+    """Yield the starts of lines that are worth a closer look."""
+    yield 0
+    for hint in _HINT.finditer(content):
+        yield hint.start() + 1
 
 
 def documented_command(line: str, limits: Limits) -> Block | Install | None:
