@@ -66,7 +66,7 @@ def preview(page: Page) -> FrameLocator:
 async def shoot(page: Page, name: str) -> Path:
     SCREENSHOTS.mkdir(exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
-    await page.screenshot(path=path)
+    await page.screenshot(path=path, animations="disabled")
     return path
 
 
