@@ -79,11 +79,10 @@ def _worker(
     bus: NatsBus,
     model: OpenRouter,
 ) -> Worker:
-    writing_model = settings.openrouter_model
     driver_settings = DriverSettings(
         owner=f"{platform.node()}:{os.getpid()}",
-        design_model=settings.openrouter_design_model or writing_model,
-        writing_model=writing_model,
+        design_model=settings.design_model,
+        writing_model=settings.writing_model,
         lease_ttl_s=settings.lease_ttl_s,
         pause_s=settings.model_pause_s,
         sandbox=SandboxLimits(away_s=settings.sandbox_away_s),

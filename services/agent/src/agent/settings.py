@@ -2,6 +2,9 @@
 
 from msgspec import Struct
 
+_GOOD_MODEL = "anthropic/claude-sonnet-4.5"
+_DEMO_MODEL = "atelier/demo"
+
 
 class Settings(Struct, frozen=True):
     """Settings of the agent; each is the environment variable of its name."""
@@ -20,10 +23,12 @@ class Settings(Struct, frozen=True):
     """Where the language model answers, without ``/chat/completions``."""
     openrouter_api_key: str = ""
     """The provider's key; empty for servers that ask for none."""
-    openrouter_model: str = "anthropic/claude-sonnet-4.5"
-    """The model that writes, unless a run names another one."""
+    openrouter_model: str = ""
+    """The model that writes, unless a run names another one; empty: a good one."""
     openrouter_design_model: str = ""
     """The model that plans phases; empty: the one that writes."""
+    demo_model: bool = False
+    """Whether the built-in model answers, which has a name of its own."""
     model_connect_s: float = 10.0
     """Seconds until a connection to the model's server stands."""
     model_first_byte_s: float = 60.0
@@ -44,3 +49,14 @@ class Settings(Struct, frozen=True):
     """Seconds before a call that came to nothing is made again; doubled each time."""
     sandbox_away_s: float = 120.0
     """Seconds that the sandbox service may be away before a run fails."""
+
+    @property
+    def writing_model(self) -> str:
+        """The model that writes."""
+        default = _DEMO_MODEL if self.demo_model else _GOOD_MODEL
+        return self.openrouter_model or default
+
+    @property
+    def design_model(self) -> str:
+        """The model that plans."""
+        return self.openrouter_design_model or self.writing_model

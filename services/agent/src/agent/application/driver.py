@@ -327,5 +327,6 @@ async def _unless_over(work: Callable[[], Awaitable[None]]) -> bool:
 def _is_ours(error: Exception) -> bool:
     """Tell whether *error* is one that this package expects."""
     if isinstance(error, ExceptionGroup):
-        return error.subgroup(lambda one: not isinstance(one, EventCoreError)) is None
+        _, others = error.split(EventCoreError)
+        return others is None
     return isinstance(error, EventCoreError)

@@ -93,7 +93,7 @@ class Worker:
         with logs.bound(project=project_id):
             try:
                 if await self._drive(project_id):
-                    _log.info("driven")
+                    _log.info("drive ended")
                 else:  # another worker was faster
                     self._wait_with(project_id, self._scan_s)
             except* Unavailable as error:

@@ -1,0 +1,25 @@
+"""Which models are asked when the environment names none, one or two."""
+
+import pytest
+from msgspec.structs import replace
+
+from agent.settings import Settings
+
+BARE = Settings(database_url="postgres://", nats_url="nats://")
+ONE = replace(BARE, openrouter_model="a/b")
+TWO = replace(ONE, openrouter_design_model="c/d")
+DEMO = replace(BARE, demo_model=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "writing", "design"),
+    [
+        (ONE, "a/b", "a/b"),
+        (TWO, "a/b", "c/d"),
+        (DEMO, "atelier/demo", "atelier/demo"),
+    ],
+)
+def test_the_model_that_plans_is_the_one_that_writes_unless_named(
+    settings: Settings, writing: str, design: str
+) -> None:
+    assert (settings.writing_model, settings.design_model) == (writing, design)
