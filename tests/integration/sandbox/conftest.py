@@ -24,4 +24,5 @@ async def service(shared_server: SandboxServer) -> AsyncIterator[Stage]:
     """The service, with projects that no other test has."""
     async with stage(shared_server) as made:
         yield made
-    print(shared_server.log.read_text(errors="replace")[-4000:])  # shown on a failure
+    said = shared_server.log.read_text(errors="replace")[-4000:]
+    print(said)  # noqa: T201 - shown when a test fails

@@ -105,9 +105,14 @@ class Agent:
 
 
 class SandboxServer(Server):
-    """The service as a process, with the best isolation that there is."""
+    """The service as a process, with the best isolation that there is.
 
-    def __init__(self, folder: Path, nats_url: str, **settings: str) -> None:
+    Packages come from a registry of ours, with *world* from that of this machine.
+    """
+
+    def __init__(
+        self, folder: Path, nats_url: str, *, world: bool = False, **settings: str
+    ) -> None:
         self.nats_url = nats_url
         self.root = folder
         self.http_port, self.preview_port = free_port(), free_port()
@@ -122,10 +127,12 @@ class SandboxServer(Server):
             "PUBLIC_URL": "http://localhost:3999",
             "SANDBOX_DIR": str(folder / "sandboxes"),
             "NODE_BIN": str(NODE.parent),
-            "npm_config_registry": f"http://127.0.0.1:{self.registry_port}/",
             "LOG_FORMAT": "json",
             **settings,
         }
+        if not world:
+            own = f"http://127.0.0.1:{self.registry_port}/"
+            environment["npm_config_registry"] = own
         words = (sys.executable, "-m", "sandbox")
         super().__init__(Program("sandbox", words, environment), folder)
 
@@ -140,12 +147,12 @@ class SandboxServer(Server):
 
 
 @contextmanager
-def sandbox_server(**settings: str) -> Iterator[SandboxServer]:
+def sandbox_server(*, world: bool = False, **settings: str) -> Iterator[SandboxServer]:
     """Lend a running service on a bus of its own; *settings* are variables."""
     with (
         server_folder() as folder,
         NatsServer(folder) as nats,
-        SandboxServer(folder, nats.url, **settings) as server,
+        SandboxServer(folder, nats.url, world=world, **settings) as server,
     ):
         yield server
 
@@ -246,7 +253,7 @@ class Stage:
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             return await client.get(
                 f"http://127.0.0.1:{port}{path}",
-                headers={"Host": host, "Accept": "text/html", **(headers or {})},
+                headers={"host": host, "accept": "text/html", **(headers or {})},
             )
 
     async def visit(

@@ -25,6 +25,8 @@ class Isolation(Struct, frozen=True):
     """It runs as a user that owns nothing else."""
     system_calls: bool
     """System calls that only attack the kernel are refused."""
+    memory: bool
+    """Its memory has a bound of its own."""
 
     @property
     def summary(self) -> str:
@@ -35,11 +37,13 @@ class Isolation(Struct, frozen=True):
             "network": self.network,
             "user": self.own_user,
             "system calls": self.system_calls,
+            "memory": self.memory,
         }
         apart = ", ".join(name for name, is_apart in words.items() if is_apart)
         shared = ", ".join(name for name, is_apart in words.items() if not is_apart)
-        return f"{self.name}: isolated: {apart or 'nothing'}; shared with this " + (
-            f"machine: {shared}" if shared else "machine: nothing of these"
+        return (
+            f"{self.name}; isolated: {apart or 'nothing'}; "
+            f"shared with this machine: {shared or 'nothing of these'}"
         )
 
 

@@ -40,7 +40,7 @@ class Beneath:
 
         """
         temporary = self._staging / uuid4().hex
-        with open(os.open(temporary, _NEW, 0o644), "wb") as file:  # noqa: PTH123
+        with os.fdopen(os.open(temporary, _NEW, 0o644), "wb") as file:
             file.write(content)
             if self._uid is not None:
                 os.fchown(file.fileno(), self._uid, self._uid)
@@ -88,10 +88,11 @@ class Beneath:
                 handle = os.open(name, _READ, dir_fd=folder)
         except OSError:
             return None
-        with open(handle, "rb") as file:  # noqa: PTH123 - a handle, not a path
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
-                return None
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > max_bytes:
+            os.close(handle)
+            return None
+        with os.fdopen(handle, "rb") as file:
             content = file.read(max_bytes + 1)  # it may grow while we read
         return content if len(content) <= max_bytes else None
 

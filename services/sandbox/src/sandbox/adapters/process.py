@@ -321,7 +321,7 @@ class KeptProcess(Process):
 
 
 def _read_all(handle: int) -> bytes:
-    with open(handle, "rb") as file:
+    with os.fdopen(handle, "rb") as file:
         return file.read()
 
 

@@ -172,7 +172,7 @@ class Controller:
             if number % _RECHECK_PASSES == 0:
                 self._unchecked |= self._known
             await self.reconcile()
-            await asyncio.sleep(_RECONCILE_S)
+            await asyncio.sleep(min(_RECONCILE_S, self._idle_s))
 
     async def reconcile(self) -> None:
         """Stop what is idle; remove what should not be there."""

@@ -1,0 +1,159 @@
+"""Files in a folder whose contents are hostile."""
+
+import os
+import tempfile
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox.adapters.beneath import Beneath
+from sandbox.adapters.folders import DiskFolders
+from sandbox.adapters.layout import Layout
+from sandbox.ports import BadFolder, FolderState
+
+PROJECT = UUID(int=1)
+KEPT = "a secret of somebody else"
+
+
+class Hostile:
+    """A folder full of traps, and a file outside that must stay as it is."""
+
+    def __init__(self, root: Path) -> None:
+        self.outside = root / "outside"
+        self.app, staging = root / "app", root / "staging"
+        for folder in (self.outside, self.app, staging):
+            folder.mkdir()
+        (self.outside / "file").write_text(KEPT)
+        (self.app / "up").symlink_to("..")
+        (self.app / "out").symlink_to(self.outside)
+        (self.app / "file").symlink_to(self.outside / "file")
+        (self.app / "loop").symlink_to("loop")
+        (self.app / "root").symlink_to("/")
+        (self.app / "self").symlink_to("/proc/self/cwd")
+        (self.app / "dir").mkdir()
+        (self.app / "dir" / "out").symlink_to(self.outside)
+        os.mkfifo(self.app / "pipe")
+        self.files = Beneath(self.app, staging, None)
+
+    def is_intact(self) -> bool:
+        """Tell whether nothing outside was touched."""
+        names = [path.name for path in self.outside.iterdir()]
+        return names == ["file"] and (self.outside / "file").read_text() == KEPT
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Hostile:
+    return Hostile(tmp_path)
+
+
+TRAPS = ["up", "out", "file", "loop", "root", "self", "dir", "pipe", "new", "..", "."]
+PATHS = st.lists(st.sampled_from([*TRAPS, "", "outside", "etc"]), max_size=4).map(
+    "/".join
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(paths=st.lists(PATHS, min_size=100, max_size=100))
+def test_no_path_leads_out(paths: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        hostile = Hostile(Path(root))
+        for path in paths:
+            content = hostile.files.read(path, 1000)
+            assert content in (None, b"mine")
+            hostile.files.delete(path)
+            try:
+                hostile.files.write(path, b"mine")
+            except OSError:
+                continue
+        assert hostile.is_intact()
+
+
+@pytest.mark.parametrize("path", ["file", "pipe", "loop", "out", "dir"])
+def test_what_stands_in_the_way_of_a_file_is_replaced(
+    hostile: Hostile, path: str
+) -> None:
+    hostile.files.write(path, b"mine")
+    assert (hostile.app / path).read_bytes() == b"mine"
+    assert not (hostile.app / path).is_symlink()
+    assert hostile.is_intact()
+
+
+@pytest.mark.parametrize("path", ["file/x", "pipe/x", "out/x", "up/x", "dir/out/x"])
+def test_what_stands_in_the_way_of_a_folder_is_replaced(
+    hostile: Hostile, path: str
+) -> None:
+    hostile.files.write(path, b"mine")
+    assert (hostile.app / path).read_bytes() == b"mine"
+    assert hostile.is_intact()
+
+
+@pytest.mark.parametrize("path", ["file", "pipe", "out/file", "dir", "loop", "missing"])
+def test_only_regular_files_are_read(hostile: Hostile, path: str) -> None:
+    assert hostile.files.read(path, 1000) is None
+    assert not hostile.files.is_file(path)
+
+
+def test_a_file_that_is_too_large_is_not_read(hostile: Hostile) -> None:
+    hostile.files.write("large", b"12345")
+    assert hostile.files.read("large", 4) is None
+    assert hostile.files.read("large", 5) == b"12345"
+
+
+def test_deleting_removes_the_folders_that_it_empties(hostile: Hostile) -> None:
+    hostile.files.write("a/b/c", b"")
+    hostile.files.write("a/d", b"")
+    hostile.files.delete("a/b/c")
+    assert [path.name for path in (hostile.app / "a").iterdir()] == ["d"]
+
+
+def test_an_open_file_stays_whole_while_it_is_replaced(hostile: Hostile) -> None:
+    hostile.files.write("page", b"old")
+    with (hostile.app / "page").open("rb") as reader:
+        hostile.files.write("page", b"new")
+        assert reader.read() == b"old"
+
+
+# --- whole folders --------------------------------------------------------------------
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> DiskFolders:
+    return DiskFolders(Layout(tmp_path), own_users=False)
+
+
+async def test_a_state_is_found_again(folders: DiskFolders) -> None:
+    state = FolderState(epoch=3, version=7, files={"a": "b"}, installed="x")
+    await folders.open(PROJECT).save(state)
+    assert await folders.open(PROJECT).state() == state
+    assert folders.list_own() == [PROJECT]
+
+
+async def test_a_damaged_state_is_none(folders: DiskFolders, tmp_path: Path) -> None:
+    await folders.open(PROJECT).save(FolderState(version=7))
+    (tmp_path / "boxes" / str(PROJECT) / "state.json").write_text("{")
+    assert await folders.open(PROJECT).state() == FolderState()
+
+
+async def test_a_tree_of_any_depth_is_removed(
+    folders: DiskFolders, tmp_path: Path
+) -> None:
+    folder = folders.open(PROJECT)
+    await folder.apply({"a": b""}, ())
+    handle = os.open(tmp_path / "boxes" / str(PROJECT) / "app", os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("deep", dir_fd=handle)
+        deeper = os.open("deep", os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = deeper
+    os.close(handle)
+    await folder.remove()
+    assert folders.list_own() == []
+    assert list((tmp_path / "trash").iterdir()) == []
+
+
+async def test_a_name_that_no_disk_takes_is_told(folders: DiskFolders) -> None:
+    with pytest.raises(BadFolder, match="cannot be written"):
+        await folders.open(PROJECT).apply({"x" * 300: b""}, ())

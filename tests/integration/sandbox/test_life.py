@@ -1,0 +1,190 @@
+"""How the service begins and ends, and what is left of the apps that it ran."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from contracts.sandbox import StartServer, SyncFiles
+from eventcore.adapters.nats import open_bus
+from sandbox.adapters.leftovers import VARIABLE, mark_of
+from tests.integration.sandbox.stage import (
+    DEADLINE_S,
+    SandboxServer,
+    Stage,
+    sandbox_server,
+    stage,
+    until,
+)
+from tests.support.servers import NatsServer, server_folder
+
+ISOLATIONS = ("bubblewrap", "process")
+# Children in sessions of their own that ignore SIGTERM, and theirs.
+TREE = {
+    "package.json": '{"scripts": {"start": "node server.js"}}',
+    "server.js": """
+const {spawn} = require('child_process');
+process.on('SIGTERM', () => {});
+const depth = Number(process.argv[2] || 0);
+if (depth < 2) for (const detached of [true, false])
+  spawn(process.execPath, [__filename, depth + 1], {detached, stdio: 'ignore'});
+if (depth === 0) require('http').createServer((_, answer) => answer.end('up'))
+  .listen(process.env.PORT, process.env.HOST);
+setInterval(() => {}, 1000);
+""",
+}
+
+
+@pytest.fixture(scope="module", params=ISOLATIONS)
+def server_of_module(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
+    if request.param == "bubblewrap" and not bubblewrap_works():
+        pytest.skip("bubblewrap is not installed, or may not make namespaces")
+    with sandbox_server(SANDBOX_ISOLATION=request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(server_of_module: SandboxServer) -> Iterator[SandboxServer]:
+    """A running service that the test may end as it likes."""
+    yield server_of_module
+    if not server_of_module.is_ready():
+        server_of_module.start()
+
+
+def bubblewrap_works() -> bool:
+    program = shutil.which("bwrap")
+    if program is None:
+        return False
+    words = (program, "--unshare-all", "--ro-bind", "/", "/", "/bin/true")
+    return subprocess.run(words, check=False).returncode == 0
+
+
+def start(settings: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Start a service that cannot live, and return how it ended."""
+    with server_folder() as folder:
+        environment = {
+            **os.environ,
+            "NATS_URL": "nats://127.0.0.1:1",
+            "SECRET_KEY": "x",
+            "HTTP_PORT": "0",
+            "PREVIEW_PORT": "0",
+            "SANDBOX_DIR": str(folder),
+            **settings,
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "sandbox"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+async def running_tree(service: Stage) -> UUID:
+    """Start an app with seven processes."""
+    project = service.add(TREE)
+    await service.ask(project, SyncFiles(1))
+    await service.ask(project, StartServer())
+
+    async def all_there() -> bool:
+        return len(service.processes_of(project)) >= 7
+
+    await until(all_there, "the whole tree runs")
+    return project
+
+
+async def test_a_killed_service_leaves_no_process(own_server: SandboxServer) -> None:
+    async with stage(own_server) as service:
+        project = await running_tree(service)
+        own_server.kill()
+
+        async def none_left() -> bool:
+            return not service.processes_of(project)
+
+        await until(none_left, "nothing is left")
+
+
+async def test_a_stopped_service_leaves_no_process(own_server: SandboxServer) -> None:
+    async with stage(own_server) as service:
+        project = await running_tree(service)
+        own_server.stop()
+        assert service.processes_of(project) == []
+        said = own_server.log.read_text(encoding="utf-8")
+        assert '"exit_code":0' in said
+        assert "exception" not in said
+
+
+async def test_an_app_that_nobody_visits_is_stopped() -> None:
+    with sandbox_server(SANDBOX_IDLE_S="2") as server:
+        async with stage(server) as service:
+            project = service.add(TREE)
+            await service.sees(project, "up")
+
+            async def asleep() -> bool:
+                return not service.processes_of(project)
+
+            await until(asleep, "the app sleeps")
+            await service.sees(project, "up")
+
+
+def test_a_start_ends_what_was_left(own_server: SandboxServer) -> None:
+    own_server.stop()
+    mark = mark_of(own_server.root / "sandboxes", uuid4())
+    words = (sys.executable, "-c", "import time; time.sleep(1000)")
+    with subprocess.Popen(words, env={VARIABLE: mark}) as left:
+        own_server.start()
+        assert left.wait(10) == -signal.SIGKILL
+
+
+async def test_a_project_deleted_meanwhile_is_removed(
+    own_server: SandboxServer,
+) -> None:
+    async with stage(own_server) as service:
+        project = service.add(TREE)
+        await service.ask(project, SyncFiles(1))
+        own_server.kill()
+        service.agent.projects[project].deleted = True
+        own_server.start()
+
+        async def gone() -> bool:
+            return not service.folder_of(project).parent.exists()
+
+        await until(gone, "the folder is gone")
+
+
+async def test_nothing_is_removed_while_nobody_answers(
+    own_server: SandboxServer,
+) -> None:
+    async with stage(own_server) as service:
+        project = service.add(TREE)
+        await service.ask(project, SyncFiles(1))
+        folder = service.folder_of(project)
+    own_server.kill()
+    async with open_bus(own_server.nats_url) as bus:
+        heard = asyncio.Event()
+        await bus.listen(f"query.{project}.manifest", lambda *_: heard.set())
+        own_server.start()
+        async with asyncio.timeout(DEADLINE_S):
+            await heard.wait()
+    assert folder.exists()
+
+
+def test_apps_are_not_mixed_with_strangers_without_isolation() -> None:
+    outcome = start({"PUBLIC_URL": "https://atelier.example", "PATH": "/nowhere"})
+    assert outcome.returncode == 1
+    assert "Apps cannot be kept apart here" in outcome.stdout
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with server_folder() as folder, NatsServer(folder) as nats:
+        port = nats.nats.port
+        outcome = start({"NATS_URL": nats.url, "PREVIEW_PORT": str(port)})
+    assert outcome.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{port}" in outcome.stdout

@@ -1,0 +1,197 @@
+"""What visitors of previews see, by host name."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from contracts.sandbox import StartServer, SyncFiles
+from tests.integration.sandbox.stage import DOMAIN, Stage, host_of
+
+PAGE = {
+    "index.html": "<body><h1>One</h1></body>",
+    "about.html": "<h1>About</h1>",
+    "css/style.css": "h1 { color: red }",
+    ".env": "SECRET=1",
+}
+ECHO = {
+    "package.json": '{"scripts": {"start": "node server.js"}}',
+    "server.js": """
+require('http').createServer((request, response) => {
+  if (request.url === '/die') process.exit(9);
+  response.setHeader('Set-Cookie', ['own=1; Path=/', 'wide=1; Domain=localhost',
+    'better-auth.session_token=stolen']);
+  response.setHeader('Strict-Transport-Security', 'max-age=1');
+  response.setHeader('X-Frame-Options', 'DENY');
+  if (request.url !== '/slow') return response.end(JSON.stringify(request.headers));
+  response.write('first ');
+  setTimeout(() => response.end('last'), 300);
+}).listen(process.env.PORT, process.env.HOST);
+""",
+}
+LATE = """
+const server = require('http').createServer((_, answer) => answer.end('awake'));
+setTimeout(() => server.listen(process.env.PORT, process.env.HOST), 2500);
+console.log('still thinking');
+"""
+
+
+async def test_a_plain_page_needs_no_process(service: Stage) -> None:
+    project = service.add(PAGE)
+    await service.ask(project, SyncFiles(1))
+    await service.ask(project, StartServer())
+    answer = await service.visit(project)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["x-robots-tag"] == "noindex"
+    assert "<h1>One</h1>" in answer.text
+    assert service.processes_of(project) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/css/style.css", 200, "color: red"),
+        ("/about", 200, "About"),
+        ("/about.html?x=1", 200, "About"),
+        ("/missing.js", 404, ""),
+        ("/.env", 404, ""),
+        ("/%2eenv", 404, ""),
+        ("/css/%2e%2e/.env", 404, ""),
+        ("/..%2f..%2fstate.json", 404, ""),
+        ("/css", 404, ""),
+        ("/%00", 404, ""),
+    ],
+)
+async def test_a_path_of_a_plain_page(
+    service: Stage, path: str, status: int, text: str
+) -> None:
+    project = service.add(PAGE)
+    answer = await service.visit(project, path)
+    assert (answer.status_code, text in answer.text) == (status, True)
+    assert "SECRET" not in answer.text
+
+
+async def test_a_link_in_a_plain_page_leads_nowhere(service: Stage) -> None:
+    project = service.add(PAGE)
+    await service.visit(project)
+    (service.folder_of(project) / "passwd").symlink_to("/etc/passwd")
+    (service.folder_of(project) / "etc").symlink_to("/etc")
+    assert (await service.visit(project, "/passwd")).status_code == 404
+    assert (await service.visit(project, "/etc/passwd")).status_code == 404
+
+
+async def test_an_open_plain_page_learns_of_a_change(service: Stage) -> None:
+    project = service.add(PAGE)
+    page = (await service.visit(project)).text
+    token = page.split('})("')[1].split('"')[0]
+    waiting = asyncio.ensure_future(
+        service.visit(project, f"/.atelier/changes?after={token}")
+    )
+    await service.write(project, "index.html", "<h1>Two</h1>")
+    assert (await waiting).text != token
+    assert "Two" in (await service.visit(project)).text
+
+
+async def test_the_app_does_not_learn_who_its_visitor_is(service: Stage) -> None:
+    project = service.add(ECHO)
+    await service.sees(project, "accept")
+    answer = await service.visit(
+        project,
+        cookie="better-auth.session_token=mine; theirs=1; __Secure-better-auth.x=2",
+        authorization="Bearer mine",
+        x_forwarded_for="1.2.3.4",
+    )
+    seen = answer.json()
+    assert seen["cookie"] == "theirs=1"
+    assert seen["host"] == host_of(project)
+    assert not {"authorization", "x-forwarded-for", "x-forwarded-host"} & seen.keys()
+
+
+async def test_the_app_reaches_nothing_beyond_its_origin(service: Stage) -> None:
+    project = service.add(ECHO)
+    await service.sees(project, "accept")
+    headers = (await service.visit(project)).headers
+    assert headers.get_list("set-cookie") == ["own=1; Path=/"]
+    assert "strict-transport-security" not in headers
+    assert "x-frame-options" not in headers
+    assert headers["origin-agent-cluster"] == "?1"
+
+
+async def test_an_answer_is_passed_on_as_it_comes(service: Stage) -> None:
+    project = service.add(ECHO)
+    await service.sees(project, "accept")
+    assert (await service.visit(project, "/slow")).text == "first last"
+
+
+@pytest.mark.parametrize(
+    "path", ["/@fs/etc/passwd", "/%40fs/etc/passwd", "/@FS/app/x", "/a/%2e%2e/b"]
+)
+async def test_paths_out_of_the_app_are_refused(service: Stage, path: str) -> None:
+    project = service.add(ECHO)
+    await service.sees(project, "accept")
+    assert (await service.visit(project, path)).status_code == 404
+
+
+async def test_a_name_that_is_not_ours_leads_nowhere(service: Stage) -> None:
+    project = service.add(PAGE)
+    name = host_of(project).partition(".")[0]
+    forged = ("a" if name[-1] != "a" else "b").join([name[:-1], ""])
+    port = service.server.preview_port
+    for host in (f"{forged}.{DOMAIN}", f"{name}.example.com", DOMAIN, f"x.{DOMAIN}"):
+        assert (await service.get(port, "/", host)).status_code == 404
+    assert not service.folder_of(project).exists()
+
+
+async def test_a_project_that_never_was_is_not_found(service: Stage) -> None:
+    project = uuid4()
+    await service.sees(project, "no preview here")
+    assert not service.folder_of(project).parent.exists()
+
+
+async def test_a_visitor_sees_how_far_an_app_is_that_wakes(service: Stage) -> None:
+    project = service.add({**ECHO, "server.js": LATE})
+    first = await service.visit(project)
+    assert first.status_code == 503
+    assert first.headers["retry-after"] == "1"
+    await service.sees(project, "still thinking")
+    await service.sees(project, "awake")
+
+
+async def test_whoever_wants_no_page_gets_a_sentence(service: Stage) -> None:
+    project = service.add({**ECHO, "server.js": LATE})
+    answer = await service.visit(project, accept="*/*")
+    assert (answer.status_code, answer.text) == (503, "The app is starting.\n")
+
+
+async def test_an_app_that_crashed_shows_why_and_comes_back(service: Stage) -> None:
+    project = service.add(ECHO)
+    await service.sees(project, "accept")
+    await service.visit(project, "/die")
+    await service.sees(project, "The app stopped (exit code 9).")
+    await service.sees(project, "accept")
+
+
+async def test_a_failed_install_is_shown_to_the_visitor(service: Stage) -> None:
+    files = {
+        **ECHO,
+        "package.json": '{"scripts": {"start": "x"}, "dependencies": '
+        '{"nowhere-to-be": "1"}}',
+    }
+    project = service.add(files)
+    await service.sees(project, "Installing the packages failed")
+
+
+async def test_an_edit_restarts_an_app_that_does_not_watch(service: Stage) -> None:
+    project = service.add(ECHO)
+    await service.sees(project, "accept")
+    changed = ECHO["server.js"].replace("JSON.stringify(request.headers)", "'changed'")
+    await service.write(project, "server.js", changed)
+    await service.sees(project, "changed")
+
+
+async def test_an_app_sleeps_and_wakes_over_a_restart(service: Stage) -> None:
+    project = service.add(ECHO)
+    await service.sees(project, "accept")
+    service.restart()
+    assert service.processes_of(project) == []
+    await service.sees(project, "accept")

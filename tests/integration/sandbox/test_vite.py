@@ -1,0 +1,109 @@
+"""A real Vite app: installed from the machine's registry, reloaded while it runs."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+
+from contracts.sandbox import (
+    Failed,
+    InstallDependencies,
+    Installed,
+    Running,
+    StartServer,
+    SyncFiles,
+)
+from tests.integration.sandbox.stage import (
+    SandboxServer,
+    Stage,
+    host_of,
+    sandbox_server,
+    stage,
+)
+
+APP = {
+    "package.json": json.dumps(
+        {
+            "type": "module",
+            "scripts": {"dev": "vite --port 1 --open"},
+            "devDependencies": {"vite": "^8.0.0"},
+        }
+    ),
+    "index.html": '<h1></h1><script type="module" src="/main.js"></script>',
+    "main.js": "import {text} from './text.js';"
+    "document.querySelector('h1').textContent = text;"
+    "import.meta.hot.accept('./text.js', () => {});",
+    "text.js": "export const text = 'first';",
+}
+NO_NETWORK = re.compile(
+    "ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|E40[0-9]|50[0-9]"
+)
+UPDATE_S = 20.0
+
+
+@pytest.fixture(scope="module")
+def world_server() -> Iterator[SandboxServer]:
+    with sandbox_server(world=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def world(world_server: SandboxServer) -> AsyncIterator[Stage]:
+    async with stage(world_server) as made:
+        yield made
+
+
+async def install(world: Stage, project: UUID) -> None:
+    """Install what the app needs, or skip where packages cannot be had."""
+    assert not isinstance(await world.ask(project, SyncFiles(1)), Failed)
+    outcome = await world.ask(project, InstallDependencies())
+    if isinstance(outcome, Failed) and NO_NETWORK.search(outcome.log_tail):
+        pytest.skip(f"packages cannot be had here: {outcome.reason}")
+    assert isinstance(outcome, Installed), outcome
+
+
+async def hot_reload(world: Stage, project: UUID) -> ClientConnection:
+    """Open the socket over which Vite tells a page what has changed."""
+    client = (await world.visit(project, "/@vite/client")).text
+    token = re.search(r'wsToken = "([^"]+)"', client)
+    assert token is not None, client[:500]
+    host = host_of(project)
+    return await connect(
+        f"ws://{host}/?token={token[1]}",
+        host="127.0.0.1",
+        port=world.server.preview_port,
+        subprotocols=[Subprotocol("vite-hmr")],
+        origin=Origin(f"http://{host}"),
+        proxy=None,
+    )
+
+
+async def next_message(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    async with asyncio.timeout(UPDATE_S):
+        async for text in socket:
+            message: dict[str, Any] = json.loads(text)
+            if message["type"] == kind:
+                return message
+    raise AssertionError("the socket was closed")
+
+
+async def test_an_edit_reaches_an_open_page(world: Stage) -> None:
+    project = world.add(APP)
+    await install(world, project)
+    running = await world.ask(project, StartServer())
+    assert isinstance(running, Running), running
+    assert "first" in (await world.visit(project, "/text.js")).text
+    async with await hot_reload(world, project) as socket:
+        await next_message(socket, "connected")
+        before = world.processes_of(project)
+        await world.write(project, "text.js", "export const text = 'second';")
+        message = await next_message(socket, "update")
+        assert message["updates"][0]["acceptedPath"] == "/text.js"
+    assert "second" in (await world.visit(project, "/text.js")).text
+    assert world.processes_of(project) == before

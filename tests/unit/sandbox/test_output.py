@@ -1,0 +1,98 @@
+"""Output made fit to show."""
+
+import pytest
+
+from sandbox.domain.output import (
+    BURST,
+    LINE_CHARS,
+    MESSAGE_CHARS,
+    TAIL_CHARS,
+    Joiner,
+    Lines,
+    Message,
+    Tail,
+    plain,
+)
+
+TEXT = "one\r\ntwo\n\x1b[31mred\x1b[0m\rünïcödé €\n\nlast".encode()
+LINES = ["one", "two", "red", "ünïcödé €", "", "last"]
+
+
+@pytest.mark.parametrize("cut", range(len(TEXT) + 1))
+def test_lines_do_not_depend_on_where_bytes_are_cut(cut: int) -> None:
+    lines = Lines()
+    found = lines.feed(TEXT[:cut]) + lines.feed(TEXT[cut:]) + lines.finish()
+    assert found == LINES
+
+
+def test_a_long_line_is_cut_into_several() -> None:
+    at_once, in_pieces = Lines(), Lines()
+    text = b"x" * (2 * LINE_CHARS + 5) + b"\n"
+    pieces = [line for byte in text for line in in_pieces.feed(bytes([byte]))]
+    assert at_once.feed(text) == pieces
+    assert [len(piece) for piece in pieces] == [LINE_CHARS, LINE_CHARS, 5]
+
+
+def test_bytes_that_are_no_text_are_replaced() -> None:
+    assert Lines().feed(b"a\xff\xfeb\n") == ["a\ufffd\ufffdb"]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "\x1b[2J\x1b[H",
+        "\x1b]0;title\x07",
+        "\x1b]8;;http://x\x1b\\",
+        "\x1bc",
+        "\x1b(B",
+        "\x9b31m"[:1],
+        "\x07\x08\x00",
+        "\u202e",
+    ],
+)
+def test_nothing_steers_a_terminal(hostile: str) -> None:
+    assert plain(f"a{hostile}b") == "ab"
+
+
+def test_the_tail_is_the_end() -> None:
+    tail = Tail()
+    tail.add([f"line {number}" for number in range(1000)])
+    assert tail.text.endswith("line 998\nline 999")
+    assert len(tail.text) <= TAIL_CHARS
+
+
+def test_lines_of_one_stream_go_out_together() -> None:
+    joiner = Joiner()
+    joiner.add("stdout", ["a", "b"])
+    joiner.add("stderr", ["c"])
+    expected = [Message("stdout", "a\nb"), Message("stderr", "c")]
+    assert joiner.take(0.0) == expected
+    assert not joiner.waiting
+
+
+def test_a_flood_for_30_s_is_at_most_50_messages() -> None:
+    joiner, messages = Joiner(), []
+    for tenth in range(300):
+        joiner.add("stdout", ["y" * 100] * 1000)
+        messages += joiner.take(tenth / 10)
+    assert len(messages) <= 50
+    assert all(len(one.content) <= MESSAGE_CHARS for one in messages)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    joiner = Joiner()
+    joiner.add("stdout", ["x" * 1000] * 100)
+    shown, mark = joiner.take(0.0)
+    left_out = 100 - len(shown.content.splitlines())
+    assert mark == Message("stderr", f"[{left_out} lines left out]")
+
+
+def test_a_slow_writer_loses_nothing() -> None:
+    joiner, shown = Joiner(), []
+    for tenth in range(1000):
+        joiner.add("stdout", [str(tenth)])
+        shown += joiner.take(tenth / 10)
+    shown += joiner.take(200.0)
+    text = "\n".join(message.content for message in shown)
+    assert text == "\n".join(map(str, range(1000)))
+    assert len(shown) < 100 + BURST + 2

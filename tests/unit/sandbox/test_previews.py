@@ -1,0 +1,158 @@
+"""Names, headers, paths and pages of previews."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from sandbox.domain.pages import missing_page, waiting_page
+from sandbox.domain.preview_headers import to_app, to_browser
+from sandbox.domain.preview_name import preview_name, read_preview_name
+from sandbox.domain.retry import Backoff
+from sandbox.domain.static_site import (
+    candidates,
+    content_type,
+    is_refused,
+    with_reload,
+)
+
+PROJECT = UUID("12345678-1234-5678-1234-567812345678")
+KEY = b"key"
+
+
+def test_a_name_leads_back_to_its_project() -> None:
+    for project in (uuid4() for _ in range(100)):
+        assert read_preview_name(preview_name(project, KEY), KEY) == project
+
+
+def test_a_name_is_a_label_of_a_host() -> None:
+    name = preview_name(PROJECT, KEY)
+    assert len(name) == 52
+    assert name.isalnum()
+    assert name == name.lower()
+
+
+def test_a_name_in_capitals_is_the_same() -> None:
+    name = preview_name(PROJECT, KEY)
+    assert read_preview_name(name.upper(), KEY) == PROJECT
+
+
+@pytest.mark.parametrize("at", range(52))
+def test_a_name_with_another_letter_leads_nowhere(at: int) -> None:
+    name = preview_name(PROJECT, KEY)
+    other = "a" if name[at] != "a" else "b"
+    assert read_preview_name(f"{name[:at]}{other}{name[at + 1 :]}", KEY) is None
+
+
+@pytest.mark.parametrize("name", ["", "a" * 51, "a" * 53, "é" * 52, "1" * 52, "-" * 52])
+def test_what_is_no_name_leads_nowhere(name: str) -> None:
+    assert read_preview_name(name, KEY) is None
+
+
+def test_another_key_makes_other_names() -> None:
+    assert read_preview_name(preview_name(PROJECT, KEY), b"other") is None
+
+
+def test_our_cookies_stay_with_us() -> None:
+    cookies = b"a=1; better-auth.session_token=s; __Secure-better-auth.x=2;b=3"
+    assert to_app([(b"Cookie", cookies)]) == [(b"Cookie", b"a=1; b=3")]
+    assert to_app([(b"cookie", b"better-auth.session_token=s")]) == []
+
+
+@pytest.mark.parametrize(
+    "name", [b"Authorization", b"X-Forwarded-For", b"Proxy-Authorization", b"Forwarded"]
+)
+def test_a_header_about_the_visitor_stays_with_us(name: bytes) -> None:
+    assert to_app([(name, b"x"), (b"Accept", b"y")]) == [(b"Accept", b"y")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"Set-Cookie", b"a=1; domain=example.com"),
+        (b"Set-Cookie", b"a=1 ; Path=/ ; DOMAIN = x"),
+        (b"Set-Cookie", b"better-auth.session_token=fixed"),
+        (b"Clear-Site-Data", b"*"),
+        (b"Service-Worker-Allowed", b"/"),
+        (b"Strict-Transport-Security", b"max-age=1"),
+        (b"Alt-Svc", b"h3"),
+        (b"X-Frame-Options", b"DENY"),
+    ],
+    ids=lambda header: header[0].decode(),
+)
+def test_a_header_that_reaches_beyond_the_app_is_dropped(
+    header: tuple[bytes, bytes],
+) -> None:
+    kept = (b"Set-Cookie", b"domainlike=1; Path=/")
+    passed = to_browser([header, kept])
+    assert header not in passed
+    assert kept in passed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/..", "/a/../b", "/%2e%2e/x", "/a/%2E%2E%2fb", "/..%5cx", "/a%00"),
+        *("/@fs/etc", "/%40fs/x", "/@FS", "/a/@fs/b"),
+    ],
+)
+def test_a_path_out_of_the_app_is_refused(path: str) -> None:
+    assert is_refused(path)
+
+
+@pytest.mark.parametrize("path", ["/", "/a..b", "/@vite/client", "/src/@fsx.ts"])
+def test_a_path_of_the_app_is_not(path: str) -> None:
+    assert not is_refused(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "files"),
+    [
+        ("/", ["index.html"]),
+        ("/docs/", ["docs/index.html"]),
+        ("/a%20b.css", ["a b.css", "a b.css.html", "a b.css/index.html"]),
+        ("/.env", []),
+        ("/a/.git/config", []),
+    ],
+)
+def test_a_path_names_files(path: str, files: list[str]) -> None:
+    assert candidates(path) == files
+
+
+def test_types_are_told_by_names() -> None:
+    assert content_type("a/b.MJS") == "text/javascript; charset=utf-8"
+    assert content_type("LICENSE") == "application/octet-stream"
+
+
+def test_the_script_stands_at_the_end_of_the_page() -> None:
+    page = with_reload(b"<body>x</BODY ></html>", "token")
+    before, script, after = page.partition(b"<script>")
+    assert before.strip() == b"<body>x"
+    assert script
+    assert after.endswith(b"</BODY ></html>")
+    assert with_reload(b"x", "t").startswith(b"x\n<script>")
+
+
+def test_a_log_cannot_become_a_page() -> None:
+    page = waiting_page(None, "<b>", "</pre><script>alert(1)</script>")
+    assert "<script>alert" not in page
+    assert "&lt;b&gt;" in page
+    assert "<pre>" not in missing_page()
+
+
+def test_each_quick_death_doubles_the_pause() -> None:
+    backoff = Backoff()
+    backoff.failed(100.0)
+    assert [backoff.may_start(100.0 + s) for s in (0, 1.9, 2)] == [False, False, True]
+    backoff.failed(102.0)
+    assert [backoff.may_start(102.0 + s) for s in (3.9, 4)] == [False, True]
+
+
+def test_a_long_life_ends_the_pauses() -> None:
+    backoff = Backoff()
+    for _ in range(10):
+        backoff.failed(0.0)
+    assert not backoff.may_start(59.9)
+    backoff.failed(100.0, ran_s=61.0)
+    assert backoff.may_start(102.0)
+    backoff.reset()
+    assert backoff.may_start(0.0)
