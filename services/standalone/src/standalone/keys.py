@@ -1,12 +1,12 @@
 """The secrets of one installation: made once, kept in a file that only we can read."""
 
-import os
 import secrets
 from pathlib import Path
 
 import msgspec
 
 from standalone.errors import CannotStart
+from standalone.private_file import write_private
 
 
 def _new() -> str:
@@ -47,17 +47,5 @@ def load_keys(file: Path) -> Keys:
         ) from exc
     after = msgspec.json.format(msgspec.json.encode(keys), indent=2)
     if after != before:
-        _write(file, after)
+        write_private(file, after)
     return keys
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write *content* whole or not at all, readable by nobody else from the start."""
-    new = file.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(number, "wb") as stream:  # noqa: PTH123 - of a descriptor, not a path
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(file)
