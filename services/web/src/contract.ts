@@ -70,7 +70,7 @@ export interface StateUpdateData {
 export interface StateUpdate {
   type: "state_update";
   data: StateUpdateData;
-  seq: number;
+  seq?: number;
 }
 
 /** A file that the phase is going to write. */
@@ -92,7 +92,7 @@ export interface PhaseStartData {
 export interface PhaseStart {
   type: "phase_start";
   data: PhaseStartData;
-  seq: number;
+  seq?: number;
 }
 
 /** The phase and the paths that it wrote. */
@@ -106,7 +106,7 @@ export interface PhaseEndData {
 export interface PhaseEnd {
   type: "phase_end";
   data: PhaseEndData;
-  seq: number;
+  seq?: number;
 }
 
 /** A file's path. */
@@ -142,7 +142,7 @@ export interface FileEndData {
 export interface FileEnd {
   type: "file_end";
   data: FileEndData;
-  seq: number;
+  seq?: number;
 }
 
 /** How many files the sandbox holds. */
@@ -154,14 +154,14 @@ export interface FilesWrittenData {
 export interface FilesWritten {
   type: "files_written";
   data: FilesWrittenData;
-  seq: number;
+  seq?: number;
 }
 
 /** The app's packages are installed. */
 export interface DepsInstalled {
   type: "deps_installed";
   data: NoData;
-  seq: number;
+  seq?: number;
 }
 
 /** Where the app answers. */
@@ -173,7 +173,7 @@ export interface ServerStartedData {
 export interface ServerStarted {
   type: "server_started";
   data: ServerStartedData;
-  seq: number;
+  seq?: number;
 }
 
 /** Where the app answers, if it does. */
@@ -209,7 +209,7 @@ export interface GenerationCompleteData {
 export interface GenerationComplete {
   type: "generation_complete";
   data: GenerationCompleteData;
-  seq: number;
+  seq?: number;
 }
 
 /** One sentence a person can act on. */
@@ -221,7 +221,7 @@ export interface GenerationErrorData {
 export interface GenerationError {
   type: "generation_error";
   data: GenerationErrorData;
-  seq: number;
+  seq?: number;
 }
 
 /** A stable code and a sentence. */
@@ -246,21 +246,21 @@ export interface ProjectInfoData {
 export interface ProjectCreated {
   type: "project_created";
   data: ProjectInfoData;
-  seq: number;
+  seq?: number;
 }
 
 /** The project was renamed or described anew. */
 export interface ProjectUpdated {
   type: "project_updated";
   data: ProjectInfoData;
-  seq: number;
+  seq?: number;
 }
 
 /** Nothing follows this message. */
 export interface ProjectDeleted {
   type: "project_deleted";
   data: NoData;
-  seq: number;
+  seq?: number;
 }
 
 /** What a person wrote. */
@@ -273,7 +273,7 @@ export interface MessagePostedData {
 export interface MessagePosted {
   type: "message_posted";
   data: MessagePostedData;
-  seq: number;
+  seq?: number;
 }
 
 /** What is being built. */
@@ -286,7 +286,7 @@ export interface RunStartedData {
 export interface RunStarted {
   type: "run_started";
   data: RunStartedData;
-  seq: number;
+  seq?: number;
 }
 
 /** Which run it was. */
@@ -298,7 +298,7 @@ export interface RunStoppedData {
 export interface RunStopped {
   type: "run_stopped";
   data: RunStoppedData;
-  seq: number;
+  seq?: number;
 }
 
 /** A call of the language model; *outcome* is null until it has ended. */
@@ -317,14 +317,14 @@ export interface ModelCallData {
 export interface ModelCallStarted {
   type: "model_call_started";
   data: ModelCallData;
-  seq: number;
+  seq?: number;
 }
 
 /** The language model has answered, or has not. */
 export interface ModelCallEnded {
   type: "model_call_ended";
   data: ModelCallData;
-  seq: number;
+  seq?: number;
 }
 
 /** An install command. */
@@ -336,14 +336,14 @@ export interface PackagesRequestedData {
 export interface PackagesRequested {
   type: "packages_requested";
   data: PackagesRequestedData;
-  seq: number;
+  seq?: number;
 }
 
 /** An event of a type that this gateway is too old to know; keeps seq dense. */
 export interface UnknownEvent {
   type: "unknown_event";
   data: NoData;
-  seq: number;
+  seq?: number;
 }
 
 export type ServerMessage =

@@ -55,3 +55,8 @@ def test_a_field_that_a_client_may_leave_out_is_optional_in_typescript() -> None
     text = documents()["services/web/src/contract.ts"]
     assert "  maxPhases?: number | null;" in text
     assert "  currentPhase: number | null;" in text
+
+
+def test_the_seq_that_answers_lack_is_optional_in_typescript() -> None:
+    text = documents()["services/web/src/contract.ts"]
+    assert "  data: StateUpdateData;\n  seq?: number;\n" in text

@@ -41,6 +41,18 @@ def _values(info: inspect.EnumType | inspect.LiteralType) -> list[Any]:
     return [member.value for member in info.cls]
 
 
+def _may_be_unset(field: inspect.Field) -> bool:
+    """Tell whether *field* is left out by default.
+
+    msgspec shows such a field as one that is not required and has no default.
+    """
+    return (
+        not field.required
+        and field.default is msgspec.NODEFAULT
+        and field.default_factory is msgspec.NODEFAULT
+    )
+
+
 class _Writer:
     """Collects the declarations that one side's messages need."""
 
@@ -78,7 +90,8 @@ class _Writer:
         return name
 
     def _field(self, field: inspect.Field) -> str:
-        unset = field.default is msgspec.UNSET
-        omitted = unset or (self._may_omit_defaults and not field.required)
+        omitted = _may_be_unset(field) or (
+            self._may_omit_defaults and not field.required
+        )
         mark = "?" if omitted else ""
         return f"  {field.encode_name}{mark}: {self._type(field.type)};\n"
