@@ -41,8 +41,8 @@ def pull(files: Mapping[str, str], folder: Path, *, overwrite: bool) -> list[str
         in_the_way = [path for path in changed if _read(root, path) is not None]
         if in_the_way and not overwrite:
             raise CommandFailed(
-                f"{len(in_the_way)} files differ from those in {folder}, such as "
-                f"{in_the_way[0]}: use --force to overwrite them."
+                f"{', '.join(in_the_way[:3])} in {folder} would be overwritten: use "
+                f"--force for that."
             )
         for path, content in changed.items():
             _write(root, path, content.encode())

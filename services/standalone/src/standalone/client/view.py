@@ -112,7 +112,8 @@ class View:
                 return [f"Failed: {printable(error.message)}"]
             case GenerationComplete(data=end):
                 self.is_complete = True
-                return [f"Complete: {len(end.files)} files in {end.phases} phases"]
+                files, phases = _count(len(end.files), "file"), end.phases
+                return [f"Complete: {files} in {_count(phases, 'phase')}"]
 
     def _take_step(self, message: AnyServerMessage) -> list[str]:
         match message:
@@ -153,6 +154,10 @@ def printable(text: str) -> str:
 def _short(text: str, most: int = 100) -> str:
     line = " ".join(printable(text).split())
     return line if len(line) <= most else f"{line[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _size(characters: int) -> str:

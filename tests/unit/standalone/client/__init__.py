@@ -1,0 +1,1 @@
+"""The client of the command line, without a server."""
