@@ -112,6 +112,14 @@ async def test_nothing_of_the_services_environment_is_seen(
     assert "PATH" in json.loads(printed)
 
 
+async def test_an_app_stands_back(lent: Bench) -> None:
+    _, printed = await lent.run(
+        "console.log(require('os').getPriority(),"
+        "require('fs').readFileSync('/proc/self/oom_score_adj', 'utf8'))"
+    )
+    assert printed.split() == ["5", "500"]
+
+
 async def test_limits_are_in_force(lent: Bench) -> None:
     code, printed = await lent.run(
         "const {execSync} = require('child_process');"

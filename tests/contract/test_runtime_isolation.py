@@ -56,6 +56,13 @@ async def test_only_its_own_world_is_seen(inside: Bench) -> None:
     assert status["Seccomp"] == ("2" if inside.runtime.isolation.system_calls else "0")
 
 
+async def test_an_app_is_found_wherever_it_listens(inside: Bench) -> None:
+    process = await inside.serve(
+        "require('http').createServer((_, answer) => answer.end()).listen(8080)"
+    )
+    assert await process.ask("a") == 200
+
+
 async def test_the_hosts_loopback_is_not_reached(inside: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as ours:
         port = ours.getsockname()[1]

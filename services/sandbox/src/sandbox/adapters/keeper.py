@@ -31,9 +31,12 @@ YES = b"+"
 NO = b"-"
 
 _LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))
+_LISTEN = "0A"
 _CONNECT_S = 1.0
 _GIVE_UP_S = 5.0
 _ROUND_S = 0.005
+_NICENESS = 5
+_OOM_SCORE = "500"
 _CANNOT_EXECUTE = 127
 _SIGNALLED = 128
 _PR_SET_PDEATHSIG = 1
@@ -68,6 +71,7 @@ def main() -> None:
     control.set_inheritable(False)
     (length,) = LENGTH.unpack(_receive(control, LENGTH.size))
     spec: Spec = json.loads(_receive(control, length))
+    _stand_back()
     if spec["tree"]:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if spec["uid"] is not None and spec["drop"]:
@@ -151,6 +155,19 @@ def _lower(limit: int, value: int) -> None:
         resource.setrlimit(limit, (value, value))
 
 
+def _stand_back() -> None:
+    """Let the rest of the machine go first: at the processor, and in memory.
+
+    What starts later inherits this and cannot take it back.
+    """
+    os.nice(_NICENESS)
+    with (
+        suppress(OSError),
+        open("/proc/self/oom_score_adj", "w", encoding="ascii") as file,  # noqa: PTH123 - pathlib is slow
+    ):
+        file.write(_OOM_SCORE)
+
+
 def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
     """Do what the service asks until the app has ended; return the app's code."""
     deadline: float | None = None
@@ -170,7 +187,7 @@ def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
             continue
         wish = _next_wish(control)
         if wish == CONNECT:
-            _connect(control, spec["port"])
+            _connect(control, spec)
         elif wish == TERMINATE:
             _signal_group(app, signal.SIGTERM)
             deadline = time.monotonic() + spec["grace_s"]
@@ -206,16 +223,37 @@ def _signal_group(app: int, sign: signal.Signals) -> None:
         os.killpg(app, sign)
 
 
-def _connect(control: socket.socket, port: int) -> None:
-    for host, family in _LOOPBACK:
-        with socket.socket(family) as client, suppress(OSError):
-            client.settimeout(_CONNECT_S)
-            client.connect((host, port))
-            client.settimeout(None)
-            socket.send_fds(control, [YES], [client.fileno()])
-            return
+def _connect(control: socket.socket, spec: Spec) -> None:
+    """Send a connection to the app, or that there is none to be had.
+
+    In a network of its own every listener is the app's: one that does not listen where
+    it was told to is found all the same.
+    """
+    others = [] if spec["tree"] else _listening(but={spec["port"], spec["egress"]})
+    for port in (spec["port"], *others):
+        for host, family in _LOOPBACK:
+            with socket.socket(family) as client, suppress(OSError):
+                client.settimeout(_CONNECT_S)
+                client.connect((host, port))
+                client.settimeout(None)
+                socket.send_fds(control, [YES], [client.fileno()])
+                return
     with suppress(OSError):
         control.sendall(NO)
+
+
+def _listening(but: set[int]) -> list[int]:
+    """Return the TCP ports on which somebody listens in this network (proc(5))."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        with (
+            suppress(OSError),
+            open(f"/proc/self/net/{name}", encoding="ascii") as table,  # noqa: PTH123 - pathlib is slow
+        ):
+            for columns in (line.split() for line in table):
+                if columns[3] == _LISTEN:
+                    found.add(int(columns[1].rpartition(":")[2], 16))
+    return sorted(found - but)
 
 
 def _end_tree() -> None:

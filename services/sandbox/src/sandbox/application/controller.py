@@ -6,7 +6,6 @@ import time
 from asyncio import Task
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeAlias, assert_never
 from uuid import UUID
 
 from chassis import logs
@@ -18,6 +17,7 @@ from contracts.sandbox import (
     Pending,
     RemoveSandbox,
     SandboxAnswer,
+    SandboxOperation,
     SandboxRequest,
     StaleEpoch,
     StartServer,
@@ -35,6 +35,7 @@ _log = logs.get(__name__)
 _RECONCILE_S = 10.0
 _RECHECK_PASSES = 30
 """Every five minutes each folder is asked about, should an event have been missed."""
+_UNKNOWN = Failed("The sandbox service does not know how to do that.")
 _INTERNAL = Failed("The sandbox failed for a reason that is in the service's log.")
 
 
@@ -206,28 +207,29 @@ class Controller:
         self._unchecked.discard(project_id)
 
 
-_Step: TypeAlias = SyncFiles | InstallDependencies | StartServer | RemoveSandbox
-
-
-async def _perform(sandbox: Sandbox, operation: _Step) -> SandboxAnswer:
+async def _perform(sandbox: Sandbox, operation: SandboxOperation) -> SandboxAnswer:
     try:
-        match operation:
-            case SyncFiles(version=version):
-                return await sandbox.sync(version)
-            case InstallDependencies():
-                return await sandbox.install()
-            case StartServer():
-                return await sandbox.start()
-            case RemoveSandbox():
-                await sandbox.remove()
-                return Done()
-            case _:
-                assert_never(operation)
+        return await _outcome(sandbox, operation)
     except Troubled as exc:
         return Failed(exc.reason, exc.log_tail)
     except Exception:  # noqa: BLE001 - a bug in one sandbox must not end the others
         _log.exception("an operation failed", project=str(sandbox.project_id))
         return _INTERNAL
+
+
+async def _outcome(sandbox: Sandbox, operation: SandboxOperation) -> SandboxAnswer:
+    match operation:
+        case SyncFiles(version=version):
+            return await sandbox.sync(version)
+        case InstallDependencies():
+            return await sandbox.install()
+        case StartServer():
+            return await sandbox.start()
+        case RemoveSandbox():
+            await sandbox.remove()
+            return Done()
+        case _:
+            return _UNKNOWN
 
 
 async def _unasked(step: Callable[[], Awaitable[None]], project_id: UUID) -> None:
