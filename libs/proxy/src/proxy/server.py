@@ -75,6 +75,11 @@ class _Door:
         except asyncio.CancelledError:
             # Only drain() cancels; the stream server would call it an error.
             exchange.abort()
+        except Exception as exc:  # noqa: BLE001 - a bug must not be silent
+            # Nobody waits for this task, so nobody else would tell.
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "failed to handle a request", "exception": exc}
+            )
         finally:
             del self.under_way[task]
             self.peers[peer] -= 1
