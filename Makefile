@@ -46,11 +46,24 @@ check: setup ## formatting, lint, types, imports
 
 .PHONY: test
 test: check ## everything that proves it works (under 20 minutes)
-	@$(BIN)/pytest
+	@$(BIN)/pytest --ignore=tests/unit/scof
+	@$(BIN)/pytest tests/unit/scof --cov=scof --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .PHONY: bench
 bench: setup ## ratios between things run side by side
 	@$(BIN)/python -m tests.bench
+
+# The fuzzer has wheels for few platforms, so it lives in an environment of its own.
+.cache/fuzz/.stamp: requirements-fuzz.txt | .venv/.stamp $(UV)
+	@test -x .cache/fuzz/bin/python || $(UV) venv --quiet --python $(BIN)/python .cache/fuzz
+	@$(UV) pip sync --quiet --python .cache/fuzz/bin/python --require-hashes requirements-fuzz.txt
+	@touch $@
+
+FUZZ_S ?= 60
+
+.PHONY: fuzz
+fuzz: .cache/fuzz/.stamp ## hostile input for the parser, FUZZ_S=60 seconds for each promise
+	@PYTHONPATH=libs/scof/src .cache/fuzz/bin/python -m tests.fuzz $(FUZZ_S)
 
 .PHONY: contracts
 contracts: setup ## generate the documents of the messages

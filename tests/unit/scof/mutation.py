@@ -8,28 +8,55 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
 from inspect import signature
 from itertools import product
 from pathlib import Path
-from shutil import copytree
+from types import ModuleType
 from typing import Any
+
+from typing_extensions import override
 
 import scof
 
 SOURCE = Path(scof.__file__).parent
 
 
+class _Mutant(MetaPathFinder, Loader):
+    """Imports `scof` with one module that reads otherwise."""
+
+    def __init__(self, module: str, text: str) -> None:
+        self._texts = {f"scof.{module}": text}
+
+    @override
+    def find_spec(
+        self, fullname: str, path: object, target: object = None
+    ) -> ModuleSpec | None:
+        if not f"{fullname}.".startswith("scof."):
+            return None
+        return spec_from_loader(fullname, self, is_package=fullname == "scof")
+
+    @override
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__
+        file = name.removeprefix("scof").removeprefix(".") or "__init__"
+        text = self._texts.get(name) or (SOURCE / f"{file}.py").read_text()
+        # No file of that name: what a mutant covers is nobody's coverage.
+        exec(compile(text, f"<{name}>", "exec"), module.__dict__)  # noqa: S102 - our own source, nearly
+
+
 @contextmanager
-def mutated(folder: Path, module: str, text: str) -> Iterator[None]:
-    """Let imports find a copy of `scof` in *folder* where *module* reads *text*."""
-    copytree(SOURCE, folder / "scof", dirs_exist_ok=True)
-    (folder / "scof" / f"{module}.py").write_text(text)
+def mutated(module: str, text: str) -> Iterator[None]:
+    """Let imports find a `scof` where *module* reads *text*."""
+    mutant = _Mutant(module, text)
     with forgotten():
-        sys.path.insert(0, str(folder))
+        sys.meta_path.insert(0, mutant)
         try:
             yield
         finally:
-            sys.path.remove(str(folder))
+            sys.meta_path.remove(mutant)
 
 
 @contextmanager

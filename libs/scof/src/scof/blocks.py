@@ -124,9 +124,15 @@ def _marker(operator: str, word: Word) -> Marker:
     text = word.text
     if word.open:
         text = (text.split() or [""])[0].strip("'\"")
-    bare = text.strip(_TYPOGRAPHIC)
+    bare = _without_typography(word, text)
     spellings = (text,) if bare == text else (bare or text, text)
     return Marker(spellings, strips_tabs=operator == "<<-")
+
+
+def _without_typography(word: Word, text: str) -> str:
+    """Return *text* without quotation marks that were meant to be quotes."""
+    # Inside real quotes they are characters as any other.
+    return text if word.quoted and not word.open else text.strip(_TYPOGRAPHIC)
 
 
 def _is_certain(
@@ -297,7 +303,7 @@ def _check_path(word: Word, limits: Limits, notes: list[Note]) -> str:
             )
         path = path.strip("'\"")
         notes.append(Note("unbalanced_quote", "The quotes of the path do not match."))
-    if path.strip(_TYPOGRAPHIC) != path:
+    if _without_typography(word, path) != path:
         raise _RefusalError(
             "typographic_quotes", "Typographic quotes leave the path in doubt.", path
         )

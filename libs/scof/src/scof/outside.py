@@ -7,7 +7,7 @@ from scof.body import Body
 from scof.commands import may_be_command, read_command
 from scof.events import Command, Event, Prose
 from scof.markers import BLANKS, MAX_BLANKS_AFTER_MARKER
-from scof.readings import Block, Ignored, Install, Note, Reading, Refused, shown
+from scof.readings import Block, Install, Note, Reading, Refused, shown
 from scof.skipping import Skipping
 from scof.words import split_words
 
@@ -211,31 +211,41 @@ class Outside:
         self, reading: Reading | None, line: int, events: list[Event]
     ) -> Reader | None:
         """Return who reads on, or None where the line is prose after all."""
-        answer = self._answer
-        if reading is None:
-            return None
-        match reading:
-            case Block(path=path, marker=marker):
-                for note in reading.notes:
-                    answer.report(events, note, line=line, path=path)
-                if answer.count_file():
-                    answer.announce(marker.spellings[0])
-                    return Body(answer, reading, events)
-                limit = f"There are more than {answer.limits.files} files."
-                refused = Refused(Note("too_many_files", limit), path, (marker,))
-                return self._carry_out(refused, line, events)
-            case Refused(note=note, path=path, markers=markers):
-                answer.report(events, note, line=line, path=path)
-                for marker in markers:
-                    answer.announce(marker.spellings[0])
-                if markers:
-                    certain = reading.is_certain
-                    return Skipping(answer, markers, path, is_certain=certain)
-            case Install(argv=argv):
-                return self._carry_out_install(argv, line, events)
-            case Ignored(note=note):
-                answer.report(events, note, line=line)
+        if isinstance(reading, Install):
+            return self._carry_out_install(reading.argv, line, events)
+        if isinstance(reading, Block):
+            return self._open(reading, line, events)
+        if isinstance(reading, Refused):
+            return self._refuse(reading, line, events)
+        if reading is not None:
+            self._answer.report(events, reading.note, line=line)
         return None
+
+    def _open(self, block: Block, line: int, events: list[Event]) -> Reader | None:
+        """Open a block, unless it is one too many."""
+        answer = self._answer
+        for note in block.notes:
+            answer.report(events, note, line=line, path=block.path)
+        if not answer.count_file():
+            limit = f"There are more than {answer.limits.files} files."
+            note = Note("too_many_files", limit)
+            return self._refuse(
+                Refused(note, block.path, (block.marker,)), line, events
+            )
+        answer.announce(block.marker.spellings[0])
+        return Body(answer, block, events)
+
+    def _refuse(
+        self, refused: Refused, line: int, events: list[Event]
+    ) -> Reader | None:
+        """Report a refused command and skip the bodies that it owns, if any."""
+        answer, markers = self._answer, refused.markers
+        answer.report(events, refused.note, line=line, path=refused.path)
+        for marker in markers:
+            answer.announce(marker.spellings[0])
+        if not markers:
+            return None
+        return Skipping(answer, markers, refused.path, is_certain=refused.is_certain)
 
     def _carry_out_install(
         self, argv: tuple[str, ...], line: int, events: list[Event]
