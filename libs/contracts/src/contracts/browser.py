@@ -389,6 +389,31 @@ class PackagesRequested(RecordedMessage, frozen=True, tag="packages_requested"):
     data: PackagesRequestedData
 
 
+class AccessGrantedData(Data, frozen=True):
+    """Which service may do what: ``read`` or ``write``."""
+
+    service: str
+    access: str
+
+
+class AccessGranted(RecordedMessage, frozen=True, tag="access_granted"):
+    """A service outside may use the project from now on."""
+
+    data: AccessGrantedData
+
+
+class AccessRevokedData(Data, frozen=True):
+    """Which service it was."""
+
+    service: str
+
+
+class AccessRevoked(RecordedMessage, frozen=True, tag="access_revoked"):
+    """A service outside may use the project no more."""
+
+    data: AccessRevokedData
+
+
 class UnknownEvent(RecordedMessage, frozen=True, tag="unknown_event"):
     """An event of a type that this gateway is too old to know; keeps seq dense."""
 
@@ -420,5 +445,7 @@ AnyServerMessage: TypeAlias = (
     | ModelCallStarted
     | ModelCallEnded
     | PackagesRequested
+    | AccessGranted
+    | AccessRevoked
     | UnknownEvent
 )

@@ -33,6 +33,14 @@ Path: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 """A path below the project's folder; whoever takes one in calls ``scof.safe_path``."""
 
 
+ServiceName: TypeAlias = Annotated[
+    str, Meta(pattern=r"\A[a-z][a-z0-9-]{0,31}\Z", examples=["integration"])
+]
+"""Name of a service outside: its user on NATS, and a token of its subjects."""
+Access: TypeAlias = Literal["read", "write"]
+"""What a grant is for: *read* asks and follows, *write* gives commands too."""
+
+
 class Actor(Struct, frozen=True):
     """On whose behalf something happens; the agent checks it, doors only pass it on."""
 
@@ -98,6 +106,19 @@ class SaveFile(Command, frozen=True, tag="save_file"):
     content: Content
 
 
+class GrantAccess(Command, frozen=True, tag="grant_access"):
+    """Let a service outside use the project, or change what it may; the owner does."""
+
+    service: ServiceName
+    access: Access
+
+
+class RevokeAccess(Command, frozen=True, tag="revoke_access"):
+    """End a grant, if there is one; the owner does."""
+
+    service: ServiceName
+
+
 ProjectCommand: TypeAlias = (
     CreateProject
     | UpdateProject
@@ -106,6 +127,8 @@ ProjectCommand: TypeAlias = (
     | StopRun
     | PostMessage
     | SaveFile
+    | GrantAccess
+    | RevokeAccess
 )
 
 
@@ -287,6 +310,19 @@ class RunStopped(Event, frozen=True, tag="run.stopped"):
     run_id: UUID
 
 
+class AccessGranted(Event, frozen=True, tag="access.granted"):
+    """A service outside may use the project from now on."""
+
+    service: str
+    access: Access
+
+
+class AccessRevoked(Event, frozen=True, tag="access.revoked"):
+    """A service outside may use the project no more."""
+
+    service: str
+
+
 ProjectEvent: TypeAlias = (
     ProjectCreated
     | ProjectUpdated
@@ -306,4 +342,6 @@ ProjectEvent: TypeAlias = (
     | RunCompleted
     | RunFailed
     | RunStopped
+    | AccessGranted
+    | AccessRevoked
 )

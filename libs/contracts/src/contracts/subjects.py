@@ -14,12 +14,17 @@ SANDBOX = "sandbox.*.*"
 AUTH_VERIFY = "auth.verify"
 AUTH_VERIFY_SOCKET = "auth.verify_socket"
 AUTH_ENDED = "auth.ended.*"
+SERVICE_COMMANDS = "svc.*.cmd.*.*"
+SERVICE_QUERIES = "svc.*.query.*.*"
 RUN_POKE = "poke.run"
 """Empty message: some project may have work for a driver."""
 
 AGENT_QUEUE = "agent"
 SANDBOX_QUEUE = "sandbox"
 API_QUEUE = "api"
+
+INTERNAL_SERVICES = frozenset({"agent", "api", "gateway", "sandbox"})
+"""Services that are trusted with every project; no other one may have such a name."""
 
 
 def auth_ended(user_id: UUID) -> str:
@@ -38,6 +43,33 @@ def command(project_id: UUID, verb: str) -> str:
 def query(project_id: UUID, verb: str) -> str:
     """Return where a question is asked; *verb* is the query's tag."""
     return f"query.{project_id}.{verb}"
+
+
+def service_command(service: str, project_id: UUID, verb: str) -> str:
+    """Return where a service outside gives a command.
+
+    Its name is part of the subject, and its credentials reach no other one: so nobody
+    outside can speak for a person or for somebody else's service.
+    """
+    return f"svc.{service}.cmd.{project_id}.{verb}"
+
+
+def service_query(service: str, project_id: UUID, verb: str) -> str:
+    """Return where a service outside asks a question."""
+    return f"svc.{service}.query.{project_id}.{verb}"
+
+
+def service_event(service: str, project_id: UUID) -> str:
+    """Return where a service outside hears the events of a project it has a grant for.
+
+    The same batches as on ``evt.*.{project_id}``.
+    """
+    return f"svc.{service}.evt.{project_id}"
+
+
+def service_progress(service: str, project_id: UUID, kind: str) -> str:
+    """Return where a service outside sees progress; *kind* is ``text`` or ``log``."""
+    return f"svc.{service}.progress.{project_id}.{kind}"
 
 
 def open_file(project_id: UUID) -> str:
@@ -116,6 +148,16 @@ def inbox_prefix(user: str) -> str:
     return f"_INBOX_{user}"
 
 
+def service_permissions(service: str) -> Permissions:
+    """Return what the user of a service outside needs; the grants say of what."""
+    return Permissions(
+        publish=(f"svc.{service}.cmd.*.*", f"svc.{service}.query.*.*"),
+        subscribe=_with_inbox(
+            service, f"svc.{service}.evt.*", f"svc.{service}.progress.*.*"
+        ),
+    )
+
+
 # A wildcard is a whole token: `EVT_*` would be a stream of that very name. There are no
 # other streams than those of events.
 PERMISSIONS: dict[str, Permissions] = {
@@ -130,13 +172,23 @@ PERMISSIONS: dict[str, Permissions] = {
             "$JS.API.STREAM.UPDATE.*",
             "$JS.API.STREAM.MSG.GET.*",
         ),
-        subscribe=_with_inbox("agent", COMMANDS, QUERIES, "live.*.open_file", "poke.*"),
+        subscribe=_with_inbox(
+            "agent",
+            COMMANDS,
+            QUERIES,
+            SERVICE_COMMANDS,
+            SERVICE_QUERIES,
+            "live.*.open_file",
+            "poke.*",
+        ),
     ),
     "api": Permissions(
         publish=(
             COMMANDS,
             QUERIES,
             AUTH_ENDED,
+            "svc.*.evt.*",
+            "svc.*.progress.*.*",
             "$JS.API.STREAM.INFO.*",
             "$JS.API.CONSUMER.CREATE.*",
             "$JS.API.CONSUMER.CREATE.*.>",
@@ -144,7 +196,9 @@ PERMISSIONS: dict[str, Permissions] = {
             "$JS.API.CONSUMER.INFO.*.*",
             "$JS.FC.>",  # says that a consumer may send more
         ),
-        subscribe=_with_inbox("api", AUTH_VERIFY, AUTH_VERIFY_SOCKET),
+        subscribe=_with_inbox(
+            "api", AUTH_VERIFY, AUTH_VERIFY_SOCKET, "evt.*.*", "progress.*.*"
+        ),
     ),
     "gateway": Permissions(
         publish=(
@@ -160,5 +214,6 @@ PERMISSIONS: dict[str, Permissions] = {
         publish=("progress.*.log", "query.*.manifest", "query.*.files"),
         subscribe=_with_inbox("sandbox", SANDBOX, "evt.*.*"),
     ),
+    "integration": service_permissions("integration"),
 }
 """Users by name; replies to requests are allowed to all of them besides."""

@@ -25,6 +25,7 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     nats_api: str = msgspec.field(default_factory=_new)
     nats_gateway: str = msgspec.field(default_factory=_new)
     nats_sandbox: str = msgspec.field(default_factory=_new)
+    nats_integration: str = msgspec.field(default_factory=_new)
     nats_system: str = msgspec.field(default_factory=_new)
 
 

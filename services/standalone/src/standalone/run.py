@@ -20,6 +20,7 @@ from standalone.keys import Keys, load_keys
 from standalone.migrate import migrate
 from standalone.node import find_node
 from standalone.ports import free_port
+from standalone.private_file import write_private
 from standalone.probe import is_ready
 from standalone.services import Backends, Services
 from standalone.settings import Settings
@@ -30,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[4]
 _WEB = ROOT / "services" / "web"
 _STATIC = ROOT / "services" / "api" / "src" / "api" / "static"
 _MIGRATIONS = ROOT / "migrations"
-_NATS_USERS = ("agent", "api", "gateway", "sandbox")
+_NATS_USERS = ("agent", "api", "gateway", "sandbox", "integration")
 _DATABASE_ROLES = ("agent", "api")
 _ONE_PRESS_S = 0.3
 """One press of Ctrl-C may reach us twice, from the terminal and from who runs us."""
@@ -204,7 +205,11 @@ class Standalone:
             quiet=True,
         )
         await supervised.wait_ready()
-        return {user: server.url(user, passwords[user]) for user in _NATS_USERS}
+        urls = {user: server.url(user, passwords[user]) for user in _NATS_USERS}
+        write_private(
+            self._folder / "integration.url", f"{urls['integration']}\n".encode()
+        )
+        return urls
 
     async def _database(self, crew: Crew) -> Mapping[str, str]:
         """Return the URL of the migrated database for each role that has tables."""

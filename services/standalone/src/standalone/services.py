@@ -25,6 +25,7 @@ _MANAGED = frozenset(
         "LOG_FORMAT",
         "NATS_URL",
         "NODE_BIN",
+        "OIDC_CLIENT_SECRET",
         "OPENROUTER_API_KEY",
         "OPENROUTER_BASE_URL",
         "OPENROUTER_DESIGN_MODEL",
@@ -40,6 +41,7 @@ _MANAGED = frozenset(
     }
 )
 _MODELS = ("OPENROUTER_MODEL", "OPENROUTER_DESIGN_MODEL")
+_OIDC_SECRET = "OIDC_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 _DEMO_KEY = "demo"
 _NO_KEY = "none"
 
@@ -96,8 +98,10 @@ class Services:
 
     def api(self, backends: Backends) -> Service:
         """Return the api."""
-        own = self._backends("api", backends)
-        return self._service("api", "api", own | self._demo())
+        own = self._backends("api", backends) | self._demo()
+        if secret := os.environ.get(_OIDC_SECRET):
+            own[_OIDC_SECRET] = secret
+        return self._service("api", "api", own)
 
     def gateway(self, backends: Backends) -> Service:
         """Return the WebSocket gateway."""

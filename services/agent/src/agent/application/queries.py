@@ -24,6 +24,7 @@ from contracts.requests import (
     QueryAnswer,
     QueryRequest,
 )
+from contracts.subjects import INTERNAL_SERVICES
 from eventcore.errors import Rejected
 from eventcore.ports import EventStore
 
@@ -84,8 +85,15 @@ class Queries:
 
 
 def _check_may_ask(project: Project, actor: Actor) -> None:
-    """Return if *actor* may ask: the owner, or a service, which cleans up as well."""
-    if actor.kind == "user":
-        check_access(project, actor)
+    """Return if *actor* may ask: whoever has access, and our own services.
+
+    Those clean up as well, so that they may ask about deleted projects.
+    """
+    if not _is_ours(actor):
+        check_access(project, actor, "read")
     elif project.owner_id is None:
         raise Rejected("project_not_found", "Project not found")
+
+
+def _is_ours(actor: Actor) -> bool:
+    return actor.kind == "service" and actor.id in INTERNAL_SERVICES

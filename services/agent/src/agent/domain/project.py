@@ -13,11 +13,15 @@ from agent.domain.run_state import Run, evolve_run
 from contracts.codec import AnyEvent
 from contracts.project import (
     MAX_FILE_BYTES,
+    Access,
+    AccessGranted,
+    AccessRevoked,
     Actor,
     CreateProject,
     DeleteProject,
     DependenciesInstalled,
     FileWritten,
+    GrantAccess,
     MessagePosted,
     ModelCallEnded,
     PackagesRequested,
@@ -28,6 +32,7 @@ from contracts.project import (
     ProjectDeleted,
     ProjectEvent,
     ProjectUpdated,
+    RevokeAccess,
     RunCompleted,
     RunFailed,
     RunStarted,
@@ -41,6 +46,7 @@ from contracts.project import (
     UpdateProject,
     Usage,
 )
+from contracts.subjects import INTERNAL_SERVICES
 from eventcore.decider import Decider
 from eventcore.errors import Rejected
 from scof import UnsafePath, safe_path
@@ -51,6 +57,8 @@ MAX_PROJECT_BYTES = 20 * 1024 * 1024
 """All files of a project together, in bytes of UTF-8."""
 MAX_EVENTS = 50_000
 """Events in a project after which no run starts; histories stay readable."""
+MAX_GRANTS = 20
+"""Services outside that may use one project."""
 DEFAULT_MAX_PHASES = 10
 """Phases of a run that does not say how many it may have."""
 
@@ -90,6 +98,8 @@ class Project(Struct, frozen=True):
     run: Run | None = None
     waiting: tuple[str, ...] = ()
     """Messages to runs that ended before they took them in."""
+    grants: dict[str, Access] = {}
+    """What services outside may do, by their names."""
 
 
 class Order(Struct, frozen=True):
@@ -112,17 +122,32 @@ def decide(project: Project, order: Order) -> list[ProjectEvent]:
     command = order.command
     if isinstance(command, CreateProject):
         return _create(project, order.actor, command)
-    check_access(project, order.actor)
+    if isinstance(command, DeleteProject | GrantAccess | RevokeAccess):
+        check_access(project, order.actor, "own")
+        return _decide_as_owner(project, command)
+    check_access(project, order.actor, "write")
     match command:
         case UpdateProject(name, description):
             return [_updated(project, name, description)]
-        case DeleteProject():
-            ended = stopped(project, project.run) if project.run else []
-            return [*ended, ProjectDeleted()]
         case SaveFile(file_id, path, content):
             return [_saved(project, file_id, path, content)]
         case StartRun() | StopRun() | PostMessage():
             return _decide_run(project, command)
+        case _:
+            assert_never(command)
+
+
+def _decide_as_owner(
+    project: Project, command: DeleteProject | GrantAccess | RevokeAccess
+) -> list[ProjectEvent]:
+    match command:
+        case DeleteProject():
+            ended = stopped(project, project.run) if project.run else []
+            return [*ended, ProjectDeleted()]
+        case GrantAccess(service, access):
+            return _granted(project, service, access)
+        case RevokeAccess(service):
+            return [AccessRevoked(service)] if service in project.grants else []
         case _:
             assert_never(command)
 
@@ -147,16 +172,25 @@ def _decide_run(
             assert_never(command)
 
 
-def check_access(project: Project, actor: Actor) -> None:
-    """Return if *actor* may change the project, or ask about it as a person.
+def check_access(
+    project: Project, actor: Actor, wanted: Access | Literal["own"]
+) -> None:
+    """Return if *actor* may do what is wanted: the owner, or a service with a grant.
+
+    A service without a grant is told the same of a project that is not there.
 
     Raises:
         Rejected: There is no such project, or it is somebody else's.
 
     """
+    if actor.kind == "service":
+        granted = project.grants.get(actor.id)
+        if granted is None or wanted not in ("read", granted):
+            reason = f"No grant to {wanted} this project"
+            raise Rejected("project_access_denied", reason)
     if project.owner_id is None or project.deleted:
         raise Rejected("project_not_found", "Project not found")
-    if actor.kind != "user" or actor.id != str(project.owner_id):
+    if actor.kind == "user" and actor.id != str(project.owner_id):
         raise Rejected("project_access_denied", "This project is not yours.")
 
 
@@ -234,7 +268,7 @@ def _create(
     if actor.kind != "user":
         raise Rejected("project_access_denied", "Only a person creates projects.")
     if project.version:
-        check_access(project, actor)
+        check_access(project, actor, "own")
         raise Rejected("invalid_message_data", "This project exists already.")
     try:
         owner_id = UUID(actor.id)
@@ -289,6 +323,17 @@ def _saved(project: Project, file_id: UUID, path: str, content: str) -> FileWrit
     return FileWritten(known.id if known else file_id, path, content, author="user")
 
 
+def _granted(project: Project, service: str, access: Access) -> list[ProjectEvent]:
+    if service in INTERNAL_SERVICES:
+        raise Rejected("invalid_message_data", f"{service} is a part of Atelier itself")
+    if project.grants.get(service) == access:
+        return []
+    if len(project.grants) >= MAX_GRANTS and service not in project.grants:
+        reason = f"A project has at most {MAX_GRANTS} grants"
+        raise Rejected("invalid_message_data", reason)
+    return [AccessGranted(service, access)]
+
+
 def _utf8_size(content: str) -> int:
     return len(content) if content.isascii() else len(content.encode())
 
@@ -309,6 +354,8 @@ def evolve(project: Project, event: AnyEvent) -> Project:
             return _end(project, event)
         case FileWritten():
             return _write(project, event)
+        case AccessGranted() | AccessRevoked():
+            return replace(project, grants=_grants(project, event))
         case _:  # of the run alone, of how it shows, or of a newer version
             return _show(project, event)
 
@@ -348,6 +395,16 @@ def _show(project: Project, event: AnyEvent) -> Project:
             )
         case _:
             return project
+
+
+def _grants(
+    project: Project, event: AccessGranted | AccessRevoked
+) -> dict[str, Access]:
+    grants = {**project.grants}
+    grants.pop(event.service, None)
+    if isinstance(event, AccessGranted):
+        grants[event.service] = event.access
+    return grants
 
 
 def _begin(project: Project, event: RunStarted) -> Project:

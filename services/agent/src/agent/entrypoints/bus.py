@@ -15,6 +15,7 @@ from agent.application.queries import Queries
 from chassis import logs
 from chassis.tracing import span
 from contracts import codec, subjects
+from contracts.project import Actor
 from contracts.requests import (
     CommandAnswer,
     CommandRequest,
@@ -32,7 +33,8 @@ Answer: TypeAlias = CommandAnswer | QueryAnswer
 
 MALFORMED = Refused("invalid_message_data", "The request is not understood.")
 MISPLACED = Refused(
-    "invalid_message_data", "The subject names another project or verb than the body."
+    "invalid_message_data",
+    "The subject names another project, verb or service than the body.",
 )
 UNAVAILABLE = Refused("unavailable", "The service is starting again: try in a moment.")
 BROKEN = Refused("internal_error", "Something went wrong on our side.")
@@ -60,7 +62,7 @@ class Door(Generic[Request]):
             request = self._decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return codec.encode(MALFORMED)
-        if subject.split(".")[1:] != [str(request.project_id), self._verb(request)]:
+        if not _fits(subject, request, self._verb(request)):
             return codec.encode(MISPLACED)
         traceparent = headers.get("traceparent")
         ids = _ids(request)
@@ -99,11 +101,28 @@ async def serving(
     async with AsyncExitStack() as stack:
         for subject, handle in (
             (subjects.COMMANDS, command_door.handle),
+            (subjects.SERVICE_COMMANDS, command_door.handle),
             (subjects.QUERIES, query_door.handle),
+            (subjects.SERVICE_QUERIES, query_door.handle),
         ):
             served = await bus.serve(subject, subjects.AGENT_QUEUE, handle)
             stack.push_async_callback(served.close)
         yield
+
+
+def _fits(subject: str, request: Request, verb: str) -> bool:
+    """Tell whether the envelope says what the subject says, which NATS has checked.
+
+    On the subjects of a service outside the sender is that service and nobody else;
+    on the others are our own services, which speak for people.
+    """
+    root, *rest = subject.split(".")
+    if root == "svc":
+        name, _, *rest = rest
+        is_sender = request.actor == Actor("service", name)
+        if not is_sender or name in subjects.INTERNAL_SERVICES:
+            return False
+    return rest == [str(request.project_id), verb]
 
 
 def _tag(message: msgspec.Struct) -> str:
