@@ -3,11 +3,11 @@
 Every message is ``{"type": ..., "data": {...}}``; recorded events carry ``seq``.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contracts.project import RunState
+from contracts.project import MAX_IMAGES, Encoding, Image, RunState
 from contracts.sandbox import LogStream
 
 
@@ -58,10 +58,22 @@ class StopGeneration(ClientMessage, frozen=True, tag="stop_generation"):
     data: NoData = NoData()
 
 
+class ImageData(Data, frozen=True):
+    """A picture, in base64."""
+
+    media_type: Literal["image/png", "image/jpeg", "image/webp"]
+    data: bytes
+
+    def image(self) -> Image:
+        """Return it as a command carries it."""
+        return Image(self.media_type, self.data)
+
+
 class UserMessageData(Data, frozen=True):
     """Not empty after trimming."""
 
     content: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    images: Annotated[list[ImageData], Meta(max_length=MAX_IMAGES)] = []
 
 
 class UserMessage(ClientMessage, frozen=True, tag="user_message"):
@@ -185,6 +197,7 @@ class FileEndData(Data, frozen=True):
 
     path: str
     content: str
+    encoding: Encoding = "utf-8"
 
 
 class FileEnd(RecordedMessage, frozen=True, tag="file_end"):
@@ -314,11 +327,20 @@ class ProjectDeleted(RecordedMessage, frozen=True, tag="project_deleted"):
     data: NoData = NoData()
 
 
+class ImageInfo(Data, frozen=True):
+    """A picture in a message, without itself."""
+
+    media_type: str
+    size: int
+    """In bytes."""
+
+
 class MessagePostedData(Data, frozen=True):
     """What a person wrote."""
 
     message_id: str
     content: str
+    images: list[ImageInfo] = []
 
 
 class MessagePosted(RecordedMessage, frozen=True, tag="message_posted"):
@@ -389,6 +411,99 @@ class PackagesRequested(RecordedMessage, frozen=True, tag="packages_requested"):
     data: PackagesRequestedData
 
 
+class AssistantMessageData(Data, frozen=True):
+    """What the agent answered; ``assistant_chunk`` may have shown it before."""
+
+    message_id: str
+    content: str
+
+
+class AssistantMessage(RecordedMessage, frozen=True, tag="assistant_message"):
+    """The agent answered in the conversation."""
+
+    data: AssistantMessageData
+
+
+class AssistantChunkData(Data, frozen=True):
+    """A piece of an answer; *offset* counts code points before it."""
+
+    message_id: str
+    offset: int
+    chunk: str
+
+
+class AssistantChunk(ServerMessage, frozen=True, tag="assistant_chunk"):
+    """More of the answer that is being written."""
+
+    data: AssistantChunkData
+
+
+class SettingsChangedData(Data, frozen=True):
+    """The project's settings; of the app's variables only their names."""
+
+    design_models: list[str]
+    write_models: list[str]
+    locked_paths: list[str]
+    max_run_cost_usd: float | None
+    max_project_cost_usd: float | None
+    max_run_tokens: int | None
+    variables: list[str]
+
+
+class SettingsChanged(RecordedMessage, frozen=True, tag="settings_changed"):
+    """Somebody chose other settings."""
+
+    data: SettingsChangedData
+
+
+class FileDeletedData(Data, frozen=True):
+    """A file's path."""
+
+    path: str
+
+
+class FileDeleted(RecordedMessage, frozen=True, tag="file_deleted"):
+    """The file is no more."""
+
+    data: FileDeletedData
+
+
+class FileConflictData(Data, frozen=True):
+    """What the agent wrote; the person's version stays as it is."""
+
+    path: str
+    content: str
+    reason: str
+    encoding: Encoding = "utf-8"
+
+
+class FileConflict(RecordedMessage, frozen=True, tag="file_conflict"):
+    """The agent wrote what a person keeps otherwise; both versions are kept."""
+
+    data: FileConflictData
+
+
+class ProblemData(Data, frozen=True):
+    """Something that is wrong with the app."""
+
+    source: str
+    message: str
+    path: str | None
+    line: int | None
+
+
+class ProblemsReportedData(Data, frozen=True):
+    """What the next phase repairs."""
+
+    problems: list[ProblemData]
+
+
+class ProblemsReported(RecordedMessage, frozen=True, tag="problems_reported"):
+    """The app does not work yet."""
+
+    data: ProblemsReportedData
+
+
 class AccessGrantedData(Data, frozen=True):
     """Which service may do what: ``read`` or ``write``."""
 
@@ -445,7 +560,11 @@ AnyServerMessage: TypeAlias = (
     | ModelCallStarted
     | ModelCallEnded
     | PackagesRequested
-    | AccessGranted
-    | AccessRevoked
+    | AssistantMessage
+    | AssistantChunk
+    | SettingsChanged
+    | FileDeleted
+    | FileConflict
+    | ProblemsReported
     | UnknownEvent
 )

@@ -38,4 +38,13 @@ class SandboxLog(Progress, frozen=True, tag="sandbox_log"):
     content: str
 
 
+class ReplyText(Progress, frozen=True, tag="reply_text"):
+    """More of an answer in the conversation; on a subject of its own."""
+
+    message_id: UUID
+    offset: int
+    """Code points of the answer before this piece."""
+    text: str
+
+
 ProgressMessage: TypeAlias = FileStarted | FileText | SandboxLog

@@ -27,8 +27,19 @@ Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 Text: TypeAlias = Annotated[str, Meta(max_length=20_000)]
 """What a person writes: descriptions, prompts, messages; in characters."""
 MAX_FILE_BYTES = 1_048_576
-"""Largest content of a file, in bytes of UTF-8."""
-Content: TypeAlias = Annotated[str, Meta(max_length=MAX_FILE_BYTES)]
+"""Largest text of a file, in bytes of UTF-8."""
+MAX_ASSET_BYTES = 4_194_304
+"""Largest file that is not text, in bytes."""
+MAX_IMAGES_BYTES = 5_000_000
+"""All images of a message together, in bytes: in base64, with the text, they fit into
+one message of the bus and one row of the log, which hold eight million bytes."""
+MAX_IMAGES = 10
+Content: TypeAlias = Annotated[str, Meta(max_length=4 * -(-MAX_ASSET_BYTES // 3))]
+"""A file's content, as *encoding* says; the agent checks how large it really is."""
+Encoding: TypeAlias = Literal["utf-8", "base64"]
+"""How *content* stands for the file's bytes: as their text, or in base64."""
+Sha256: TypeAlias = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
+"""Hexadecimal; empty for a file that is not there."""
 Path: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 """A path below the project's folder; whoever takes one in calls ``scof.safe_path``."""
 
@@ -47,6 +58,45 @@ class Actor(Struct, frozen=True):
     kind: Literal["user", "service"]
     id: str
     """The user's UUID, or the name of the service."""
+
+
+class Image(Struct, frozen=True):
+    """A picture in a message; *data* travels as base64."""
+
+    media_type: Literal["image/png", "image/jpeg", "image/webp"]
+    data: bytes
+
+
+ModelNames: TypeAlias = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=5)
+]
+"""The first one is asked; the others answer when it cannot."""
+Money: TypeAlias = Annotated[float, Meta(ge=0, le=1_000_000)]
+
+
+class ProjectSettings(Struct, frozen=True, kw_only=True):
+    """What a person has chosen for a project; what is left out has its default."""
+
+    design_models: ModelNames = []
+    """Who plans and answers questions; empty: as the installation is configured."""
+    write_models: ModelNames = []
+    """Who writes files; empty: as the installation is configured."""
+    locked_paths: Annotated[list[Path], Meta(max_length=200)] = []
+    """Files that the agent must not change; with a slash at the end, whole folders."""
+    max_run_cost_usd: Money | None = None
+    """Spend at which a run ends; None: as the installation is configured."""
+    max_project_cost_usd: Money | None = None
+    """Spend of all runs at which no call is made any more."""
+    max_run_tokens: Annotated[int, Meta(ge=1)] | None = None
+    """Tokens, read and written, at which a run ends."""
+    variables: Annotated[
+        dict[
+            Annotated[str, Meta(pattern="^[A-Z_][A-Z0-9_]{0,99}$")],
+            Annotated[str, Meta(max_length=4_000)],
+        ],
+        Meta(max_length=100),
+    ] = {}
+    """The app's environment, by name."""
 
 
 # --- commands ---------------------------------------------------------------------
@@ -95,6 +145,8 @@ class PostMessage(Command, frozen=True, tag="post_message"):
     run_id: UUID
     """The id of the follow-up run, should one start."""
     content: Annotated[str, Meta(min_length=1, max_length=20_000)]
+    images: Annotated[list[Image], Meta(max_length=MAX_IMAGES)] = []
+    """At most `MAX_IMAGES_BYTES` together, each of the type that it says."""
 
 
 class SaveFile(Command, frozen=True, tag="save_file"):
@@ -104,6 +156,22 @@ class SaveFile(Command, frozen=True, tag="save_file"):
     """The id of the file if the path is new; an existing file keeps its own."""
     path: Path
     content: Content
+    encoding: Encoding = "utf-8"
+    if_match: Sha256 | None = None
+    """Digest of the bytes that are replaced, empty where there must be no file; another
+    one there is refused as a ``conflict``. None: whatever is there."""
+
+
+class DeleteFile(Command, frozen=True, tag="delete_file"):
+    """Remove a file by its path, as a person does."""
+
+    path: Path
+
+
+class UpdateSettings(Command, frozen=True, tag="update_settings"):
+    """Replace the project's settings by these."""
+
+    settings: ProjectSettings
 
 
 class GrantAccess(Command, frozen=True, tag="grant_access"):
@@ -129,6 +197,8 @@ ProjectCommand: TypeAlias = (
     | SaveFile
     | GrantAccess
     | RevokeAccess
+    | DeleteFile
+    | UpdateSettings
 )
 
 
@@ -178,6 +248,21 @@ class MessagePosted(Event, frozen=True, tag="message.posted"):
 
     message_id: UUID
     content: str
+    images: list[Image] = []
+
+
+class AssistantReplied(Event, frozen=True, tag="assistant.replied"):
+    """The agent answered in the conversation."""
+
+    message_id: UUID
+    content: str
+    run_id: UUID | None = None
+
+
+class SettingsChanged(Event, frozen=True, tag="settings.changed"):
+    """The project's settings as they are from now on."""
+
+    settings: ProjectSettings
 
 
 class RunStarted(Event, frozen=True, tag="run.started"):
@@ -248,6 +333,32 @@ class FileWritten(Event, frozen=True, tag="file.written"):
     author: Literal["agent", "user"]
     run_id: UUID | None = None
     phase_index: int | None = None
+    encoding: Encoding = "utf-8"
+
+
+class FileDeleted(Event, frozen=True, tag="file.deleted"):
+    """The file is no more."""
+
+    file_id: UUID
+    path: str
+    author: Literal["agent", "user"]
+    run_id: UUID | None = None
+
+
+class FileConflict(Event, frozen=True, tag="file.conflict"):
+    """The agent wrote what a person keeps otherwise; the person's version stays.
+
+    Both versions are in the log: the person's where it was saved, the agent's here.
+    """
+
+    path: str
+    content: str
+    """What the agent wrote."""
+    reason: Literal["edited", "deleted", "locked"]
+    """What the person did: changed or deleted it in the same phase, or locked it."""
+    run_id: UUID
+    phase_index: int
+    encoding: Encoding = "utf-8"
 
 
 class PackagesRequested(Event, frozen=True, tag="packages.requested"):
@@ -255,6 +366,24 @@ class PackagesRequested(Event, frozen=True, tag="packages.requested"):
 
     run_id: UUID
     argv: list[str]
+
+
+class Problem(Struct, frozen=True):
+    """Something that is wrong with the app."""
+
+    source: str
+    """``install``, ``compile``, ``types``, ``start``, ``crash``, ``http``,
+    ``console``; further ones may be added."""
+    message: str
+    path: str | None = None
+    line: int | None = None
+
+
+class ProblemsReported(Event, frozen=True, tag="problems.reported"):
+    """The app does not work yet: the next phase repairs it."""
+
+    run_id: UUID
+    problems: list[Problem]
 
 
 class PhaseImplemented(Event, frozen=True, tag="phase.implemented"):
@@ -344,4 +473,9 @@ ProjectEvent: TypeAlias = (
     | RunStopped
     | AccessGranted
     | AccessRevoked
+    | AssistantReplied
+    | SettingsChanged
+    | FileDeleted
+    | FileConflict
+    | ProblemsReported
 )

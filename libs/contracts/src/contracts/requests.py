@@ -6,7 +6,13 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from contracts.envelope import Recorded
-from contracts.project import Actor, ProjectCommand, RunState
+from contracts.project import (
+    Actor,
+    Encoding,
+    ProjectCommand,
+    ProjectSettings,
+    RunState,
+)
 
 # --- commands: any agent worker answers -------------------------------------------
 
@@ -18,6 +24,15 @@ class CommandRequest(Struct, frozen=True):
     project_id: UUID
     actor: Actor
     command: ProjectCommand
+
+
+class UsageTotals(Struct, frozen=True):
+    """What all calls of language models came to, as far as they said."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
 
 
 class ProjectView(Struct, frozen=True):
@@ -34,6 +49,9 @@ class ProjectView(Struct, frozen=True):
     preview_url: str | None
     sandbox_id: str | None
     version: int
+    settings: ProjectSettings = ProjectSettings()
+    usage: UsageTotals = UsageTotals()
+    """Of all runs of the project."""
 
 
 class Accepted(Struct, frozen=True, tag="accepted"):
@@ -49,6 +67,7 @@ RefusalCode: TypeAlias = Literal[
     "generation_in_progress",
     "generation_not_in_progress",
     "invalid_message_data",
+    "conflict",
     "rate_limited",
     "unavailable",
     "internal_error",
@@ -116,7 +135,7 @@ class FileDigest(Struct, frozen=True):
 
     path: str
     sha256: str
-    """Hexadecimal, of the UTF-8 content."""
+    """Hexadecimal, of the bytes of the file."""
     size: int
     """In bytes."""
 
@@ -129,6 +148,8 @@ class Manifest(Struct, frozen=True, tag="manifest"):
     files: list[FileDigest]
     packages: list[list[str]]
     """Install commands asked for by the model, in order, without repeats."""
+    variables: dict[str, str] = {}
+    """The app's environment, as the project's settings say."""
 
 
 class FileContent(Struct, frozen=True):
@@ -137,6 +158,7 @@ class FileContent(Struct, frozen=True):
     id: UUID
     path: str
     content: str
+    encoding: Encoding = "utf-8"
 
 
 class Files(Struct, frozen=True, tag="files"):
@@ -152,6 +174,39 @@ class ProjectAnswer(Struct, frozen=True, tag="project"):
 
 
 QueryAnswer: TypeAlias = ProjectAnswer | History | Manifest | Files | Refused
+
+
+# --- language models: any agent worker answers --------------------------------------
+
+
+class GetModels(Struct, frozen=True):
+    """Which language models are there? About no project."""
+
+
+class ModelInfo(Struct, frozen=True):
+    """A language model that can be chosen; None where its provider does not say."""
+
+    id: str
+    name: str
+    context_tokens: int | None = None
+    prompt_usd: float | None = None
+    """For a million tokens."""
+    completion_usd: float | None = None
+    """For a million tokens."""
+    sees_images: bool = False
+    plans: bool = True
+    """Whether it answers in JSON of a given schema."""
+
+
+class Models(Struct, frozen=True, tag="models"):
+    """All models, and who works where a project's settings name none."""
+
+    models: list[ModelInfo]
+    design_models: list[str]
+    write_models: list[str]
+
+
+ModelsAnswer: TypeAlias = Models | Refused
 
 
 # --- the file that is being written: only the driver of a run answers --------------

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from contracts.project import Problem
+
 
 class SandboxCommand(Struct, frozen=True, tag_field="type"):
     """A request about one project's sandbox."""
@@ -32,6 +34,10 @@ class StartServer(SandboxCommand, frozen=True, tag="start_server"):
     """Start the app, or leave it running, and wait until it answers."""
 
 
+class CheckApp(SandboxCommand, frozen=True, tag="check_app"):
+    """Say what is wrong with the app that runs: types, crashes, HTTP, its console."""
+
+
 class CancelOperation(SandboxCommand, frozen=True, tag="cancel_operation"):
     """Kill the commands under way; files and a running app stay."""
 
@@ -41,7 +47,12 @@ class RemoveSandbox(SandboxCommand, frozen=True, tag="remove_sandbox"):
 
 
 SandboxOperation: TypeAlias = (
-    SyncFiles | InstallDependencies | StartServer | CancelOperation | RemoveSandbox
+    SyncFiles
+    | InstallDependencies
+    | StartServer
+    | CheckApp
+    | CancelOperation
+    | RemoveSandbox
 )
 
 
@@ -82,6 +93,12 @@ class Running(Struct, frozen=True, tag="running"):
     sandbox_id: str
 
 
+class Problems(Struct, frozen=True, tag="problems"):
+    """What is wrong with the app; nothing, where it works as far as one can see."""
+
+    problems: list[Problem]
+
+
 class Done(Struct, frozen=True, tag="done"):
     """Nothing more to tell: the operation was cancelled, or the sandbox removed."""
 
@@ -93,6 +110,8 @@ class Failed(Struct, frozen=True, tag="failed"):
     """One sentence a person can act on."""
     log_tail: str = ""
     """The last lines of output, for a person and for the model."""
+    problems: list[Problem] = []
+    """The same in parts, where the service can tell them."""
 
 
 class StaleEpoch(Struct, frozen=True, tag="stale_epoch"):
@@ -102,7 +121,7 @@ class StaleEpoch(Struct, frozen=True, tag="stale_epoch"):
 
 
 SandboxAnswer: TypeAlias = (
-    Pending | Synced | Installed | Running | Done | Failed | StaleEpoch
+    Pending | Synced | Installed | Running | Problems | Done | Failed | StaleEpoch
 )
 
 LogStream: TypeAlias = Literal["stdout", "stderr"]

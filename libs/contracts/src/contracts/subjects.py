@@ -11,6 +11,7 @@ from msgspec import Struct
 COMMANDS = "cmd.*.*"
 QUERIES = "query.*.*"
 SANDBOX = "sandbox.*.*"
+MODELS = "models.list"
 AUTH_VERIFY = "auth.verify"
 AUTH_VERIFY_SOCKET = "auth.verify_socket"
 AUTH_ENDED = "auth.ended.*"
@@ -33,6 +34,11 @@ def auth_ended(user_id: UUID) -> str:
     Whoever keeps something open for that user verifies its session again.
     """
     return f"auth.ended.{user_id}"
+
+
+def user_of(auth_ended: str) -> UUID:
+    """Return the user whom such a subject names."""
+    return UUID(auth_ended.rpartition(".")[2])
 
 
 def command(project_id: UUID, verb: str) -> str:
@@ -117,6 +123,11 @@ def text(project_id: UUID) -> str:
     return f"progress.{project_id}.text"
 
 
+def reply(project_id: UUID) -> str:
+    """Return where an answer in the conversation appears as the model writes it."""
+    return f"progress.{project_id}.reply"
+
+
 def log(project_id: UUID) -> str:
     """Return where a sandbox's output appears."""
     return f"progress.{project_id}.log"
@@ -166,6 +177,7 @@ PERMISSIONS: dict[str, Permissions] = {
             "evt.>",
             "poke.*",
             "progress.*.text",
+            "progress.*.reply",
             SANDBOX,
             "$JS.API.STREAM.INFO.*",
             "$JS.API.STREAM.CREATE.*",
@@ -178,6 +190,7 @@ PERMISSIONS: dict[str, Permissions] = {
             QUERIES,
             SERVICE_COMMANDS,
             SERVICE_QUERIES,
+            MODELS,
             "live.*.open_file",
             "poke.*",
         ),
@@ -186,6 +199,7 @@ PERMISSIONS: dict[str, Permissions] = {
         publish=(
             COMMANDS,
             QUERIES,
+            MODELS,
             AUTH_ENDED,
             "svc.*.evt.*",
             "svc.*.progress.*.*",

@@ -127,6 +127,17 @@ def _channels() -> Schema:
             _messages((progress.SandboxLog,)),
             project=_ID,
         ),
+        "reply": _channel(
+            "progress.{project}.reply",
+            "An answer in the conversation as the model writes it; never stored.",
+            _messages((progress.ReplyText,)),
+            project=_ID,
+        ),
+        "models": _channel(
+            "models.list",
+            "Which language models are there?",
+            _messages((requests.GetModels,)),
+        ),
         "openFile": _channel(
             "live.{project}.open_file",
             "Asks the driver of a run for the file that is being written. Nobody "
@@ -169,6 +180,7 @@ def _channels() -> Schema:
                         for kind in get_args(requests.QueryAnswer)
                         if kind is not requests.Refused
                     ),
+                    requests.Models,
                     requests.OpenFile,
                 )
             )
@@ -211,6 +223,10 @@ def _operations() -> Schema:
         "follow": _operation("receive", "events", "Follow recorded events"),
         "watchText": _operation("receive", "text", "See files as they are written"),
         "watchLog": _operation("receive", "log", "See the sandbox's output"),
+        "watchReply": _operation("receive", "reply", "See an answer as it is written"),
+        "models": _operation(
+            "send", "models", "List language models", get_args(requests.ModelsAnswer)
+        ),
         "openFile": _operation(
             "send", "openFile", "Get the file being written", (requests.OpenFile,)
         ),

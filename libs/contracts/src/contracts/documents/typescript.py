@@ -20,6 +20,7 @@ _PLAIN: dict[type[inspect.Type], str] = {
     inspect.IntType: "number",
     inspect.NoneType: "null",
     inspect.StrType: "string",
+    inspect.BytesType: "string",  # in base64
 }
 
 

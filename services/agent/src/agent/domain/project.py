@@ -9,17 +9,28 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.domain.content import (
+    File,
+    NoContent,
+    digest,
+    file_of,
+    raw,
+    too_large,
+)
+from agent.domain.images import refusal_of_images
 from agent.domain.run_state import Run, evolve_run
 from contracts.codec import AnyEvent
 from contracts.project import (
-    MAX_FILE_BYTES,
     Access,
     AccessGranted,
     AccessRevoked,
     Actor,
     CreateProject,
+    DeleteFile,
     DeleteProject,
     DependenciesInstalled,
+    Encoding,
+    FileDeleted,
     FileWritten,
     GrantAccess,
     MessagePosted,
@@ -31,6 +42,7 @@ from contracts.project import (
     ProjectCreated,
     ProjectDeleted,
     ProjectEvent,
+    ProjectSettings,
     ProjectUpdated,
     RevokeAccess,
     RunCompleted,
@@ -40,12 +52,15 @@ from contracts.project import (
     RunStopped,
     SaveFile,
     ServerStarted,
+    SettingsChanged,
     StartRun,
     StateChanged,
     StopRun,
     UpdateProject,
+    UpdateSettings,
     Usage,
 )
+from contracts.requests import UsageTotals
 from contracts.subjects import INTERNAL_SERVICES
 from eventcore.decider import Decider
 from eventcore.errors import Rejected
@@ -54,7 +69,7 @@ from scof import UnsafePath, safe_path
 MAX_FILES = 500
 """Files in a project; what a person can still find their way in."""
 MAX_PROJECT_BYTES = 20 * 1024 * 1024
-"""All files of a project together, in bytes of UTF-8."""
+"""All files of a project together, in bytes."""
 MAX_EVENTS = 50_000
 """Events in a project after which no run starts; histories stay readable."""
 MAX_GRANTS = 20
@@ -66,15 +81,6 @@ DEFAULT_MAX_PHASES = 10
 # --- state ------------------------------------------------------------------------
 
 
-class File(Struct, frozen=True):
-    """A file as it is now."""
-
-    id: UUID
-    content: str
-    size: int
-    """Bytes of UTF-8."""
-
-
 class Project(Struct, frozen=True):
     """A project after *version* events."""
 
@@ -83,6 +89,9 @@ class Project(Struct, frozen=True):
     name: str = ""
     description: str = ""
     deleted: bool = False
+    settings: ProjectSettings = ProjectSettings()
+    usage: UsageTotals = UsageTotals()
+    """Of all calls of language models, as far as they said."""
     state: RunState = RunState.IDLE
     total_phases: int = 0
     """Phases designed so far in the run under way, or else in the last one."""
@@ -129,8 +138,12 @@ def decide(project: Project, order: Order) -> list[ProjectEvent]:
     match command:
         case UpdateProject(name, description):
             return [_updated(project, name, description)]
-        case SaveFile(file_id, path, content):
-            return [_saved(project, file_id, path, content)]
+        case UpdateSettings(settings):
+            return [_settled(settings)]
+        case SaveFile():
+            return [_saved(project, command)]
+        case DeleteFile(path):
+            return [_removed(project, path)]
         case StartRun() | StopRun() | PostMessage():
             return _decide_run(project, command)
         case _:
@@ -166,8 +179,8 @@ def _decide_run(
             if project.run is None:
                 raise Rejected("generation_not_in_progress", "No run is under way.")
             return stopped(project, project.run)
-        case PostMessage(message_id, run_id, content):
-            return _post(project, message_id, run_id, content)
+        case PostMessage():
+            return _post(project, command)
         case _:
             assert_never(command)
 
@@ -194,11 +207,17 @@ def check_access(
         raise Rejected("project_access_denied", "This project is not yours.")
 
 
-def refusal(project: Project, path: str, content: str) -> str | None:
+def refusal(
+    project: Project, path: str, content: str, encoding: Encoding = "utf-8"
+) -> str | None:
     """Return why *content* cannot be stored at *path*, or None if it can."""
-    size = _utf8_size(content)
-    if size > MAX_FILE_BYTES:
-        return f"{path} is larger than {MAX_FILE_BYTES // 1024} KiB."
+    try:
+        size = len(raw(content, encoding))
+    except NoContent as error:
+        return str(error)
+    large = too_large(path, size, encoding)
+    if large is not None:
+        return large
     known = project.files.get(path)
     if known is None and len(project.files) >= MAX_FILES:
         return f"A project holds at most {MAX_FILES} files."
@@ -297,30 +316,62 @@ def _start(
     return moved(project, [*before, started], RunState.DESIGNING)
 
 
-def _post(
-    project: Project, message_id: UUID, run_id: UUID, content: str
-) -> list[ProjectEvent]:
+def _post(project: Project, command: PostMessage) -> list[ProjectEvent]:
+    content = command.content
     if not content.strip():
         raise Rejected(
             "invalid_message_data",
             '"user_message" requires data.content as a non-empty string',
         )
-    posted = MessagePosted(message_id, content)
-    if project.run is not None:
-        return [posted]
-    return _start(project, [posted], RunStarted(run_id, prompt=content))
-
-
-def _saved(project: Project, file_id: UUID, path: str, content: str) -> FileWritten:
-    try:
-        path = safe_path(path)
-    except UnsafePath as error:
-        raise Rejected("invalid_message_data", str(error)) from error
-    reason = refusal(project, path, content)
+    reason = refusal_of_images(command.images)
     if reason is not None:
         raise Rejected("invalid_message_data", reason)
+    posted = MessagePosted(command.message_id, content, command.images)
+    if project.run is not None:
+        return [posted]
+    return _start(project, [posted], RunStarted(command.run_id, prompt=content))
+
+
+def _saved(project: Project, command: SaveFile) -> FileWritten:
+    path = _safe(command.path)
     known = project.files.get(path)
-    return FileWritten(known.id if known else file_id, path, content, author="user")
+    if command.if_match is not None:
+        there = digest(known) if known else ""
+        if there != command.if_match:
+            raise Rejected("conflict", f"{path} was changed meanwhile: look again.")
+    reason = refusal(project, path, command.content, command.encoding)
+    if reason is not None:
+        raise Rejected("invalid_message_data", reason)
+    return FileWritten(
+        file_id=known.id if known else command.file_id,
+        path=path,
+        content=command.content,
+        author="user",
+        encoding=command.encoding,
+    )
+
+
+def _removed(project: Project, path: str) -> FileDeleted:
+    path = _safe(path)
+    known = project.files.get(path)
+    if known is None:
+        raise Rejected("invalid_message_data", f"There is no file {path}.")
+    return FileDeleted(known.id, path, author="user")
+
+
+def _settled(settings: ProjectSettings) -> SettingsChanged:
+    paths = [
+        _safe(path.removesuffix("/")) + "/" * path.endswith("/")
+        for path in settings.locked_paths
+    ]
+    return SettingsChanged(replace(settings, locked_paths=list(dict.fromkeys(paths))))
+
+
+def _safe(path: str) -> str:
+    try:
+        return safe_path(path)
+    except UnsafePath as error:
+        raise Rejected("invalid_message_data", str(error)) from error
 
 
 def _granted(project: Project, service: str, access: Access) -> list[ProjectEvent]:
@@ -334,10 +385,6 @@ def _granted(project: Project, service: str, access: Access) -> list[ProjectEven
     return [AccessGranted(service, access)]
 
 
-def _utf8_size(content: str) -> int:
-    return len(content) if content.isascii() else len(content.encode())
-
-
 # --- evolve -----------------------------------------------------------------------
 
 
@@ -346,13 +393,13 @@ def evolve(project: Project, event: AnyEvent) -> Project:
     run = project.run and evolve_run(project.run, event)
     project = replace(project, version=project.version + 1, run=run)
     match event:
-        case ProjectCreated() | ProjectUpdated() | ProjectDeleted():
+        case ProjectCreated() | ProjectUpdated() | ProjectDeleted() | SettingsChanged():
             return _describe(project, event)
         case RunStarted():
             return _begin(project, event)
         case RunFailed() | RunStopped() | RunCompleted():
             return _end(project, event)
-        case FileWritten():
+        case FileWritten() | FileDeleted():
             return _write(project, event)
         case AccessGranted() | AccessRevoked():
             return replace(project, grants=_grants(project, event))
@@ -361,7 +408,8 @@ def evolve(project: Project, event: AnyEvent) -> Project:
 
 
 def _describe(
-    project: Project, event: ProjectCreated | ProjectUpdated | ProjectDeleted
+    project: Project,
+    event: ProjectCreated | ProjectUpdated | ProjectDeleted | SettingsChanged,
 ) -> Project:
     match event:
         case ProjectCreated(name, description, owner_id):
@@ -372,6 +420,8 @@ def _describe(
             return replace(project, name=name, description=description)
         case ProjectDeleted():
             return replace(project, deleted=True)
+        case SettingsChanged(settings):
+            return replace(project, settings=settings)
         case _:
             assert_never(event)
 
@@ -380,6 +430,8 @@ def _show(project: Project, event: AnyEvent) -> Project:
     match event:
         case StateChanged(state):
             return replace(project, state=state)
+        case ModelCallEnded():
+            return replace(project, usage=added(project.usage, event.usage))
         case PhaseDesigned(_, phase_index):
             return replace(project, total_phases=phase_index + 1)
         case PackagesRequested(_, argv) if tuple(argv) not in project.packages:
@@ -425,13 +477,26 @@ def _end(project: Project, event: RunFailed | RunStopped | RunCompleted) -> Proj
     return replace(project, run=None, waiting=project.run.unseen)
 
 
-def _write(project: Project, event: FileWritten) -> Project:
-    size = _utf8_size(event.content)
+def _write(project: Project, event: FileWritten | FileDeleted) -> Project:
     known = project.files.get(event.path)
-    file = File(event.file_id, event.content, size)
-    total_bytes = project.total_bytes - (known.size if known else 0) + size
+    total_bytes = project.total_bytes - (known.size if known else 0)
+    if isinstance(event, FileDeleted):
+        files = {path: project.files[path] for path in project.files}
+        files.pop(event.path, None)
+        return replace(project, files=files, total_bytes=total_bytes)
+    file = file_of(event.file_id, event.content, event.encoding)
     files = {**project.files, event.path: file}
-    return replace(project, files=files, total_bytes=total_bytes)
+    return replace(project, files=files, total_bytes=total_bytes + file.size)
+
+
+def added(totals: UsageTotals, usage: Usage) -> UsageTotals:
+    """Return *totals* and one more call."""
+    return UsageTotals(
+        calls=totals.calls + 1,
+        prompt_tokens=totals.prompt_tokens + (usage.prompt_tokens or 0),
+        completion_tokens=totals.completion_tokens + (usage.completion_tokens or 0),
+        cost_usd=totals.cost_usd + (usage.cost_usd or 0.0),
+    )
 
 
 PROJECT: Decider[Project, Order, ProjectEvent, AnyEvent] = Decider(

@@ -1,9 +1,9 @@
 """What others are told of a project: its state, and what its sandbox should hold."""
 
 from collections.abc import Iterable
-from hashlib import sha256
 from uuid import UUID
 
+from agent.domain.content import digest
 from agent.domain.project import Project, current_phase
 from contracts.codec import encode
 from contracts.requests import FileContent, FileDigest, Manifest, ProjectView
@@ -28,17 +28,25 @@ def project_view(project_id: UUID, project: Project) -> ProjectView:
         preview_url=project.preview_url,
         sandbox_id=project.sandbox_id,
         version=project.version,
+        settings=project.settings,
+        usage=project.usage,
     )
 
 
 def manifest(project: Project) -> Manifest:
     """Return what the project's sandbox should hold."""
     files = [
-        FileDigest(path, sha256(file.content.encode()).hexdigest(), file.size)
+        FileDigest(path, digest(file), file.size)
         for path, file in sorted(project.files.items())
     ]
     packages = [list(argv) for argv in project.packages]
-    return Manifest(project.version, project.deleted, files, packages)
+    return Manifest(
+        version=project.version,
+        deleted=project.deleted,
+        files=files,
+        packages=packages,
+        variables=project.settings.variables,
+    )
 
 
 def file_contents(project: Project, paths: Iterable[str]) -> list[FileContent]:
@@ -49,7 +57,7 @@ def file_contents(project: Project, paths: Iterable[str]) -> list[FileContent]:
         file = project.files.get(path)
         if file is None:
             continue
-        content = FileContent(file.id, path, file.content)
+        content = FileContent(file.id, path, file.content, file.encoding)
         size += len(encode(content))
         if contents and size > MAX_ANSWER_BYTES:
             break

@@ -23,6 +23,7 @@ STATUS: Mapping[RefusalCode, HTTPStatus] = {
     "project_not_found": HTTPStatus.NOT_FOUND,
     "generation_in_progress": HTTPStatus.CONFLICT,
     "generation_not_in_progress": HTTPStatus.CONFLICT,
+    "conflict": HTTPStatus.CONFLICT,
     "invalid_message_data": HTTPStatus.UNPROCESSABLE_ENTITY,
     "rate_limited": HTTPStatus.TOO_MANY_REQUESTS,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

@@ -79,6 +79,14 @@ def open_file_frames(open_file: OpenFile) -> list[bytes]:
     ]
 
 
+def reply_frame(message: progress.ReplyText) -> bytes:
+    """Return more of an answer in the conversation."""
+    data = browser.AssistantChunkData(
+        message_id=str(message.message_id), offset=message.offset, chunk=message.text
+    )
+    return codec.encode(browser.AssistantChunk(data=data))
+
+
 @singledispatch
 def _message(event: codec.AnyEvent, seq: int) -> browser.RecordedMessage:
     """Return the browser's message for *event*."""
@@ -106,7 +114,10 @@ def _(event: project.ProjectDeleted, seq: int) -> browser.RecordedMessage:
 
 @_message.register
 def _(event: project.MessagePosted, seq: int) -> browser.RecordedMessage:
-    data = browser.MessagePostedData(str(event.message_id), event.content)
+    images = [
+        browser.ImageInfo(image.media_type, len(image.data)) for image in event.images
+    ]
+    data = browser.MessagePostedData(str(event.message_id), event.content, images)
     return browser.MessagePosted(seq=seq, data=data)
 
 
@@ -176,7 +187,7 @@ def _(event: project.PhaseImplemented, seq: int) -> browser.RecordedMessage:
 
 @_message.register
 def _(event: project.FileWritten, seq: int) -> browser.RecordedMessage:
-    data = browser.FileEndData(event.path, event.content)
+    data = browser.FileEndData(event.path, event.content, event.encoding)
     return browser.FileEnd(seq=seq, data=data)
 
 
@@ -218,3 +229,47 @@ def _(event: project.RunFailed, seq: int) -> browser.RecordedMessage:
 def _(event: project.RunStopped, seq: int) -> browser.RecordedMessage:
     data = browser.RunStoppedData(str(event.run_id))
     return browser.RunStopped(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.AssistantReplied, seq: int) -> browser.RecordedMessage:
+    data = browser.AssistantMessageData(str(event.message_id), event.content)
+    return browser.AssistantMessage(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.SettingsChanged, seq: int) -> browser.RecordedMessage:
+    settings = event.settings
+    data = browser.SettingsChangedData(
+        design_models=settings.design_models,
+        write_models=settings.write_models,
+        locked_paths=settings.locked_paths,
+        max_run_cost_usd=settings.max_run_cost_usd,
+        max_project_cost_usd=settings.max_project_cost_usd,
+        max_run_tokens=settings.max_run_tokens,
+        variables=sorted(settings.variables),
+    )
+    return browser.SettingsChanged(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.FileDeleted, seq: int) -> browser.RecordedMessage:
+    return browser.FileDeleted(seq=seq, data=browser.FileDeletedData(event.path))
+
+
+@_message.register
+def _(event: project.FileConflict, seq: int) -> browser.RecordedMessage:
+    data = browser.FileConflictData(
+        event.path, event.content, event.reason, event.encoding
+    )
+    return browser.FileConflict(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.ProblemsReported, seq: int) -> browser.RecordedMessage:
+    problems = [
+        browser.ProblemData(one.source, one.message, one.path, one.line)
+        for one in event.problems
+    ]
+    data = browser.ProblemsReportedData(problems)
+    return browser.ProblemsReported(seq=seq, data=data)
