@@ -33,7 +33,8 @@ R = TypeVar("R")
 
 MAX_RETRIES = 5
 """After as many conflicts the project is too busy, and the caller has to wait."""
-PAGE = 1000
+PAGE = 10_000
+"""Events that are asked for at once; the store gives fewer where they are large."""
 SNAPSHOT_EVERY = 1000
 """Events behind the last snapshot; folding as many takes a few milliseconds."""
 HOT_STATES = 256
@@ -101,13 +102,11 @@ class Executor(Generic[S, C, E, R]):
 
         """
         current = self._hot.get(stream) or await self._from_snapshot(stream)
-        while True:
-            page = await self._store.replay(stream, after=current.version, limit=PAGE)
-            if page:
-                state = self._decider.fold(map(self._decode, page), current.state)
-                current = Versioned(state, current.version + len(page))
-            if len(page) < PAGE:
-                break
+        while page := await self._store.replay(
+            stream, after=current.version, limit=PAGE
+        ):
+            state = self._decider.fold(map(self._decode, page), current.state)
+            current = Versioned(state, current.version + len(page))
         self._keep(stream, current)
         return current
 

@@ -35,6 +35,8 @@ class EventStore(Protocol[E_contra]):
     ) -> list[Recorded]:
         """Return events with a seq above *after*, in order, at most *limit*.
 
+        Fewer where they are large, and none only at the end of the stream.
+
         Raises:
             Unavailable: The database does not answer.
 

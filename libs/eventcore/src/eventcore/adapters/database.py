@@ -13,9 +13,11 @@ COMMAND_TIMEOUT_S = 10.0
 
 SERVER_SETTINGS = {
     "application_name": "eventcore",
-    # Every query here finds its rows by an index. A plan that is cached while the log
-    # has one page, and statistics say so, would scan it row by row when it has grown.
+    # Every query here walks along an index. Without these, a plan that is cached while
+    # the log has one page, and statistics say so, scans all of it when it has grown,
+    # and a relay whose statistics are old sorts all that it has not published.
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "search_path": "pg_catalog",
     "lock_timeout": "500ms",
     "statement_timeout": "5s",

@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from contracts import subjects
+from eventcore.adapters.messages import Outgoing
 from eventcore.adapters.nats import subscribe
 from eventcore.errors import EventCoreError, Unavailable
 
@@ -258,15 +259,6 @@ def sequences_of(reply: str) -> tuple[int, int] | None:
         return int(tokens[first]), int(tokens[first + 1])
     except ValueError:
         return None
-
-
-class Outgoing(Struct, frozen=True):
-    """A message of events: *id* is that of its first, *position* that of its last."""
-
-    subject: str
-    body: bytes
-    id: str
-    position: int
 
 
 class _InFlight(Struct, eq=False):

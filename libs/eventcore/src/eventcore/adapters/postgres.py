@@ -30,14 +30,21 @@ from eventcore.ports import (
 MAX_DATA_BYTES = 8_000_000
 """Largest event, as JSON: a file of 1 MiB of control characters fits."""
 
+MAX_PAGE_BYTES = 8_000_000
+"""Where a page of events ends before its limit, by the event that crosses it."""
+
 _CHECK = "SELECT FROM log.event, log.command, log.lease, log.work LIMIT 0"
-_READ = """
-SELECT id, seq, type, at, data, meta FROM log.event
- WHERE project_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
-"""
-_REPLAY = """
-SELECT data FROM log.event WHERE project_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
-"""
+# The window ends a page at its bytes; sizes are known without reading the values.
+_PAGE = f"""
+FROM (
+  SELECT e.*, sum(octet_length(data)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING)
+              - octet_length(data) AS before
+    FROM (SELECT id, seq, type, at, data, meta FROM log.event
+           WHERE project_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) e) w
+ WHERE before < {MAX_PAGE_BYTES} ORDER BY seq
+"""  # noqa: S608 - a constant of this module
+_READ = f"SELECT id, seq, type, at, data, meta {_PAGE}"
+_REPLAY = f"SELECT data {_PAGE}"
 _SHARD = "SELECT shard FROM log.event WHERE project_id = $1 AND seq = 1"
 _ANSWER = "SELECT answer FROM log.command WHERE project_id = $1 AND id = $2"
 _EPOCH = "SELECT epoch FROM log.lease WHERE project_id = $1"

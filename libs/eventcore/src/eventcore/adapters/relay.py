@@ -10,7 +10,7 @@ work and nothing else: two relays at once, or one that wakes up late, cannot do 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
@@ -21,28 +21,25 @@ from nats.aio.msg import Msg
 
 from chassis import logs
 from chassis.failpoints import fp
-from contracts import codec, subjects
+from contracts import subjects
 from eventcore.adapters.database import connect as connect_database
 from eventcore.adapters.database import translated
 from eventcore.adapters.jetstream import (
     Chain,
     ChainBroken,
-    Outgoing,
     StreamEnd,
     StreamSettings,
     ensure_stream,
     read_end,
     read_position,
 )
+from eventcore.adapters.messages import COLUMNS, messages
 from eventcore.adapters.nats import connect as connect_nats
 from eventcore.adapters.nats import subscribe
 from eventcore.errors import Unavailable
 
 ROWS = 500
 MAX_BATCH_BYTES = 4_000_000
-MAX_MESSAGE_EVENTS = 50
-MAX_MESSAGE_BYTES = 1_000_000
-"""A single event may be larger; then it travels alone."""
 POLL_S = 1.0
 """A poke comes sooner; it may get lost."""
 COMPARE_S = 10.0
@@ -69,9 +66,9 @@ ON CONFLICT (shard) DO UPDATE SET stream_created = EXCLUDED.stream_created,
 """
 # The window stops the batch at its bytes; sizes are known without reading the values.
 _READ = f"""
-SELECT position, project_id, seq, id, type, data, meta, at FROM (
-  SELECT e.*, sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data)
-              AS before
+SELECT {COLUMNS} FROM (
+  SELECT e.*, sum(octet_length(data)) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING)
+              - octet_length(data) AS before
     FROM (SELECT * FROM log.event WHERE shard = $1 AND position > $2
           ORDER BY position LIMIT {ROWS}) e) w
  WHERE before < {MAX_BATCH_BYTES}
@@ -262,7 +259,7 @@ class _Session:
                 reading = asyncio.create_task(self._read(read_up_to))
                 try:
                     fp("relay.before_publish")
-                    await chain.publish(_messages(self._shard, rows))
+                    await chain.publish(messages(self._shard, rows))
                     fp("relay.after_publish")
                 finally:
                     # A query that is cut off would leave the connection unusable.
@@ -307,53 +304,3 @@ class _Session:
         if age_s > LATE_S >= self._status.oldest_waiting_s:
             _log.warning("events wait for the relay", shard=self._shard, age_s=age_s)
         self._status.oldest_waiting_s = age_s
-
-
-class _Draft(Struct):
-    """A message that still takes events of its project."""
-
-    first: asyncpg.Record
-    parts: list[bytes]
-    size: int = 0
-    position: int = 0
-
-
-def _messages(shard: int, rows: Iterable[asyncpg.Record]) -> list[Outgoing]:
-    """Join neighbouring events of a project to messages, without decoding them."""
-    drafts: list[_Draft] = []
-    for row in rows:
-        part = _envelope(row)
-        draft = drafts[-1] if drafts else None
-        if (
-            draft is None
-            or draft.first["project_id"] != row["project_id"]
-            or len(draft.parts) >= MAX_MESSAGE_EVENTS
-            or draft.size + len(part) > MAX_MESSAGE_BYTES
-        ):
-            draft = _Draft(row, [])
-            drafts.append(draft)
-        draft.parts.append(part)
-        draft.size += len(part)
-        draft.position = row["position"]
-    return [
-        Outgoing(
-            subjects.event(shard, draft.first["project_id"]),
-            b"[%b]" % b",".join(draft.parts),
-            str(draft.first["id"]),
-            draft.position,
-        )
-        for draft in drafts
-    ]
-
-
-def _envelope(row: asyncpg.Record) -> bytes:
-    """Return a Recorded as JSON around the bytes that were stored."""
-    _, project_id, seq, id_, type_, data, meta, at = row
-    return b'{"id":"%b","project_id":"%b","seq":%d,"type":%b,"at":"%b",%b' % (
-        str(id_).encode(),
-        str(project_id).encode(),
-        seq,
-        codec.encode(type_),
-        at.isoformat().encode(),
-        b'"data":%b,"meta":%b}' % (data, b"null" if meta is None else meta),
-    )
