@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from standalone.console import Console
 from standalone.errors import CannotStart
 from standalone.program import Program
-from standalone.supervisor import Supervised
+from standalone.supervision.console import Console
+from standalone.supervision.supervisor import Supervised
 
 # Says who it is, starts a child of its own, and waits for signals.
 WELL_BEHAVED = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from standalone.node import Node
+from standalone.machine.node import Node
 from standalone.services import Backends, Service, Services
 from standalone.settings import Settings
 

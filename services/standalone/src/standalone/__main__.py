@@ -2,7 +2,7 @@
 
 import sys
 
-from standalone.guardian import guard
+from standalone.supervision.guardian import guard
 
 
 def _main() -> int:

@@ -10,20 +10,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chassis.settings import SettingsError, read
-from standalone import data_dir, database, door, embedded, nats_users, web_build
-from standalone.console import Console
-from standalone.crew import Crew, Stage
-from standalone.dotenv import load_dotenv
+from standalone import database, embedded, nats_users
 from standalone.errors import CannotStart
-from standalone.guardian import end_descendants
-from standalone.keys import Keys, load_keys
+from standalone.machine import data_dir, door, web_build
+from standalone.machine.dotenv import load_dotenv
+from standalone.machine.keys import Keys, load_keys
+from standalone.machine.node import find_node
+from standalone.machine.private_file import write_private
 from standalone.migrate import migrate
-from standalone.node import find_node
 from standalone.ports import free_port
-from standalone.private_file import write_private
-from standalone.probe import is_ready
 from standalone.services import Backends, Services
 from standalone.settings import Settings
+from standalone.supervision.console import Console
+from standalone.supervision.crew import Crew, Stage
+from standalone.supervision.guardian import end_descendants
+from standalone.supervision.probe import is_ready
 
 ROOT = Path(__file__).resolve().parents[4]
 """The checkout."""

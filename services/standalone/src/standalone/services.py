@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from standalone.node import Node
+from standalone.machine.node import Node
 from standalone.ports import free_port
 from standalone.program import Program
 from standalone.settings import Settings

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from standalone.door import open_door
 from standalone.errors import CannotStart
+from standalone.machine.door import open_door
 from standalone.ports import free_port
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from standalone.console import Console
-from standalone.node import Node
-from standalone.web_build import build, is_built
+from standalone.machine.node import Node
+from standalone.machine.web_build import build, is_built
+from standalone.supervision.console import Console
 
 # Stands for node: its "script" is run by sh, with npm's arguments.
 NPM = """

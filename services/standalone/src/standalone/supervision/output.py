@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from standalone.console import Console
+from standalone.supervision.console import Console
 
 _CHUNK = 64 * 1024
 _MAX_LINE = 8 * 1024

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from standalone import data_dir
 from standalone.errors import CannotStart
+from standalone.machine import data_dir
 
 
 def test_it_is_made_and_closed_to_others(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ import asyncio
 from enum import IntEnum
 from pathlib import Path
 
-from standalone.console import Console
-from standalone.probe import ask, is_ready
 from standalone.program import Program
 from standalone.services import Service
-from standalone.supervisor import Probe, Supervised
+from standalone.supervision.console import Console
+from standalone.supervision.probe import ask, is_ready
+from standalone.supervision.supervisor import Probe, Supervised
 
 _TELL_EVERY_S = 10.0
 

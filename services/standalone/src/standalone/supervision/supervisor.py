@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from standalone.console import Console
 from standalone.errors import CannotStart
-from standalone.output import Output, reading_end
 from standalone.program import Program, kill_group
+from standalone.supervision.console import Console
+from standalone.supervision.output import Output, reading_end
 
 _PROBE_S = 0.1
 _FIRST_BACKOFF_S = 0.5

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from standalone.console import Console
-from standalone.node import Node
+from standalone.machine.node import Node
 from standalone.program import Program, kill_group
+from standalone.supervision.console import Console
 
 _NOT_SOURCES = frozenset({"node_modules", "dist", "tests", "test-results"})
 _STAMP = ".built-from"

@@ -4,7 +4,7 @@ import io
 
 from typing_extensions import override
 
-from standalone.console import Console
+from standalone.supervision.console import Console
 
 
 class Terminal(io.StringIO):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from standalone.errors import CannotStart
-from standalone.keys import load_keys
+from standalone.machine.keys import load_keys
 
 
 def test_keys_are_made_once_and_readable_by_nobody_else(tmp_path: Path) -> None:

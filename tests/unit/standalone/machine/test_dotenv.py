@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from standalone.dotenv import load_dotenv
+from standalone.machine.dotenv import load_dotenv
 
 FILE = """
 # a comment

@@ -1,0 +1,1 @@
+"""Supervision, without a process."""
