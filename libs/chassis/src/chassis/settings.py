@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import TypeVar, get_origin
 
 import msgspec
 
@@ -28,7 +28,7 @@ def read(kind: type[_S], environ: Mapping[str, str] | None = None) -> _S:
 
     """
     source = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         variable = field.name.upper()
         text = source.get(variable, "").strip()
@@ -39,8 +39,8 @@ def read(kind: type[_S], environ: Mapping[str, str] | None = None) -> _S:
     return kind(**values)
 
 
-def _convert(variable: str, text: str, kind: Any) -> Any:  # noqa: ANN401 - any field
-    plain: Any = text
+def _convert(variable: str, text: str, kind: type[object]) -> object:
+    plain: object = text
     if get_origin(kind) in (list, tuple, set, frozenset):
         plain = [part.strip() for part in text.split(",") if part.strip()]
     try:
@@ -51,7 +51,7 @@ def _convert(variable: str, text: str, kind: Any) -> Any:  # noqa: ANN401 - any 
         raise SettingsError(f"{shown} does not fit: {exc}.") from exc
 
 
-def _decode(kind: type, value: Any) -> Any:  # noqa: ANN401 - msgspec's signature
+def _decode(kind: type[object], value: object) -> object:
     if issubclass(kind, Path):
-        return Path(value)
+        return Path(str(value))
     raise NotImplementedError(f"settings of type {kind.__name__}")

@@ -9,38 +9,36 @@ token.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
+    from chassis.collector import Collector
 
-_provider: "TracerProvider | None" = None
+
+@dataclass(slots=True)
+class _Process:
+    """There is one collector for a process, as there is one log."""
+
+    collector: "Collector | None" = None
+
+
+_process = _Process()
 
 
 def setup(service: str) -> None:
     """Collect spans of this process if an endpoint for them is set."""
-    global _provider  # noqa: PLW0603 - one for each process, as its logs
-    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        return
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
-        OTLPSpanExporter,  # costs 0.1 s at start, which nobody pays without an endpoint
-    )
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - as above
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - as above
-    from opentelemetry.sdk.trace.export import (  # noqa: PLC0415 - as above
-        BatchSpanProcessor,
-    )
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        from chassis.collector import Collector  # noqa: PLC0415 - nobody else pays
 
-    _provider = TracerProvider(resource=Resource.create({"service.name": service}))
-    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        _process.collector = Collector(service)
 
 
 def shutdown() -> None:
     """Send the spans that wait; call at the end of the process."""
-    global _provider  # noqa: PLW0603 - see setup
-    if _provider is not None:
-        _provider.shutdown()
-        _provider = None
+    if _process.collector is not None:
+        _process.collector.shutdown()
+        _process.collector = None
 
 
 def new_traceparent() -> str:
@@ -57,18 +55,8 @@ def span(
     *traceparent* is what was handed to us; without it, or where it is not one, a new
     trace begins. An exception that passes marks the span as failed.
     """
-    if _provider is None:
+    if _process.collector is None:
         yield traceparent or new_traceparent()
         return
-    from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
-        TraceContextTextMapPropagator,  # see setup
-    )
-
-    propagator = TraceContextTextMapPropagator()
-    carrier = {"traceparent": traceparent} if traceparent else {}
-    context = propagator.extract(carrier)
-    tracer = _provider.get_tracer("atelier")
-    with tracer.start_as_current_span(name, context, attributes=attributes):
-        onward: dict[str, str] = {}
-        propagator.inject(onward)
-        yield onward["traceparent"]
+    with _process.collector.span(name, traceparent, attributes) as onward:
+        yield onward
