@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from standalone.errors import CannotStart
-from standalone.machine.identity import unprivileged
+from standalone.identity import unprivileged
 from standalone.program import Program
 
 OWNER = "atelier"

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chassis.settings import SettingsError, read
-from standalone import database, embedded, nats_users
+from standalone import database, embedded, nats_users, web_build
 from standalone.errors import CannotStart
-from standalone.machine import data_dir, door, web_build
+from standalone.machine import data_dir, door
 from standalone.machine.dotenv import load_dotenv
 from standalone.machine.keys import Keys, load_keys
 from standalone.machine.node import find_node

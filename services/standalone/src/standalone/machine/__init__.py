@@ -1,4 +1,4 @@
-"""What this machine has and keeps: folders, ports, secrets, Node.js, the built page.
+"""What this machine has and keeps: folders, ports, secrets, Node.js.
 
 Here belongs what is found or prepared before a process starts. Starting does not.
 """

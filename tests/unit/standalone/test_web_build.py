@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from standalone.machine.node import Node
-from standalone.machine.web_build import build, is_built
 from standalone.supervision.console import Console
+from standalone.web_build import build, is_built
 
 # Stands for node: its "script" is run by sh, with npm's arguments.
 NPM = """
