@@ -109,6 +109,7 @@ class Relay:
         self._shard = shard
         self._settings = settings or StreamSettings()
         self._frozen_s = frozen_s
+        self._poll_s = min(POLL_S, frozen_s / 4)
 
     async def run(self) -> NoReturn:
         """Relay for ever, or wait until this process may."""
@@ -131,7 +132,9 @@ class Relay:
         while True:
             # A connection that comes back would send what it holds before the stream's
             # end was read. So it does not come back: a new one is made.
-            session = _Session(connection, self._shard, self._settings, self.status)
+            session = _Session(
+                connection, self._shard, self._settings, self.status, self._poll_s
+            )
             client = await connect_nats(
                 self._servers,
                 user=self._user,
@@ -162,7 +165,7 @@ class Relay:
             while not await connection.fetchval(  # noqa: ASYNC110 - held elsewhere
                 _TRY_LOCK, _LOCK, self._shard
             ):
-                await asyncio.sleep(min(POLL_S, self._frozen_s / 2))
+                await asyncio.sleep(self._poll_s)
         self.status.is_leader = True
         _log.info("relay leads", shard=self._shard)
 
@@ -176,11 +179,13 @@ class _Session:
         shard: int,
         settings: StreamSettings,
         status: RelayStatus,
+        poll_s: float,
     ) -> None:
         self._connection = connection
         self._shard = shard
         self._settings = settings
         self._status = status
+        self._poll_s = poll_s
         self._chain: Chain | None = None
         self._poked = asyncio.Event()
 
@@ -292,7 +297,7 @@ class _Session:
     async def _wait(self) -> None:
         """Wait for a poke, but not for long: it may get lost."""
         try:
-            async with asyncio.timeout(POLL_S):
+            async with asyncio.timeout(self._poll_s):
                 await self._poked.wait()
         except TimeoutError:
             return
