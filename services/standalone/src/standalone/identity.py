@@ -16,13 +16,15 @@ from pathlib import Path
 
 from standalone.errors import CannotStart
 
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
 # Either is enough; the first allows less, the second is what containers have.
 _PASS_FOLDERS = (2, 1)  # CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE
+_SET_SECUREBITS = 8  # CAP_SETPCAP
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -44,7 +46,9 @@ class Identity:
         """
         os.setgroups([])
         if self.capability is not None:
-            _check(_libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
+            # Keeps capabilities over the change of user, and lets access(2) count
+            # them, with which Postgres looks for its own programs.
+            _check(_libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
         os.setresgid(self.gid, self.gid, self.gid)
         os.setresuid(self.uid, self.uid, self.uid)
         if self.capability is not None:
@@ -65,7 +69,7 @@ def unprivileged(paths: Iterable[Path]) -> Identity | None:
     if not closed:
         return Identity(nobody.pw_uid, nobody.pw_gid)
     capability = next((one for one in _PASS_FOLDERS if _effective(one)), None)
-    if capability is None:
+    if capability is None or not _effective(_SET_SECUREBITS):
         raise CannotStart(
             f"Postgres does not run as root, and the user nobody cannot reach "
             f"{closed[0]}: set DATA_DIR to a folder whose parents all may enter, or "
