@@ -10,16 +10,10 @@ from msgspec import Raw
 from contracts import codec, project
 from contracts.envelope import Recorded
 from contracts.project import RunState
-from gateway_ws.domain.frames import recorded_frame
+from gateway_ws.domain.frames import event_frame, event_of
 
 ID = UUID(int=7)
 NO_USAGE = project.Usage()
-
-
-def recorded(event: project.ProjectEvent, seq: int = 5) -> Recorded:
-    at = datetime(2030, 1, 1, tzinfo=UTC)
-    data = Raw(codec.encode(event))
-    return Recorded(ID, ID, seq, codec.event_type(event), at, data)
 
 
 MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
@@ -61,7 +55,7 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
     (
         project.FileWritten(ID, "a.ts", "x\n", "agent"),
         "file_end",
-        {"path": "a.ts", "content": "x\n"},
+        {"path": "a.ts", "content": "x\n", "encoding": "utf-8"},
     ),
     (project.FilesSynced(ID, 3), "files_written", {"count": 3}),
     (project.DependenciesInstalled(ID, "m"), "deps_installed", {}),
@@ -92,8 +86,47 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
     (
         project.MessagePosted(ID, "hi"),
         "message_posted",
-        {"messageId": str(ID), "content": "hi"},
+        {"messageId": str(ID), "content": "hi", "images": []},
     ),
+    (
+        project.AssistantReplied(ID, "Done."),
+        "assistant_message",
+        {"messageId": str(ID), "content": "Done."},
+    ),
+    (
+        project.SettingsChanged(project.ProjectSettings(locked_paths=["a.ts"])),
+        "settings_changed",
+        {
+            "designModels": [],
+            "writeModels": [],
+            "lockedPaths": ["a.ts"],
+            "maxRunCostUsd": None,
+            "maxProjectCostUsd": None,
+            "maxRunTokens": None,
+            "variables": [],
+        },
+    ),
+    (project.FileDeleted(ID, "a.ts", "user"), "file_deleted", {"path": "a.ts"}),
+    (
+        project.FileConflict("a.ts", "x", "locked", ID, 0),
+        "file_conflict",
+        {"path": "a.ts", "content": "x", "reason": "locked", "encoding": "utf-8"},
+    ),
+    (
+        project.ProblemsReported(ID, [project.Problem("types", "No.", "a.ts", 3)]),
+        "problems_reported",
+        {
+            "problems": [
+                {"source": "types", "message": "No.", "path": "a.ts", "line": 3}
+            ]
+        },
+    ),
+    (
+        project.AccessGranted("robot", "read"),
+        "access_granted",
+        {"service": "robot", "access": "read"},
+    ),
+    (project.AccessRevoked("robot"), "access_revoked", {"service": "robot"}),
     (
         project.PackagesRequested(ID, ["npm", "install", "zod"]),
         "packages_requested",
@@ -136,7 +169,7 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
 def test_an_event_is_told_in_the_words_of_the_contract(
     event: project.ProjectEvent, kind: str, data: dict[str, object]
 ) -> None:
-    message = msgspec.json.decode(recorded_frame(recorded(event)))
+    message = msgspec.json.decode(event_frame(event, 5))
     assert message == {"type": kind, "seq": 5, "data": data}
 
 
@@ -152,5 +185,6 @@ def test_every_event_has_a_message_of_its_own() -> None:
 )
 def test_an_event_that_cannot_be_read_keeps_its_place(kind: str, data: bytes) -> None:
     at = datetime(2030, 1, 1, tzinfo=UTC)
-    frame = recorded_frame(Recorded(ID, ID, 9, kind, at, Raw(data)))
+    event = event_of(Recorded(ID, ID, 9, kind, at, Raw(data)))
+    frame = event_frame(event, 9)
     assert msgspec.json.decode(frame) == {"type": "unknown_event", "seq": 9, "data": {}}

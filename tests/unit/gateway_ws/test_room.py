@@ -1,137 +1,254 @@
 """Whatever the bus loses, doubles or delays, a watcher is told every event once."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+import random
 from uuid import UUID
 
-import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import Raw
-from typing_extensions import override
 
 from contracts import codec
-from contracts.envelope import Recorded
-from contracts.progress import FileStarted, FileText, SandboxLog
-from contracts.project import FileWritten, MessagePosted, ProjectCommand, ProjectDeleted
-from contracts.requests import History, OpenFile, ProjectView
-from gateway_ws.application.outbox import FORBIDDEN, Outbox
-from gateway_ws.application.room import Room, Watcher
-from gateway_ws.ports import Projects, Refused
+from contracts.progress import FileStarted, FileText, ProgressMessage, SandboxLog
+from contracts.project import (
+    FileWritten,
+    ModelCallEnded,
+    ProjectDeleted,
+    RunStopped,
+    Usage,
+)
+from contracts.requests import OpenFile
+from gateway_ws.application import room as room_module
+from gateway_ws.application.room import Room
+from gateway_ws.domain import wire
+from tests.unit.gateway_ws.support import (
+    RUN,
+    USER,
+    Log,
+    Reader,
+    batch,
+    event,
+    join,
+    opened,
+    settle,
+)
 
-PROJECT = UUID(int=3)
-USER = UUID(int=4)
-RUN = UUID(int=5)
-NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
-
-
-def event(seq: int, data: object = None) -> Recorded:
-    said = MessagePosted(RUN, f"message {seq}") if data is None else data
-    kind = str(said.__struct_config__.tag)  # type: ignore[attr-defined]
-    raw = Raw(msgspec.json.encode(said))
-    return Recorded(UUID(int=seq), PROJECT, seq, kind, NOON, raw)
-
-
-class Log(Projects):
-    """A project's log in memory, and what a driver would say of its open file."""
-
-    def __init__(self, events: int = 0) -> None:
-        self.events = [event(seq) for seq in range(1, events + 1)]
-        self.open: OpenFile | None = None
-        self.refused = False
-        self.open_file_asked = asyncio.Event()
-
-    @override
-    async def view(self, user_id: UUID, project_id: UUID) -> ProjectView:
-        raise AssertionError("a room asks for the history only")
-
-    @override
-    async def history(
-        self, user_id: UUID, project_id: UUID, *, after: int, limit: int
-    ) -> History:
-        await asyncio.sleep(0)
-        if self.refused:
-            raise Refused("project_access_denied", "No.")
-        return History(self.events[after : after + limit], len(self.events))
-
-    @override
-    async def open_file(self, project_id: UUID) -> OpenFile | None:
-        self.open_file_asked.set()
-        answer = self.open
-        await asyncio.sleep(0)
-        return answer
-
-    @override
-    async def command(
-        self, user_id: UUID, project_id: UUID, command: ProjectCommand
-    ) -> ProjectView:
-        raise AssertionError("a room gives no commands")
+STARTED = FileStarted(RUN, 1, "a.ts")
 
 
-async def settle() -> None:
-    for _ in range(60):
-        await asyncio.sleep(0)
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gather nothing, as if a long time lay between any two messages."""
+    monkeypatch.setattr(room_module, "GATHER_S", 0.0)
 
 
-def told(watcher: Watcher) -> list[dict[str, object]]:
-    frames = watcher.outbox._frames  # noqa: SLF001 - a client that reads nothing yet
-    return [msgspec.json.decode(frame) for frame in frames]
+@pytest.fixture
+def gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gather all that comes before the test lets time pass."""
+    monkeypatch.setattr(room_module, "GATHER_S", 0.02)
 
 
-def seqs(watcher: Watcher) -> list[object]:
-    return [message["seq"] for message in told(watcher) if "seq" in message]
+async def gathered() -> None:
+    await settle()
+    await asyncio.sleep(0.03)
 
 
-@asynccontextmanager
-async def watching(room: Room, *watchers: Watcher) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as tasks:
-        room.watchers.update(watchers)
-        running = [tasks.create_task(room.follow(watcher)) for watcher in watchers]
-        running.append(tasks.create_task(room.show_open_file()))
-        try:
-            await settle()
-            yield
-            await settle()
-        finally:
-            for task in running:
-                task.cancel()
+def piece(offset: int, text: str) -> FileText:
+    return FileText(RUN, 1, "a.ts", offset, text)
 
 
-def batch(*events: Recorded) -> bytes:
-    return msgspec.json.encode(events)
+def written(content: str) -> FileWritten:
+    return FileWritten(RUN, "a.ts", content, "agent", RUN, 0)
+
+
+def show(room: Room, *messages: ProgressMessage) -> None:
+    for message in messages:
+        room.on_progress(codec.encode(message))
+
+
+def record(room: Room, log: Log, data: object = None) -> None:
+    """Append an event and have the bus tell of it."""
+    log.events.append(event(len(log.events) + 1, data))
+    room.on_events(batch(log.events[-1]))
+
+
+# --- recorded events ------------------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(0, 30),
-    st.integers(0, 30),
+    st.integers(1, 30),
+    st.integers(0, 40),
+    st.integers(1, 7),
     st.lists(st.tuples(st.integers(1, 30), st.integers(1, 4)), max_size=15),
 )
 async def test_every_event_after_the_given_one_is_told_once_and_in_order(
-    before: int, after: int, deliveries: list[tuple[int, int]]
+    before: int, after: int, page: int, deliveries: list[tuple[int, int]]
 ) -> None:
-    log = Log(before)
-    room = Room(PROJECT, log)
-    watcher = Watcher(USER, after, Outbox())
-    async with watching(room, watcher):
+    log, reader = Log(before), Reader()
+    log.page = page
+    async with opened(log) as room:
+        joining = asyncio.create_task(join(room, log, reader, after))
+        await asyncio.sleep(0)
         log.events = [event(seq) for seq in range(1, 31)]
         for first, count in deliveries:
             room.on_events(batch(*log.events[first - 1 : first - 1 + count]))
             await asyncio.sleep(0)
         room.on_events(batch(log.events[-1]))
-    assert seqs(watcher) == list(range(after + 1, 31))
+        await joining
+    assert reader.seqs() == list(range(min(after, before) + 1, 31))
+
+
+async def test_a_watcher_at_the_end_of_the_log_asks_for_no_history() -> None:
+    log, reader = Log(3), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        assert log.asked == 0
+        record(room, log)
+    assert reader.seqs() == [4]
+
+
+async def test_an_event_that_came_before_the_first_watcher_is_not_missed() -> None:
+    log, reader = Log(3), Reader()
+    async with opened(log) as room:
+        log.events.append(event(4))
+        room.on_events(batch(log.events[3]))
+        seen, log.events = log.events, log.events[:3]
+        joining = asyncio.create_task(join(room, log, reader))
+        await asyncio.sleep(0)
+        log.events = seen
+        await joining
+    assert reader.seqs() == [4]
+
+
+async def test_what_the_bus_has_lost_is_found_when_it_comes_back() -> None:
+    log, reader = Log(3), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        log.events += [event(4), event(5)]
+        room.look_again()
+        await settle()
+    assert reader.seqs() == [4, 5]
+
+
+async def test_history_that_is_not_to_be_had_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room_module, "RETRY_S", 0.0)
+    log, reader = Log(3), Reader()
+    log.failures = 2
+    async with opened(log) as room:
+        await join(room, log, reader, after=0)
+    assert reader.seqs() == [1, 2, 3]
+
+
+async def test_events_of_another_project_are_not_told() -> None:
+    log, reader = Log(1), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        room.project_id = UUID(int=99)
+        record(room, log)
+    assert reader.seqs() == []
+
+
+async def test_hostile_bytes_on_the_bus_are_passed_over() -> None:
+    log, reader = Log(1), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        room.on_events(b"\xff{")
+        room.on_progress(b"[]")
+        record(room, log)
+    assert reader.seqs() == [2]
+
+
+@pytest.mark.usefixtures("gathering")
+async def test_what_comes_close_together_goes_out_in_one_write() -> None:
+    log, reader = Log(1), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        record(room, log)
+        first = len(reader.data)
+        record(room, log)
+        record(room, log)
+        assert first
+        assert len(reader.data) == first
+        await gathered()
+    assert reader.seqs() == [2, 3, 4]
+
+
+# --- who is slow ----------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 400), st.randoms(use_true_random=False))
+async def test_a_client_that_reads_by_fits_and_starts_is_told_everything_once(
+    events: int, room_bytes: int, chance: random.Random
+) -> None:
+    log, slow, quick = Log(1), Reader(room_bytes), Reader()
+    async with opened(log) as room:
+        await join(room, log, slow, after=0)
+        await join(room, log, quick, after=0)
+        for _ in range(events):
+            record(room, log)
+            if chance.random() < 0.3:
+                slow.take(chance.randrange(400))
+            if chance.random() < 0.2:
+                await settle()
+        slow.take()
+    assert slow.seqs() == quick.seqs() == list(range(1, events + 2))
+
+
+async def test_nothing_is_kept_for_a_client_that_does_not_read() -> None:
+    log, reader = Log(1), Reader(room_bytes=100)
+    async with opened(log) as room:
+        await join(room, log, reader)
+        for _ in range(1000):
+            record(room, log)
+            await asyncio.sleep(0)
+        assert len(reader.data) < 70_000
+        reader.take()
+        await settle()
+    assert reader.seqs() == list(range(2, 1002))
+
+
+async def test_text_that_a_slow_client_has_missed_comes_in_one_piece() -> None:
+    log, reader = Log(1), Reader(room_bytes=0)
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED)
+        await settle()
+        for number in range(100):
+            show(room, piece(2 * number, "ab"))
+        await settle()
+        reader.take()
+        await settle()
+    assert reader.types() == ["file_start", "file_chunk"]
+    assert reader.files() == {"a.ts": "ab" * 100}
+
+
+async def test_logs_are_dropped_for_a_slow_client() -> None:
+    log, reader = Log(1), Reader(room_bytes=0)
+    async with opened(log) as room:
+        await join(room, log, reader)
+        for number in range(100):
+            show(room, SandboxLog("stdout", f"line {number}"))
+            await settle()
+        reader.take()
+        record(room, log)
+    assert len(reader.heard()) < 5
+    assert reader.seqs() == [2]
+
+
+# --- the open file --------------------------------------------------------------------
 
 
 async def test_text_goes_on_where_a_late_joiner_came_in() -> None:
-    log = Log()
+    log, reader = Log(), Reader()
     log.open = OpenFile(RUN, 1, "a.ts", "const ")
-    room = Room(PROJECT, log)
-    watcher = Watcher(USER, 0, Outbox())
-    async with watching(room, watcher):
-        room.on_progress(codec.encode(FileText(RUN, 1, "a.ts", 6, "x = 1;")))
-    assert [(m["type"], m["data"]) for m in told(watcher)] == [
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, piece(6, "x = 1;"))
+    assert [(m["type"], m["data"]) for m in reader.heard()] == [
         ("file_start", {"path": "a.ts"}),
         ("file_chunk", {"path": "a.ts", "chunk": "const "}),
         ("file_chunk", {"path": "a.ts", "chunk": "x = 1;"}),
@@ -139,105 +256,132 @@ async def test_text_goes_on_where_a_late_joiner_came_in() -> None:
 
 
 async def test_one_who_joins_later_costs_the_others_no_repetition() -> None:
-    log = Log()
-    room = Room(PROJECT, log)
-    first, second = Watcher(USER, 0, Outbox()), Watcher(USER, 0, Outbox())
-    async with watching(room, first):
-        room.on_progress(codec.encode(FileStarted(RUN, 1, "a.ts")))
-        room.on_progress(codec.encode(FileText(RUN, 1, "a.ts", 0, "ab")))
-        log.open = OpenFile(RUN, 1, "a.ts", "ab")
-        room.watchers.add(second)
-        async with asyncio.TaskGroup() as tasks:
-            joining = tasks.create_task(room.follow(second))
-            await settle()
-            room.on_progress(codec.encode(FileText(RUN, 1, "a.ts", 2, "c")))
-            joining.cancel()
-    assert [m["type"] for m in told(first)] == ["file_start", *["file_chunk"] * 2]
-    assert [m["data"] for m in told(second)] == [
-        {"path": "a.ts"},
-        {"path": "a.ts", "chunk": "ab"},
-        {"path": "a.ts", "chunk": "c"},
-    ]
+    log, first, second = Log(), Reader(), Reader()
+    async with opened(log) as room:
+        await join(room, log, first)
+        show(room, STARTED, piece(0, "ab"))
+        await settle()
+        await join(room, log, second)
+        show(room, piece(2, "c"))
+    assert first.types() == ["file_start", "file_chunk", "file_chunk"]
+    assert first.files() == second.files() == {"a.ts": "abc"}
 
 
-async def test_a_lost_piece_brings_the_whole_file_again() -> None:
-    log = Log()
-    room = Room(PROJECT, log)
-    watcher = Watcher(USER, 0, Outbox())
-    async with watching(room, watcher):
-        room.on_progress(codec.encode(FileStarted(RUN, 1, "a.ts")))
+@pytest.mark.usefixtures("gathering")
+async def test_pieces_that_come_close_together_become_one() -> None:
+    log, reader = Log(), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED, piece(0, "a"), piece(1, "b"), piece(2, "c"))
+        await gathered()
+    assert [m["data"].get("chunk") for m in reader.heard()] == [None, "abc"]
+
+
+async def test_a_lost_piece_brings_what_is_missing() -> None:
+    log, reader = Log(), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED, piece(0, "a"))
+        await settle()
         log.open = OpenFile(RUN, 1, "a.ts", "abcd")
-        room.on_progress(codec.encode(FileText(RUN, 1, "a.ts", 2, "cd")))
-    assert [m["data"] for m in told(watcher)] == [
-        {"path": "a.ts"},
-        {"path": "a.ts"},
-        {"path": "a.ts", "chunk": "abcd"},
+        show(room, piece(2, "cd"))
+    assert [m["data"].get("chunk") for m in reader.heard()] == [None, "a", "bcd"]
+
+
+async def test_an_event_never_overtakes_the_text_before_it() -> None:
+    log, reader = Log(), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED, piece(0, "ab"))
+        record(room, log)
+        show(room, piece(2, "c"))
+    assert reader.types() == [
+        "file_start",
+        "file_chunk",
+        "message_posted",
+        "file_chunk",
     ]
+
+
+async def test_the_chunks_of_a_file_are_its_content_even_if_the_last_one_is_late() -> (
+    None
+):
+    log, reader = Log(), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED, piece(0, "ab"))
+        record(room, log, written("abcd"))
+        show(room, piece(2, "cd"))
+    assert reader.files() == {"a.ts": "abcd"}
+    assert reader.types()[-1] == "file_end"
 
 
 async def test_a_recorded_file_is_not_opened_again_by_an_old_answer() -> None:
-    log = Log()
+    log, reader = Log(), Reader()
     log.open = OpenFile(RUN, 1, "a.ts", "abc")
-    room = Room(PROJECT, log)
-    watcher = Watcher(USER, 0, Outbox())
-    room.watchers.add(watcher)
-    written = event(1, FileWritten(RUN, "a.ts", "abcd", "agent", RUN, 0))
-    async with asyncio.TaskGroup() as tasks:
-        following = tasks.create_task(room.follow(watcher))
-        showing = tasks.create_task(room.show_open_file())
+    async with opened(log) as room:
+        joining = asyncio.create_task(join(room, log, reader))
         await log.open_file_asked.wait()
-        log.events = [written]
-        room.on_events(batch(written))
-        await settle()
-        following.cancel()
-        showing.cancel()
-    assert [m["type"] for m in told(watcher)] == ["file_end"]
+        record(room, log, written("abcd"))
+        await joining
+    assert reader.types() == ["file_end"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        RunStopped(RUN),
+        ModelCallEnded(RUN, "implement", 0, 1, "cut", "m", Usage()),
+    ],
+)
+async def test_a_file_that_nobody_writes_any_more_is_not_shown(end: object) -> None:
+    log, reader = Log(), Reader()
+    async with opened(log) as room:
+        await join(room, log, Reader())
+        show(room, STARTED, piece(0, "ab"))
+        record(room, log, end)
+        await join(room, log, reader)
+    assert reader.heard() == []
 
 
 async def test_logs_are_passed_on() -> None:
-    room = Room(PROJECT, Log())
-    watcher = Watcher(USER, 0, Outbox())
-    async with watching(room, watcher):
-        room.on_progress(codec.encode(SandboxLog("stderr", "oops")))
-    assert told(watcher) == [
+    log, reader = Log(), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, SandboxLog("stderr", "oops"))
+    assert reader.heard() == [
         {"type": "sandbox_log", "data": {"type": "stderr", "content": "oops"}}
     ]
 
 
-async def test_hostile_bytes_on_the_bus_are_passed_over() -> None:
-    log = Log(1)
-    room = Room(PROJECT, log)
-    watcher = Watcher(USER, 1, Outbox())
-    async with watching(room, watcher):
-        room.on_events(b"\xff{")
-        room.on_progress(b"[]")
-        log.events.append(event(2))
-        room.on_events(batch(log.events[1]))
-    assert seqs(watcher) == [2]
-
-
-async def test_events_of_another_project_are_not_told() -> None:
-    room = Room(UUID(int=99), Log())
-    watcher = Watcher(USER, 0, Outbox())
-    async with watching(room, watcher):
-        room.on_events(batch(event(1)))
-    assert told(watcher) == []
+# --- who has to go --------------------------------------------------------------------
 
 
 async def test_a_deleted_project_closes_its_sockets() -> None:
-    log = Log()
-    room = Room(PROJECT, log)
-    watcher = Watcher(USER, 0, Outbox())
-    async with watching(room, watcher):
-        log.events = [event(1, ProjectDeleted())]
-        room.on_events(batch(*log.events))
-    assert watcher.outbox.close_code == FORBIDDEN
+    log, reader, slow = Log(), Reader(), Reader(room_bytes=-1)
+    async with opened(log) as room:
+        await join(room, log, reader)
+        await join(room, log, slow, after=0)
+        record(room, log, ProjectDeleted())
+        assert reader.close_code == slow.close_code == wire.FORBIDDEN
+    assert reader.types() == ["project_deleted"]
 
 
-async def test_who_loses_access_is_closed() -> None:
-    log = Log()
-    log.refused = True
-    watcher = Watcher(USER, 0, Outbox())
-    async with watching(Room(PROJECT, log), watcher):
-        pass
-    assert watcher.outbox.close_code == FORBIDDEN
+async def test_who_loses_access_is_closed_and_the_others_are_not() -> None:
+    log, friend, owner = Log(), Reader(), Reader()
+    async with opened(log) as room:
+        await join(room, log, friend, user=UUID(int=9))
+        await join(room, log, owner)
+        log.refuses = {UUID(int=9)}
+        room.look_again()
+        await settle()
+    assert friend.close_code == wire.FORBIDDEN
+    assert owner.close_code is None
+
+
+async def test_who_may_not_read_the_history_is_closed() -> None:
+    log, reader = Log(), Reader()
+    log.refuses = {USER}
+    async with opened(log) as room:
+        await join(room, log, reader, after=0)
+    assert reader.close_code == wire.FORBIDDEN

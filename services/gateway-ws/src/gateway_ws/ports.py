@@ -1,10 +1,14 @@
-"""What the gateway needs from the other services, and how each of it may fail."""
+"""What the gateway needs from the world, and how each of it may fail."""
 
+from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from contracts.project import ProjectCommand
 from contracts.requests import History, OpenFile, ProjectView
+from eventcore.ports import Subscription
 
 
 class Refused(Exception):
@@ -18,6 +22,27 @@ class Refused(Exception):
 
 class Unavailable(Exception):
     """Another service does not answer; wait and ask again."""
+
+
+class Client(Protocol):
+    """The other end of a socket. Nothing that is written waits in here for long."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it has not taken what was written last: write no more for now."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Write whole frames, as they are on the wire; never waits, never fails."""
+        ...
+
+    async def until_ready(self) -> None:
+        """Wait until it is not slow any more, or gone."""
+        ...
+
+    def close(self, code: int) -> None:
+        """Say goodbye with *code*, after all that was written."""
+        ...
 
 
 class Projects(Protocol):
@@ -44,9 +69,35 @@ class Projects(Protocol):
         ...
 
 
+class Credential(Struct, frozen=True):
+    """What a client showed to say who it is; never logged."""
+
+    secret: str
+    project_id: UUID | None = None
+    """The project that a token of the address has to be for; None: a session cookie."""
+
+
 class Sessions(Protocol):
     """Who is signed in."""
 
-    async def user_of(self, token: str) -> UUID | None:
-        """Return the user of a session cookie, None where it is not valid."""
+    async def user_of(
+        self, credential: Credential, *, again: bool = False
+    ) -> UUID | None:
+        """Return the user whose it is, None where it is not valid.
+
+        *again*: it was valid when the socket was opened, and what matters is whether
+        the session behind it still lives.
+
+        Raises:
+            Unavailable: The api does not answer.
+
+        """
+        ...
+
+
+class Hearing(Protocol):
+    """Messages of the bus, without a promise that none is missing."""
+
+    async def listen(self, subject: str, hear: Callable[[bytes], None]) -> Subscription:
+        """Call *hear* with the body of each message; from the return on all come."""
         ...

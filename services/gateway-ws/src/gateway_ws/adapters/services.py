@@ -27,12 +27,13 @@ from contracts.requests import (
     SessionAnswer,
     SessionVerified,
     VerifySession,
+    VerifySocketToken,
 )
 from contracts.requests import Refused as RefusedAnswer
 from eventcore import errors
 from eventcore.ask import ask
 from eventcore.ports import Bus
-from gateway_ws.ports import Projects, Refused, Sessions, Unavailable
+from gateway_ws.ports import Credential, Projects, Refused, Sessions, Unavailable
 
 T = TypeVar("T")
 
@@ -141,10 +142,17 @@ class BusSessions(Sessions):
         self._bus = bus
 
     @override
-    async def user_of(self, token: str) -> UUID | None:
-        answer = await _ask(
-            self._bus, subjects.AUTH_VERIFY, VerifySession(token), _session_answers
-        )
+    async def user_of(
+        self, credential: Credential, *, again: bool = False
+    ) -> UUID | None:
+        secret, project_id = credential.secret, credential.project_id
+        if project_id is None:
+            subject: str = subjects.AUTH_VERIFY
+            question: Struct = VerifySession(secret)
+        else:
+            subject = subjects.AUTH_VERIFY_SOCKET
+            question = VerifySocketToken(secret, project_id, again)
+        answer = await _ask(self._bus, subject, question, _session_answers)
         return answer.user_id if isinstance(answer, SessionVerified) else None
 
 

@@ -1,83 +1,82 @@
 """The rooms of this gateway: made for the first watcher, gone with the last."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 from uuid import UUID
 
 from contracts import subjects
-from eventcore.ports import Bus
-from gateway_ws.application.room import Room, Watcher
-from gateway_ws.ports import Projects
+from gateway_ws.application.room import Room
+from gateway_ws.ports import Hearing, Projects
 
 
 class _Open:
-    """A room with its subscriptions and its number of users."""
+    """A room, what keeps it up to date, and the number of its users."""
 
     def __init__(self, room: Room) -> None:
         self.room = room
         self.users = 0
-        self.ready = asyncio.Event()
-        self.gone = asyncio.Event()
+        self.opening = asyncio.Lock()
+        self.kept_by: AsyncExitStack | None = None
 
 
 class FanOut:
-    """One subscription for each project that has watchers, whatever their number."""
+    """One pair of subscriptions for each project that has watchers."""
 
-    def __init__(self, bus: Bus, projects: Projects, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, bus: Hearing, projects: Projects, tasks: asyncio.TaskGroup
+    ) -> None:
         self._bus = bus
         self._projects = projects
         self._tasks = tasks
         self._rooms: dict[UUID, _Open] = {}
 
-    @property
-    def watchers(self) -> int:
-        """Number of connections that watch a project."""
-        return sum(len(entry.room.watchers) for entry in self._rooms.values())
-
-    def recheck(self) -> None:
-        """Have every watcher look for what the bus may have lost."""
+    def look_again(self) -> None:
+        """Have every room look for what the bus may have lost."""
         for entry in self._rooms.values():
-            for watcher in entry.room.watchers:
-                watcher.behind.set()
+            entry.room.look_again()
 
-    @asynccontextmanager
-    async def room(self, project_id: UUID) -> AsyncIterator[Room]:
-        """Hold the project's room open; it hears the bus before this returns."""
+    async def enter(self, project_id: UUID) -> Room:
+        """Return the project's room, which hears the bus; `leave` it in the end.
+
+        Raises:
+            Unavailable: The bus is away.
+
+        """
         entry = self._rooms.get(project_id)
         if entry is None:
-            entry = self._rooms[project_id] = _Open(Room(project_id, self._projects))
-            self._tasks.create_task(self._keep(project_id, entry))
+            room = Room(project_id, self._projects, self._tasks)
+            entry = self._rooms[project_id] = _Open(room)
         entry.users += 1
         try:
-            await entry.ready.wait()
-            yield entry.room
-        finally:
-            entry.users -= 1
-            if entry.users == 0:
-                self._rooms.pop(project_id, None)
-                entry.gone.set()
+            async with entry.opening:
+                if entry.kept_by is None:
+                    entry.kept_by = await self._keep(entry.room)
+        except BaseException:
+            self._left(entry)
+            raise
+        return entry.room
 
-    @asynccontextmanager
-    async def watch(self, room: Room, watcher: Watcher) -> AsyncIterator[None]:
-        """Let *watcher* see what happens in *room*."""
-        room.watchers.add(watcher)
-        try:
-            yield
-        finally:
-            room.watchers.discard(watcher)
+    def leave(self, room: Room) -> None:
+        """Give back what `enter` returned."""
+        self._left(self._rooms[room.project_id])
 
-    async def _keep(self, project_id: UUID, entry: _Open) -> None:
-        room = entry.room
-        events = await self._bus.listen(
-            subjects.events_of(project_id), lambda _, body, __: room.on_events(body)
-        )
-        progress = await self._bus.listen(
-            subjects.progress_of(project_id), lambda _, body, __: room.on_progress(body)
-        )
-        entry.ready.set()
-        text = self._tasks.create_task(room.show_open_file())
-        await entry.gone.wait()
-        text.cancel()
-        await events.close()
-        await progress.close()
+    def _left(self, entry: _Open) -> None:
+        entry.users -= 1
+        if entry.users == 0:
+            del self._rooms[entry.room.project_id]
+            if entry.kept_by is not None:
+                self._tasks.create_task(entry.kept_by.aclose())
+
+    async def _keep(self, room: Room) -> AsyncExitStack:
+        """Have *room* hear the bus and watch the log, until the stack is closed."""
+        project_id = room.project_id
+        async with AsyncExitStack() as stack:
+            for subject, hear in (
+                (subjects.events_of(project_id), room.on_events),
+                (subjects.progress_of(project_id), room.on_progress),
+            ):
+                subscription = await self._bus.listen(subject, hear)
+                stack.push_async_callback(subscription.close)
+            watching = self._tasks.create_task(room.watch_log())
+            stack.callback(watching.cancel)
+            return stack.pop_all()

@@ -1,4 +1,11 @@
-"""One project and all who watch it: events and text, each built once for everybody."""
+"""One project and all who watch it: what happens is built once and told to everybody.
+
+Most who watch are *live*: they have been told everything up to the room's head, and get
+whatever comes next in one write. Who joins with an older seq, or does not take what is
+written, is *late*: of such a one the room keeps two numbers (the last seq, and how far
+the open file was shown), reads the history for it as fast as it takes it, and makes it
+live again at the head. So a slow client costs no memory and delays nobody.
+"""
 
 import asyncio
 from uuid import UUID
@@ -6,202 +13,360 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from contracts import codec
+from contracts import codec, project
 from contracts.envelope import Recorded
-from contracts.progress import ProgressMessage, SandboxLog
-from contracts.project import FileWritten
-from contracts.requests import OpenFile
-from gateway_ws.application.outbox import FORBIDDEN, Outbox
-from gateway_ws.domain import frames
-from gateway_ws.domain.connection import Position, Verdict
-from gateway_ws.domain.text import TextFeed, TextLost, TextMessage
-from gateway_ws.ports import Projects, Refused, Unavailable
+from contracts.progress import ProgressMessage, ReplyText, SandboxLog
+from contracts.requests import History
+from gateway_ws.application import metrics
+from gateway_ws.domain import frames, wire
+from gateway_ws.domain.text import OpenText, Place, TextLost, TextMessage
+from gateway_ws.ports import Client, Projects, Refused, Unavailable
 
 PAGE = 200
 """Events asked for at once."""
-RECHECK_S = 15.0
-"""Seconds after which a quiet watcher looks whether the bus has lost something."""
+GATHER_S = 0.005
+"""What follows a write within this time is gathered into the next one."""
+GATHER_BYTES = 64 * 1024
+"""More than this does not wait."""
+RECHECK_S = 1.0
+"""A room that hears nothing looks into the log: the bus may have lost something."""
+RECHECK_MAX_S = 30.0
+"""It does so ever more rarely, up to this time."""
 RETRY_S = 0.5
 
 _log = structlog.get_logger(__name__)
-_progress: msgspec.json.Decoder[ProgressMessage] = codec.decoder(ProgressMessage)
+_progress: msgspec.json.Decoder[ProgressMessage | ReplyText] = codec.decoder(
+    ProgressMessage | ReplyText
+)
 
 
 class Watcher:
-    """One connection: where it stands and what waits to be written to it."""
+    """One connection: who it is and, while it is late, where it stands."""
 
-    def __init__(self, user_id: UUID, after: int, outbox: Outbox) -> None:
+    __slots__ = ("catching_up", "client", "seq", "shown", "user_id")
+
+    def __init__(self, user_id: UUID, client: Client, seq: int) -> None:
         self.user_id = user_id
-        self.position = Position(after)
-        self.outbox = outbox
-        self.behind = asyncio.Event()
-        self.behind.set()
-        self.caught_up = False
-        self.shows_text = False
+        self.client = client
+        self.seq = seq
+        """The last event that it was told; kept only while it is late."""
+        self.shown: Place | None = None
+        """How far it was shown the open file; kept only while it is late."""
+        self.catching_up: asyncio.Task[None] | None = None
 
 
 class Room:
     """The watchers of one project; the bus's messages come in by the two listeners."""
 
-    def __init__(self, project_id: UUID, projects: Projects) -> None:
+    def __init__(
+        self, project_id: UUID, projects: Projects, tasks: asyncio.TaskGroup
+    ) -> None:
         self.project_id = project_id
-        self.watchers: set[Watcher] = set()
         self._projects = projects
-        self._feed = TextFeed()
-        self._text_wanted = asyncio.Event()
-        self._feed_broken = False
-        self._pending: list[TextMessage] | None = None
-        self._closed: set[str] = set()
+        self._tasks = tasks
+        self._loop = asyncio.get_running_loop()
+        self._live: set[Watcher] = set()
+        self._late: set[Watcher] = set()
+        self._head = 0
+        self._heard = 0
+        self._advancing = asyncio.Lock()
+        self._missed = asyncio.Event()
+        self._quiet_s = RECHECK_S
+        self._text = OpenText()
+        self._asking = False
+        self._pending: list[TextMessage] = []
+        self._written: list[project.FileWritten] = []
+        # What is gathered for those who are live, and how far they have come without.
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
+        self._gathered: Place | None = None
+        self._told = 0
+        self._shown: Place | None = None
+        self._written_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
 
-    # --- from the bus -------------------------------------------------------------
+    # --- who watches ----------------------------------------------------------------
+
+    def watchers(self) -> set[Watcher]:
+        """Return those who watch."""
+        return self._live | self._late
+
+    async def join(self, watcher: Watcher, version: int) -> None:
+        """Have *watcher* told all after its seq, which is *version* at most.
+
+        *version* is the log's end as it was after the room began to listen.
+
+        Raises:
+            Refused: Its user may not see the project.
+            Unavailable: The history cannot be had now.
+
+        """
+        if self._head == 0:
+            self._head = self._told = version
+            self._ask_for_text()
+        while self._head < version:
+            if await self._advance(watcher.user_id) and self._head < version:
+                raise Unavailable("the history ends before the project's version")
+        self._late.add(watcher)
+        self._settle(watcher)
+        if self._heard > self._head:
+            self._missed.set()
+
+    def leave(self, watcher: Watcher) -> None:
+        """Forget *watcher*."""
+        self._live.discard(watcher)
+        self._late.discard(watcher)
+        if watcher.catching_up is not None:
+            watcher.catching_up.cancel()
+
+    def close(self, code: int) -> None:
+        """Close all sockets; those who are live hear what is gathered before."""
+        self._flush()
+        for watcher in self.watchers():
+            watcher.client.close(code)
+
+    def _settle(self, watcher: Watcher) -> None:
+        """Make *watcher* live if it is at the head, else let it catch up."""
+        if watcher.seq < self._head or watcher.client.is_slow:
+            watcher.catching_up = self._tasks.create_task(self._bring_up(watcher))
+            return
+        self._flush()
+        for message in self._text.since(watcher.shown):
+            _write(watcher, frames.text_frame(message))
+        self._late.discard(watcher)
+        self._live.add(watcher)
+
+    def _fall_behind(self, watcher: Watcher) -> None:
+        """Stop writing to *watcher*: it has not taken what came before."""
+        metrics.FELL_BEHIND.inc()
+        watcher.seq, watcher.shown = self._told, self._shown
+        self._live.discard(watcher)
+        self._late.add(watcher)
+        self._settle(watcher)
+
+    # --- from the bus ---------------------------------------------------------------
 
     def on_events(self, body: bytes) -> None:
-        """Pass recorded events on to all who have not seen them."""
+        """Tell recorded events to all who have not been told them."""
         try:
             events = codec.decode_batch(body)
         except codec.Undecodable as error:
+            metrics.BUS_MALFORMED.inc()
             _log.warning("undecodable events", reason=str(error))
             return
         for recorded in events:
             if recorded.project_id == self.project_id:
-                self._broadcast(recorded)
+                self._take(recorded)
+        self._flush_soon()
 
     def on_progress(self, body: bytes) -> None:
-        """Pass text and logs on to all who have caught up."""
+        """Show text, answers and logs to all who are live."""
         try:
             message = _progress.decode(body)
         except msgspec.MsgspecError as error:
+            metrics.BUS_MALFORMED.inc()
             _log.warning("undecodable progress", reason=str(error))
             return
         if isinstance(message, SandboxLog):
-            self._send_all(frames.log_frame(message), text=False)
-            return
-        if self._pending is not None:
+            self._gather(frames.log_frame(message))
+        elif isinstance(message, ReplyText):
+            self._gather(frames.reply_frame(message))
+        elif self._asking:
             self._pending.append(message)
-        if not self._feed_broken:
-            self._show(message)
+        else:
+            self._take_text(message)
+        self._flush_soon()
 
-    def _broadcast(self, recorded: Recorded) -> None:
-        frame = b""
-        for watcher in self.watchers:
-            verdict = watcher.position.judge(recorded.seq)
-            if verdict is Verdict.SEND:
-                frame = frame or frames.recorded_frame(recorded)
-                watcher.outbox.put(frame)
-                _close_after(recorded, watcher)
-            elif verdict is Verdict.BEHIND:
-                watcher.behind.set()
-        self._note_file(recorded)
+    def look_again(self) -> None:
+        """Look into the log now: the bus was away and may have lost something."""
+        self._missed.set()
+        self._ask_for_text()
 
-    def _note_file(self, recorded: Recorded) -> None:
-        if recorded.type != "file.written":
+    # --- the log --------------------------------------------------------------------
+
+    def _take(self, recorded: Recorded) -> None:
+        """Move the head on by *recorded*, if it is the next one."""
+        if recorded.seq <= self._head:
             return
-        try:
-            event = codec.decode_event(recorded.type, recorded.data)
-        except codec.Undecodable:
+        self._heard = max(self._heard, recorded.seq)
+        if recorded.seq > self._head + 1 or self._head == 0:
+            self._missed.set()
             return
-        if isinstance(event, FileWritten) and event.author == "agent":
-            self._feed.close(event.path)
-            self._closed.add(event.path)
+        self._head = recorded.seq
+        self._quiet_s = RECHECK_S
+        event = frames.event_of(recorded)
+        self._end_text(event)
+        self._gather(frames.event_frame(event, recorded.seq))
+        if isinstance(event, project.ProjectDeleted):
+            self.close(wire.FORBIDDEN)
 
-    def _show(self, message: TextMessage) -> None:
-        try:
-            fresh = self._feed.take(message)
-        except TextLost:
-            self._feed_broken = True
-            self._text_wanted.set()
-            return
-        if fresh is not None:
-            self._send_all(frames.text_frame(fresh), text=True)
-
-    def _send_all(self, frame: bytes, *, text: bool) -> None:
-        for watcher in self.watchers:
-            if watcher.shows_text if text else watcher.caught_up:
-                watcher.outbox.put(frame)
-
-    # --- catching up --------------------------------------------------------------
-
-    async def follow(self, watcher: Watcher) -> None:
-        """Keep *watcher* up to date with the log until it is cancelled."""
+    async def watch_log(self) -> None:
+        """Bring what the bus has lost, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(RECHECK_S):
-                    await watcher.behind.wait()
+                async with asyncio.timeout(self._quiet_s):
+                    await self._missed.wait()
             except TimeoutError:
-                pass
-            watcher.behind.clear()
+                self._quiet_s = min(2 * self._quiet_s, RECHECK_MAX_S)
+            self._missed.clear()
             try:
-                await self._catch_up(watcher)
-            except Refused:
-                watcher.outbox.close(FORBIDDEN)
-                return
+                await self._recheck()
             except Unavailable:
-                watcher.behind.set()
+                self._missed.set()
                 await asyncio.sleep(RETRY_S)
+
+    async def _recheck(self) -> None:
+        """Read on after the head; who may not see the project any more is closed."""
+        for user_id in {watcher.user_id for watcher in self.watchers()}:
+            try:
+                while not await self._advance(user_id):
+                    pass
+            except Refused:
+                for watcher in self.watchers():
+                    if watcher.user_id == user_id:
+                        watcher.client.close(wire.FORBIDDEN)
+
+    async def _advance(self, user_id: UUID) -> bool:
+        """Read one page after the head; return whether that was the last one."""
+        async with self._advancing:
+            page = await self._page(user_id, self._head)
+            for recorded in page.events:
+                self._take(recorded)
+            self._flush_soon()
+            return self._head >= page.version
+
+    async def _page(self, user_id: UUID, after: int) -> History:
+        page = await self._projects.history(
+            user_id, self.project_id, after=after, limit=PAGE
+        )
+        if page.version > after and not page.events:
+            raise Unavailable("the history has a hole")
+        return page
+
+    async def _bring_up(self, watcher: Watcher) -> None:
+        try:
+            await self._catch_up(watcher)
+        except Refused:
+            watcher.client.close(wire.FORBIDDEN)
+        except Exception:  # noqa: BLE001 - a bug in one must not take the others along
+            _log.exception("catching up failed", project=str(self.project_id))
+            watcher.client.close(wire.INTERNAL_ERROR)
 
     async def _catch_up(self, watcher: Watcher) -> None:
+        """Tell *watcher* what it lacks, as fast as it takes it, and make it live."""
         while True:
-            await watcher.outbox.until_roomy()
-            page = await self._projects.history(
-                watcher.user_id,
-                self.project_id,
-                after=watcher.position.seq,
-                limit=PAGE,
-            )
-            for recorded in page.events:
-                if watcher.position.judge(recorded.seq) is Verdict.SEND:
-                    watcher.outbox.put(frames.recorded_frame(recorded))
-                    _close_after(recorded, watcher)
-            if watcher.position.seq >= page.version or not page.events:
+            await watcher.client.until_ready()
+            if watcher.seq >= self._head:
                 break
-        if not watcher.caught_up:
-            watcher.caught_up = True
-            self._text_wanted.set()
-
-    async def show_open_file(self) -> None:
-        """Bring text to those who lack it, until cancelled.
-
-        Those who join in the middle of a file get all of it so far, and everybody does
-        when a piece was lost.
-        """
-        while True:
-            await self._text_wanted.wait()
-            self._text_wanted.clear()
-            self._pending, self._closed = [], set()
             try:
-                open_file = await self._projects.open_file(self.project_id)
+                await self._tell_page(watcher)
             except Unavailable:
-                self._text_wanted.set()
                 await asyncio.sleep(RETRY_S)
-                continue
-            self._resume_text(open_file, self._pending)
-            self._pending = None
+        watcher.catching_up = None
+        self._settle(watcher)
 
-    def _resume_text(
-        self, open_file: OpenFile | None, pending: list[TextMessage]
-    ) -> None:
-        if open_file is not None and open_file.path in self._closed:
-            open_file = None
-        feed = TextFeed()
-        unfinished = (piece for piece in pending if piece.path not in self._closed)
-        fresh = feed.resume(open_file, unfinished)
-        if self._feed_broken or self._feed.place is None:
-            self._feed, self._feed_broken = feed, False
-            late = [watcher for watcher in self.watchers if watcher.caught_up]
-        elif feed.place == self._feed.place:
-            late = [w for w in self.watchers if w.caught_up and not w.shows_text]
-        else:
-            self._feed_broken = True  # the two disagree: ask for everybody
-            self._text_wanted.set()
+    async def _tell_page(self, watcher: Watcher) -> None:
+        """Write one page of history; what does not fit is read again later."""
+        page = await self._page(watcher.user_id, watcher.seq)
+        for recorded in page.events:
+            self._take(recorded)
+            if watcher.client.is_slow:
+                break
+            event = frames.event_of(recorded)
+            _write(watcher, frames.event_frame(event, recorded.seq))
+            watcher.seq = recorded.seq
+        self._flush_soon()
+
+    # --- the open file --------------------------------------------------------------
+
+    def _take_text(self, message: TextMessage) -> None:
+        try:
+            self._text.take(message)
+        except TextLost:
+            self._pending.append(message)
+            self._ask_for_text()
+
+    def _end_text(self, event: codec.AnyEvent) -> None:
+        """Close the open file when an event says that nobody writes it any more."""
+        match event:
+            case project.FileWritten(author="agent"):
+                if self._asking:
+                    self._written.append(event)
+                elif self._text.complete(event):
+                    self._gather_text()
+                    self._text.close()
+            case project.ModelCallEnded(purpose="implement"):
+                self._text.close()
+            case (
+                project.RunCompleted(run_id)
+                | project.RunFailed(run_id)
+                | project.RunStopped(run_id)
+            ):
+                self._text.end_run(run_id)
+            case _:
+                pass
+
+    def _ask_for_text(self) -> None:
+        """Ask the driver for all of the open file; what comes meanwhile waits."""
+        if not self._asking:
+            self._asking = True
+            self._tasks.create_task(self._resume_text())
+
+    async def _resume_text(self) -> None:
+        answer = await self._projects.open_file(self.project_id)
+        self._asking = False
+        pending, self._pending = self._pending, []
+        written, self._written = self._written, []
+        self._text.resume(answer, pending, written)
+        self._flush_soon()
+
+    # --- to those who are live ------------------------------------------------------
+
+    def _gather(self, frame: bytes) -> None:
+        """Have *frame* written after all that came before it."""
+        self._gather_text()
+        self._batch.append(wire.text(frame))
+        self._batch_bytes += len(frame)
+        if self._batch_bytes > GATHER_BYTES:
+            self._flush()
+
+    def _gather_text(self) -> None:
+        """Gather what came of the open file since the last time, as one piece."""
+        for message in self._text.since(self._gathered):
+            self._batch.append(wire.text(frames.text_frame(message)))
+        self._gathered = self._text.place
+
+    def _flush_soon(self) -> None:
+        """Write now, or a moment later where something was written just now."""
+        wait_s = self._written_at + GATHER_S - self._loop.time()
+        if wait_s <= 0:
+            self._flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(wait_s, self._flush)
+
+    def _flush(self) -> None:
+        """Write what is gathered to all who are live and took what came before."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._gather_text()
+        if not self._batch:
             return
-        texts = [] if open_file is None else frames.open_file_frames(open_file)
-        texts += [frames.text_frame(message) for message in fresh]
-        for watcher in late:
-            watcher.shows_text = True
-            for frame in texts:
-                watcher.outbox.put(frame)
+        data, count = b"".join(self._batch), len(self._batch)
+        self._batch, self._batch_bytes = [], 0
+        slow = []
+        for watcher in self._live:
+            if watcher.client.is_slow:
+                slow.append(watcher)
+            else:
+                watcher.client.write(data)
+        metrics.FRAMES_OUT.inc(count * (len(self._live) - len(slow)))
+        for watcher in slow:
+            self._fall_behind(watcher)
+        self._told, self._shown = self._head, self._gathered
+        self._written_at = self._loop.time()
 
 
-def _close_after(recorded: Recorded, watcher: Watcher) -> None:
-    if recorded.type == "project.deleted":
-        watcher.outbox.close(FORBIDDEN)
+def _write(watcher: Watcher, frame: bytes) -> None:
+    watcher.client.write(wire.text(frame))
+    metrics.FRAMES_OUT.inc()

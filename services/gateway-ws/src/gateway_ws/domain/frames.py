@@ -4,20 +4,24 @@ from functools import singledispatch
 
 from contracts import browser, codec, progress, project
 from contracts.envelope import Recorded
-from contracts.requests import OpenFile, ProjectView
+from contracts.requests import ProjectView
 
 
-def recorded_frame(recorded: Recorded) -> bytes:
-    """Return the one message that stands for *recorded*, with its seq.
+def event_of(recorded: Recorded) -> codec.AnyEvent:
+    """Return the event in *recorded*; one that cannot be read is an unknown one."""
+    try:
+        return codec.decode_event(recorded.type, recorded.data)
+    except codec.Undecodable:
+        return codec.UnknownEvent(recorded.type, recorded.data)
+
+
+def event_frame(event: codec.AnyEvent, seq: int) -> bytes:
+    """Return the one message that stands for *event*, with its seq.
 
     An event that this version does not know, or cannot read, still takes its place:
     clients count.
     """
-    try:
-        event = codec.decode_event(recorded.type, recorded.data)
-    except codec.Undecodable:
-        return codec.encode(browser.UnknownEvent(seq=recorded.seq))
-    return codec.encode(_message(event, recorded.seq))
+    return codec.encode(_message(event, seq))
 
 
 def state_update(view: ProjectView) -> bytes:
@@ -68,19 +72,8 @@ def log_frame(message: progress.SandboxLog) -> bytes:
     return codec.encode(browser.SandboxLog(data=data))
 
 
-def open_file_frames(open_file: OpenFile) -> list[bytes]:
-    """Return the file that is being written: its beginning and all of it so far."""
-    if open_file.path is None:
-        return []
-    run_id, attempt, path = open_file.run_id, open_file.attempt, open_file.path
-    return [
-        text_frame(progress.FileStarted(run_id, attempt, path)),
-        text_frame(progress.FileText(run_id, attempt, path, 0, open_file.text)),
-    ]
-
-
 def reply_frame(message: progress.ReplyText) -> bytes:
-    """Return more of an answer in the conversation."""
+    """Return more of the agent's answer in the conversation."""
     data = browser.AssistantChunkData(
         message_id=str(message.message_id), offset=message.offset, chunk=message.text
     )
@@ -273,3 +266,14 @@ def _(event: project.ProblemsReported, seq: int) -> browser.RecordedMessage:
     ]
     data = browser.ProblemsReportedData(problems)
     return browser.ProblemsReported(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.AccessGranted, seq: int) -> browser.RecordedMessage:
+    data = browser.AccessGrantedData(event.service, event.access)
+    return browser.AccessGranted(seq=seq, data=data)
+
+
+@_message.register
+def _(event: project.AccessRevoked, seq: int) -> browser.RecordedMessage:
+    return browser.AccessRevoked(seq=seq, data=browser.AccessRevokedData(event.service))

@@ -1,8 +1,9 @@
-"""Characters on their way to a screen: which of them a watcher has not seen.
+"""The file that is being written, as its driver tells of it piece by piece.
 
-Progress comes from a run's driver without a promise: a piece may be lost, come twice or
-come from an attempt that is over. A piece therefore says where it belongs, and a
-watcher that finds a hole asks the driver for all of the file so far.
+Progress comes without a promise: a piece may be lost, come twice, come late, or belong
+to an attempt that is over. A piece therefore says where it belongs, and a hole means
+that the driver has to be asked for all of the file so far. Because the text is kept
+here, once for all who watch, any of them can be shown what it lacks in one piece.
 """
 
 from collections.abc import Iterable
@@ -12,17 +13,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from contracts.progress import FileStarted, FileText
+from contracts.project import FileWritten
 from contracts.requests import OpenFile
 
 TextMessage = FileStarted | FileText
 
 
 class Place(Struct, frozen=True):
-    """How far a file has been shown; *offset* counts code points."""
+    """How far a file has come; *offset* counts code points."""
 
     run_id: UUID
     attempt: int
     path: str
+    opening: int
+    """Differs each time that a file begins: one answer may write a path twice."""
     offset: int
 
 
@@ -30,80 +34,163 @@ class TextLost(Exception):
     """A piece is missing before the one that came: ask for the whole file."""
 
 
-class TextFeed:
-    """The pieces of the files of one project, in order and once."""
+class OpenText:
+    """The text of the open file, in order and once."""
 
     def __init__(self) -> None:
         self._place: Place | None = None
+        self._pieces: list[str] = []
         self._closed: Place | None = None
+        self._ended_run: UUID | None = None
+        self._openings = 0
 
     @property
     def place(self) -> Place | None:
-        """How far the open file has been shown; None between two files."""
+        """How far the open file has come; None between two files."""
         return self._place
 
-    def take(self, message: TextMessage) -> TextMessage | None:
-        """Return what is new of *message*, if anything is.
+    def take(self, message: TextMessage) -> None:
+        """Add what is new of *message*, if anything is.
 
         Raises:
-            TextLost: Something before it never came.
+            TextLost: Something before it never came; nothing is added.
 
         """
+        if message.run_id == self._ended_run:
+            return
         if isinstance(message, FileStarted):
-            self._place = Place(message.run_id, message.attempt, message.path, 0)
-            self._closed = None
-            return message
+            self._open(message, "")
+            return
         place = self._place
-        if place is None or not _same_file(place, message):
-            if self._closed is not None and _same_file(self._closed, message):
-                return None
+        if place is None or not _is_in(place, message):
+            if self._was_closed(message):
+                return
             raise TextLost
         if message.offset > place.offset:
             raise TextLost
         fresh = message.text[place.offset - message.offset :]
-        if not fresh:
-            return None
-        self._place = replace(place, offset=place.offset + len(fresh))
-        return replace(message, offset=place.offset, text=fresh)
+        if fresh:
+            self._pieces.append(fresh)
+            self._place = replace(place, offset=place.offset + len(fresh))
 
-    def close(self, path: str) -> None:
-        """Forget the open file if it is *path*: it has been recorded whole."""
-        if self._place is not None and self._place.path == path:
-            self._place, self._closed = None, self._place
+    def since(self, shown: Place | None) -> list[TextMessage]:
+        """Return what somebody lacks who was shown the text up to *shown*."""
+        place = self._place
+        if place is None or place == shown:
+            return []
+        if shown is not None and shown.opening == place.opening:
+            return [self._text_after(shown.offset, place)]
+        start = FileStarted(place.run_id, place.attempt, place.path)
+        return [start, self._text_after(0, place)] if place.offset else [start]
+
+    def complete(self, written: FileWritten) -> bool:
+        """Add what never came of a recorded file, if it is the open one; tell that.
+
+        *written* may be an older state of the same path: then its content goes on
+        differently, and nothing happens.
+        """
+        place = self._place
+        if place is None or place.path != written.path:
+            return False
+        if not written.content.startswith(self._text()):
+            return False
+        self._pieces = [written.content]
+        self._place = replace(place, offset=len(written.content))
+        return True
+
+    def close(self) -> None:
+        """Forget the open file: it is recorded, or nobody writes it any more."""
+        if self._place is not None:
+            self._closed, self._place, self._pieces = self._place, None, []
+
+    def end_run(self, run_id: UUID) -> None:
+        """Forget the open file, and pass over what still comes of that run."""
+        self.close()
+        self._ended_run = run_id
 
     def resume(
-        self, open_file: OpenFile | None, pending: Iterable[TextMessage]
-    ) -> list[TextMessage]:
-        """Go on from what the driver says; return what is new of *pending*.
+        self,
+        answer: OpenFile | None,
+        pending: Iterable[TextMessage],
+        written: Iterable[FileWritten],
+    ) -> None:
+        """Go on from what the driver says is open; None where no run is driven.
 
         *pending* came since the driver was asked; a hole in it is left for the next
-        piece to find.
+        piece to find. *written* was recorded meanwhile.
         """
-        self._place = None
-        if open_file is not None and open_file.path is not None:
-            self._place = Place(
-                open_file.run_id,
-                open_file.attempt,
-                open_file.path,
-                len(open_file.text),
-            )
-        fresh: list[TextMessage] = []
+        if answer is None or answer.path is None or self._is_over(answer):
+            self._place, self._pieces = None, []
+        else:
+            self._reopen(answer, answer.path)
         for message in pending:
             if isinstance(message, FileStarted) and self._is_open(message):
                 continue
             try:
-                new = self.take(message)
+                self.take(message)
             except TextLost:
                 continue
-            if new is not None:
-                fresh.append(new)
-        return fresh
+        if any(self.complete(file) for file in written):
+            self.close()
 
-    def _is_open(self, message: FileStarted) -> bool:
-        return self._place is not None and _same_file(self._place, message)
+    def _open(self, start: FileStarted | OpenFile, text: str) -> None:
+        self._openings += 1
+        self._closed, self._pieces = None, [text] if text else []
+        path = start.path or ""
+        self._place = Place(
+            start.run_id, start.attempt, path, self._openings, len(text)
+        )
+
+    def _reopen(self, answer: OpenFile, path: str) -> None:
+        """Take all of the file so far; who was shown a part of it lacks the rest."""
+        known = FileStarted(answer.run_id, answer.attempt, path)
+        if not self._is_open(known) or not answer.text.startswith(self._text()):
+            self._open(answer, answer.text)
+        elif self._place is not None:
+            self._pieces = [answer.text]
+            self._place = replace(self._place, offset=len(answer.text))
+
+    def _is_over(self, answer: OpenFile) -> bool:
+        """Tell whether the answer is of a moment ago: the driver closes a bit later."""
+        if answer.run_id == self._ended_run:
+            return True
+        closed = self._closed
+        return (
+            closed is not None
+            and closed.path == answer.path
+            and (closed.run_id, closed.attempt) == (answer.run_id, answer.attempt)
+            and closed.offset == len(answer.text)
+        )
+
+    def _is_open(self, message: TextMessage) -> bool:
+        return self._place is not None and _is_in(self._place, message)
+
+    def _was_closed(self, message: FileText) -> bool:
+        closed = self._closed
+        return (
+            closed is not None
+            and _is_in(closed, message)
+            and message.offset + len(message.text) <= closed.offset
+        )
+
+    def _text(self) -> str:
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+    def _text_after(self, offset: int, place: Place) -> FileText:
+        """Return the text from *offset* on, at a cost that grows with it alone."""
+        if offset == 0:
+            text = self._text()
+        else:
+            size, first = place.offset, len(self._pieces)
+            while size > offset:
+                first -= 1
+                size -= len(self._pieces[first])
+            text = "".join(self._pieces[first:])[offset - size :]
+        return FileText(place.run_id, place.attempt, place.path, offset, text)
 
 
-def _same_file(place: Place, message: TextMessage) -> bool:
+def _is_in(place: Place, message: TextMessage) -> bool:
     return (
         place.run_id == message.run_id
         and place.attempt == message.attempt

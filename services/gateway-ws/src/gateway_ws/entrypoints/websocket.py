@@ -1,48 +1,36 @@
-"""The socket ``/ws/{project}``: hello, then frames both ways until one side ends."""
+"""The route ``/ws/{project}``: who is it, may it, and then its socket is a visit."""
 
 import asyncio
-from collections.abc import Awaitable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 from uuid import UUID, uuid4
 
-import structlog
 from litestar import WebSocket, websocket
-from litestar.exceptions import WebSocketDisconnect, WebSocketException
+from litestar.exceptions import WebSocketDisconnect
 from litestar.handlers import WebsocketRouteHandler
 from msgspec import Struct
+from typing_extensions import override
 
-from contracts import browser
-from contracts.project import PostMessage, ProjectCommand, StartRun, StopRun
+from gateway_ws.application import metrics
+from gateway_ws.application.answering import answer, refusal
 from gateway_ws.application.fan_out import FanOut
-from gateway_ws.application.outbox import (
-    FORBIDDEN,
-    SERVICE_RESTART,
-    TRY_AGAIN_LATER,
-    UNAUTHORIZED,
-    Outbox,
-)
-from gateway_ws.application.room import Watcher
-from gateway_ws.domain import frames
-from gateway_ws.domain.inbound import InvalidFrame, parse
+from gateway_ws.application.register import Full, Guest, Register
+from gateway_ws.application.room import Room, Watcher
+from gateway_ws.domain import frames, wire
+from gateway_ws.domain.address import counted_as
+from gateway_ws.domain.origin import is_own_page
 from gateway_ws.domain.rate import Bucket
-from gateway_ws.ports import Projects, Refused, Sessions, Unavailable
+from gateway_ws.entrypoints.socket import EXTENSION, Socket, Visit
+from gateway_ws.ports import Credential, Projects, Refused, Sessions, Unavailable
 
-Socket = WebSocket[object, object, object]  # type: ignore[type-var]
+Request = WebSocket[object, object, object]  # type: ignore[type-var]
 
 _COOKIES = ("__Secure-better-auth.session_token", "better-auth.session_token")
-_REASONS = {
-    UNAUTHORIZED: "Unauthorized",
-    FORBIDDEN: "Forbidden",
-    TRY_AGAIN_LATER: "Try again later",
-    SERVICE_RESTART: "Service restart",
-}
 _MESSAGES_PER_S = 20
 _BURST = 40
+_MAX_TOKEN = 1024
 _TOO_FAST = "Too many messages: wait a second and go on."
+_TOO_MANY = "Too many connections are open already: close some, or try again later."
 _DENIED = "You have no access to this project."
-_BUSY = "Atelier could not do that just now; please try again."
-
-_log = structlog.get_logger(__name__)
 
 
 class Doors(Struct, frozen=True):
@@ -51,189 +39,155 @@ class Doors(Struct, frozen=True):
     projects: Projects
     sessions: Sessions
     fan_out: FanOut
+    register: Register
     public_url: str
-    stopping: asyncio.Event
+    handshake_s: float
+    """Seconds in which it has to be clear who it is and what it may see."""
 
 
 def socket_route(doors: Doors) -> WebsocketRouteHandler:
     """Return the handler of the one socket route."""
 
     @websocket("/ws/{project_id:path}")
-    async def handle(socket: Socket, project_id: str) -> None:
-        await socket.accept()
-        await _Session(socket, doors).run(project_id.removeprefix("/"))
+    async def handle(socket: Request, project_id: str) -> None:
+        await _Handshake(socket, doors).run(project_id.removeprefix("/"))
 
     return handle
 
 
-class _Session:
-    """One connection from its handshake to its end."""
+class _Unauthorized(Exception):
+    """Nobody whom the api knows."""
 
-    def __init__(self, socket: Socket, doors: Doors) -> None:
-        self._socket = socket
+
+class _Visit(Visit):
+    """A connection and all that is held for it, from its arrival to its end."""
+
+    __slots__ = ("_bucket", "_doors", "address", "guest", "room", "socket", "watcher")
+
+    def __init__(self, doors: Doors, socket: Socket, address: str) -> None:
+        """*address* has arrived at the register."""
         self._doors = doors
-        self._outbox = Outbox()
+        self.socket = socket
+        self.address = address
+        self.guest: Guest | None = None
+        self.room: Room | None = None
+        self.watcher: Watcher | None = None
+        self._bucket = Bucket(_MESSAGES_PER_S, _BURST, socket.loop.time())
+
+    @override
+    async def hear(self, frame: str | bytes) -> None:
+        if not self._bucket.take(self.socket.loop.time()):
+            self.tell(refusal("rate_limited", _TOO_FAST))
+        elif self.guest is not None and self.room is not None:
+            user_id, project_id = self.guest.user_id, self.room.project_id
+            projects = self._doors.projects
+            self.tell(await answer(frame, projects, user_id, project_id, uuid4))
+
+    def tell(self, frame: bytes) -> None:
+        """Write one message to this client alone."""
+        metrics.FRAMES_OUT.inc()
+        self.socket.write(wire.text(frame))
+
+    @override
+    def end(self) -> None:
+        if self.room is not None:
+            if self.watcher is not None:
+                self.room.leave(self.watcher)
+            self._doors.fan_out.leave(self.room)
+        if self.guest is not None:
+            self._doors.register.dismiss(self.guest)
+        self._doors.register.depart(self.address)
+
+
+class _Handshake:
+    """Finds out who it is and lets it join, or says why not."""
+
+    def __init__(self, request: Request, doors: Doors) -> None:
+        self._request = request
+        self._doors = doors
+        extensions = request.scope["extensions"] or {}
+        self._socket: Socket = extensions[EXTENSION]  # type: ignore[assignment]
 
     async def run(self, project_id: str) -> None:
         try:
-            user_id = await self._user()
-            if user_id is None:
-                await self._close(UNAUTHORIZED)
-                return
-            project = _uuid(project_id)
-            if project is None or not self._is_own_page():
-                await self._deny()
-                return
-            await self._join(user_id, project)
-        except Refused:
-            await self._deny()
-        except Unavailable:
-            await self._close(TRY_AGAIN_LATER)
+            await self._request.accept()
+            visit = self._arrive()
         except WebSocketDisconnect:
-            pass
+            return
+        except Full as error:
+            self._explain(error)
+            return
+        try:
+            async with asyncio.timeout(self._doors.handshake_s):
+                await self._enter(visit, _uuid(project_id))
+        except (Refused, Unavailable, Full, _Unauthorized, TimeoutError) as error:
+            self._explain(error)
+            visit.end()
+        except BaseException:
+            visit.end()
+            raise
+        else:
+            self._socket.take_over(visit)
 
-    async def _user(self) -> UUID | None:
-        for name in _COOKIES:
-            token = self._socket.cookies.get(name)
-            if token:
-                user_id = await self._doors.sessions.user_of(unquote(token))
-                if user_id is not None:
-                    return user_id
-        return None
-
-    def _is_own_page(self) -> bool:
-        """Refuse pages of other origins: a browser sends its cookies along for them."""
-        origin = self._socket.headers.get("origin")
-        if origin is None:
-            return True  # no browser
-        own = urlsplit(self._doors.public_url)
-        asked = urlsplit(origin)
-        twins = {own.hostname}
-        if own.hostname in {"localhost", "127.0.0.1"}:
-            twins = {"localhost", "127.0.0.1"}
-        return (
-            asked.scheme == own.scheme
-            and asked.hostname in twins
-            and asked.port == own.port
+    def _arrive(self) -> _Visit:
+        client = self._request.client
+        address = counted_as(
+            self._request.headers.get("x-forwarded-for"), client.host if client else ""
         )
+        self._doors.register.arrive(address)
+        return _Visit(self._doors, self._socket, address)
 
-    async def _join(self, user_id: UUID, project_id: UUID) -> None:
+    async def _enter(self, visit: _Visit, project_id: UUID | None) -> None:
         doors = self._doors
-        async with doors.fan_out.room(project_id) as room:
-            view = await doors.projects.view(user_id, project_id)
-            after = _after(self._socket.query_params.get("after"))
-            watcher = Watcher(
-                user_id, view.version if after is None else after, self._outbox
-            )
-            self._outbox.put(frames.connected(str(project_id)))
-            async with doors.fan_out.watch(room, watcher):
-                await self._pump(
-                    room.follow(watcher), self._read(user_id, project_id), self._drain()
-                )
+        if not is_own_page(self._request.headers.get("origin"), doors.public_url):
+            raise Refused("project_access_denied", "a page of another origin")
+        credential, user_id = await self._identify(project_id)
+        if project_id is None:
+            raise Refused("project_access_denied", "no project has such an id")
+        guest = Guest(self._socket, user_id, credential)
+        doors.register.admit(guest)
+        visit.guest = guest
+        visit.room = room = await doors.fan_out.enter(project_id)
+        view = await doors.projects.view(user_id, project_id)
+        after = _after(self._request.query_params.get("after"))
+        if after is not None:
+            metrics.RESUMES.inc()
+        seq = view.version if after is None else min(after, view.version)
+        visit.watcher = watcher = Watcher(user_id, self._socket, seq)
+        visit.tell(frames.connected(str(project_id)))
+        await room.join(watcher, view.version)
 
-    async def _pump(self, *background: Awaitable[None]) -> None:
-        """Write until the outbox is closed; whatever else runs ends with it."""
-        async with asyncio.TaskGroup() as tasks:
-            others = [tasks.create_task(_run(work)) for work in background]
-            try:
-                await self._write()
-            finally:
-                for task in others:
-                    task.cancel()
+    async def _identify(self, project_id: UUID | None) -> tuple[Credential, UUID]:
+        for credential in self._credentials(project_id):
+            user_id = await self._doors.sessions.user_of(credential)
+            if user_id is not None:
+                return credential, user_id
+        raise _Unauthorized
 
-    async def _write(self) -> None:
-        try:
-            while (frame := await self._outbox.take()) is not None:
-                await self._socket.send_data(frame.decode(), mode="text")
-            await self._close(self._outbox.close_code or SERVICE_RESTART)
-        except (WebSocketDisconnect, WebSocketException, RuntimeError):
-            return  # the client has left
+    def _credentials(self, project_id: UUID | None) -> list[Credential]:
+        """Return what the client has shown; a token of the address goes first."""
+        token = self._request.query_params.get("token")
+        if token is not None:
+            fits = project_id is not None and len(token) <= _MAX_TOKEN
+            return [Credential(token, project_id)] if fits else []
+        cookies = (self._request.cookies.get(name) for name in _COOKIES)
+        return [Credential(unquote(cookie)) for cookie in cookies if cookie]
 
-    async def _drain(self) -> None:
-        await self._doors.stopping.wait()
-        self._outbox.close(SERVICE_RESTART)
+    def _explain(self, error: Exception) -> None:
+        """Say goodbye in the words of the contract."""
+        match error:
+            case _Unauthorized():
+                self._socket.close(wire.UNAUTHORIZED)
+            case Refused():
+                self._refuse("project_access_denied", _DENIED, wire.FORBIDDEN)
+            case Full():
+                self._refuse("rate_limited", _TOO_MANY, wire.TRY_AGAIN_LATER)
+            case _:
+                self._socket.close(wire.TRY_AGAIN_LATER)
 
-    async def _read(self, user_id: UUID, project_id: UUID) -> None:
-        loop = asyncio.get_running_loop()
-        bucket = Bucket(_MESSAGES_PER_S, _BURST, loop.time())
-        try:
-            while True:
-                frame = await self._receive()
-                if bucket.take(loop.time()):
-                    answer = await self._answer(frame, user_id, project_id)
-                else:
-                    answer = frames.error("rate_limited", _TOO_FAST)
-                self._outbox.put(answer)
-        except (WebSocketDisconnect, WebSocketException):
-            self._outbox.close(SERVICE_RESTART)
-
-    async def _receive(self) -> str | bytes:
-        """Return the next frame, a text or a binary one."""
-        event = await self._socket.receive()
-        if event["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(detail="disconnect", code=event["code"])
-        if event["type"] != "websocket.receive":
-            raise WebSocketException(detail="unexpected event")
-        return event.get("text") or event.get("bytes") or b""
-
-    async def _answer(
-        self, frame: str | bytes, user_id: UUID, project_id: UUID
-    ) -> bytes:
-        """Return the answer to one frame; a mistake does not close the socket."""
-        projects = self._doors.projects
-        try:
-            message = parse(frame)
-            if isinstance(message, browser.GetState):
-                return frames.state_update(await projects.view(user_id, project_id))
-            if isinstance(message, browser.GetPreviewUrl):
-                return frames.preview_url(await projects.view(user_id, project_id))
-            view = await projects.command(user_id, project_id, _command(message))
-            return frames.state_update(view)
-        except InvalidFrame as error:
-            return frames.error(error.code, error.message)
-        except Refused as error:
-            return frames.error(_public_code(error.code), error.message)
-        except Unavailable:
-            return frames.error("internal_error", _BUSY)
-
-    async def _deny(self) -> None:
-        await self._send_last(frames.error("project_access_denied", _DENIED))
-        await self._close(FORBIDDEN)
-
-    async def _send_last(self, frame: bytes) -> None:
-        try:
-            await self._socket.send_data(frame.decode(), mode="text")
-        except (WebSocketDisconnect, WebSocketException, RuntimeError):
-            return
-
-    async def _close(self, code: int) -> None:
-        try:
-            await self._socket.close(code, _REASONS.get(code))
-        except (WebSocketDisconnect, WebSocketException, RuntimeError):
-            return
-
-
-async def _run(work: Awaitable[None]) -> None:
-    await work
-
-
-def _command(
-    message: browser.StartGeneration | browser.StopGeneration | browser.UserMessage,
-) -> ProjectCommand:
-    match message:
-        case browser.StartGeneration(data=data):
-            return StartRun(uuid4(), data.prompt, data.model, data.max_phases)
-        case browser.StopGeneration():
-            return StopRun()
-        case browser.UserMessage(data=said):
-            return PostMessage(uuid4(), uuid4(), said.content)
-
-
-def _public_code(code: str) -> str:
-    """Return a refusal's code as the WebSocket contract names it."""
-    if code == "project_not_found":
-        return "project_access_denied"
-    return "internal_error" if code == "unavailable" else code
+    def _refuse(self, code: str, message: str, close_code: int) -> None:
+        self._socket.write(wire.text(refusal(code, message)))
+        self._socket.close(close_code)
 
 
 def _uuid(text: str) -> UUID | None:

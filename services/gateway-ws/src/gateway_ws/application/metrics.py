@@ -1,0 +1,19 @@
+"""What the gateway counts; ``/metrics`` shows it."""
+
+from prometheus_client import Counter, Gauge
+
+CONNECTIONS = Gauge("gateway_connections", "Sockets that are open.")
+OPENED = Counter("gateway_opened", "Sockets that were opened.")
+CLOSED = Counter("gateway_closed", "Sockets that were closed, by code.", ["code"])
+RESUMES = Counter("gateway_resumes", "Sockets that asked for what they had missed.")
+MESSAGES_IN = Counter("gateway_messages_in", "Messages of clients, by type.", ["type"])
+REFUSED = Counter(
+    "gateway_refused", "Messages and connections that were refused, by code.", ["code"]
+)
+FRAMES_OUT = Counter("gateway_frames_out", "Frames that were written to clients.")
+FELL_BEHIND = Counter(
+    "gateway_fell_behind", "Times that a client took less than was written to it."
+)
+BUS_MALFORMED = Counter(
+    "gateway_bus_malformed", "Messages on the bus that could not be read."
+)
