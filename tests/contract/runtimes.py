@@ -107,7 +107,9 @@ async def until(
 
 
 @asynccontextmanager
-async def bench(kind: str, environ: Mapping[str, str]) -> AsyncIterator[Bench]:
+async def bench(
+    kind: str, environ: Mapping[str, str], *, memory_bytes: int = 1 << 30
+) -> AsyncIterator[Bench]:
     """Lend a runtime of this *kind*; skip where the machine cannot have it."""
     with server_folder() as root, _umask(0o077):
         layout = Layout(root)
@@ -117,10 +119,14 @@ async def bench(kind: str, environ: Mapping[str, str]) -> AsyncIterator[Bench]:
         folders = DiskFolders(layout, own_users=launcher.isolation.own_user)
         project_id = uuid4()
         async with asyncio.TaskGroup() as tasks:
-            runtime = ProcessRuntime(layout, tools, launcher, environ, tasks)
+            runtime = ProcessRuntime(
+                layout, tools, launcher, environ, tasks, memory_bytes=memory_bytes
+            )
+            guard = tasks.create_task(runtime.watch_memory())
             try:
                 yield Bench(runtime, layout, folders.open(project_id), project_id)
             finally:
+                guard.cancel()
                 await runtime.close()
 
 

@@ -177,6 +177,20 @@ async def test_ending_all_of_a_project_leaves_the_others(lent: Bench) -> None:
     assert process.ended
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_command_that_eats_memory_is_ended(kind: str) -> None:
+    hungry = "const all = []; setInterval(() => all.push(Buffer.alloc(5e6, 1)), 10)"
+    async with bench(kind, os.environ, memory_bytes=100 << 20) as lent:
+        code, _ = await lent.run(
+            f"const script = {hungry!r};"
+            "const child = require('child_process').spawn(process.execPath,"
+            "['-e', script]); child.on('exit', () => process.exit(0))"
+        )
+        assert code == 128 + signal.SIGTERM
+        assert b"used more than 100 MiB" in lent.printed["stderr"]
+        assert lent.processes() == []
+
+
 async def _counts(lent: Bench, number: int) -> bool:
     return len(lent.processes()) == number
 

@@ -69,7 +69,8 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             controller = Controller(folders, parts, site_of, idle_s=idle_s)
             secret = settings.secret_key.encode()
             preview = Preview(controller, settings.preview_domain, secret)
-            async with _background(tasks, outputs.run, controller.reconcile_forever):
+            works = (outputs.run, controller.reconcile_forever, runtime.watch_memory)
+            async with _background(tasks, *works):
                 subscriptions = await doors.serve(bus, controller)
                 tasks.create_task(_wind_down(controller, runtime, stopping))
                 async with TaskGroup() as servers:

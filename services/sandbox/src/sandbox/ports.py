@@ -26,7 +26,7 @@ class Isolation(Struct, frozen=True):
     system_calls: bool
     """System calls that only attack the kernel are refused."""
     memory: bool
-    """Its memory has a bound of its own."""
+    """Its memory has a bound, which it may pass for a moment."""
 
     @property
     def summary(self) -> str:
@@ -228,8 +228,10 @@ class ProjectFiles(Protocol):
         """
         ...
 
-    async def contents(self, project_id: UUID, paths: Sequence[str]) -> dict[str, str]:
-        """Return the contents of those *paths* that exist.
+    async def contents(
+        self, project_id: UUID, paths: Sequence[str]
+    ) -> dict[str, bytes]:
+        """Return those *paths* that exist, as many as fit into an answer.
 
         Raises:
             ProjectGone: It should not exist.

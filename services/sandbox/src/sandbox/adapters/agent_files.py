@@ -44,11 +44,13 @@ class AgentFiles(ProjectFiles):
         return answer
 
     @override
-    async def contents(self, project_id: UUID, paths: Sequence[str]) -> dict[str, str]:
+    async def contents(
+        self, project_id: UUID, paths: Sequence[str]
+    ) -> dict[str, bytes]:
         answer = await self._ask(project_id, GetFiles(list(paths)))
         if not isinstance(answer, Files):
             raise Unavailable("the agent answered something else than files")
-        return {file.path: file.content for file in answer.files}
+        return {file.path: file.content.encode() for file in answer.files}
 
     async def _ask(self, project_id: UUID, query: ProjectQuery) -> QueryAnswer:
         verb = str(query.__struct_config__.tag)

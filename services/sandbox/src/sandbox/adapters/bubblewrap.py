@@ -94,7 +94,7 @@ class BubblewrapLauncher(Launcher):
             network=True,
             own_user=self._users == "own",
             system_calls=self._filter is not None,
-            memory=False,
+            memory=True,
         )
 
     @override

@@ -4,8 +4,9 @@ import asyncio
 import errno
 import os
 import subprocess
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -78,7 +79,7 @@ class DiskFolder(Folder):
 
     @override
     async def save(self, state: FolderState) -> None:
-        await asyncio.to_thread(self._save, state)
+        await _to_the_end(partial(self._save, state))
 
     def _save(self, state: FolderState) -> None:
         self._box.make(self._uid)
@@ -98,7 +99,7 @@ class DiskFolder(Folder):
     async def apply(
         self, writes: Mapping[str, bytes], deletes: Collection[str]
     ) -> None:
-        await asyncio.to_thread(self._apply, writes, deletes)
+        await _to_the_end(partial(self._apply, writes, deletes))
 
     def _apply(self, writes: Mapping[str, bytes], deletes: Collection[str]) -> None:
         self._box.make(self._uid)
@@ -136,13 +137,26 @@ class DiskFolder(Folder):
 
     @override
     async def remove(self) -> None:
-        await asyncio.to_thread(self._remove)
+        await _to_the_end(self._remove)
 
     def _remove(self) -> None:
         grave = self._layout.trash / uuid4().hex
         with suppress(FileNotFoundError):
             self._box.path.rename(grave)
             _delete(grave)
+
+
+async def _to_the_end(step: Callable[[], None]) -> None:
+    """Run *step* in a thread, and wait for it even when cancelled.
+
+    A thread cannot be cancelled: what it still writes must not meet what comes next.
+    """
+    thread = asyncio.ensure_future(asyncio.to_thread(step))
+    try:
+        await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait({thread})
+        raise
 
 
 def _delete(path: Path) -> None:

@@ -52,7 +52,7 @@ class PlainLauncher(Launcher):
             network=False,
             own_user=self._own_users,
             system_calls=False,
-            memory=False,
+            memory=True,
         )
 
     @override

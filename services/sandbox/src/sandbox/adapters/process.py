@@ -23,9 +23,10 @@ from sandbox.adapters.egress import Egress
 from sandbox.adapters.launch import Launcher, Plan
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import end_marked, mark_of
+from sandbox.adapters.memory import used_by
 from sandbox.adapters.probe import status_of
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
-from sandbox.domain.limits import STOP_S
+from sandbox.domain.limits import LIMITS, STOP_S
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     Command,
@@ -46,6 +47,7 @@ _START_S = 10.0
 _CONNECT_S = 5.0
 _DRAIN_S = 2.0
 _INSIST_S = 2.0
+_LOOK_S = 2.0
 _UNKNOWN_CODE = 255
 
 
@@ -59,12 +61,15 @@ class ProcessRuntime(Runtime):
         launcher: Launcher,
         environ: Mapping[str, str],
         tasks: TaskGroup,
+        *,
+        memory_bytes: int = LIMITS.memory_bytes,
     ) -> None:
         self._layout = layout
         self._tools = tools
         self._launcher = launcher
         self._environ = environ
         self._tasks = tasks
+        self._memory_bytes = memory_bytes
         self._running: dict[UUID, set[KeptProcess]] = {}
         self._registries: Registries | None = None
         self._closed = False
@@ -79,6 +84,19 @@ class ProcessRuntime(Runtime):
     @override
     def has_uv(self) -> bool:
         return self._tools.uv is not None
+
+    async def watch_memory(self) -> None:
+        """End commands that hold more memory than they may, until cancelled."""
+        limit = self._memory_bytes
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            kept = {one.pid: one for mine in self._running.values() for one in mine}
+            used = await asyncio.to_thread(used_by, kept) if kept else {}
+            for pid, amount in used.items():
+                if amount > limit and not kept[pid].condemned:
+                    _log.warning("a command held too much memory", bytes=amount)
+                    kept[pid].condemned = True
+                    self._tasks.create_task(kept[pid].end_for(limit))
 
     async def recover(self) -> int:
         """End what earlier instances have left; return how many processes."""
@@ -178,6 +196,8 @@ class KeptProcess(Process):
         self._connecting = asyncio.Lock()
         self._owed = 0
         """Answers of the keeper that nobody has read yet."""
+        self.condemned = False
+        """It is being ended, because it took too much of something."""
 
     async def start(self, registries: Registries | None, tasks: TaskGroup) -> None:
         """Tell the keeper what to run, and let installs out to *registries*."""
@@ -245,6 +265,17 @@ class KeptProcess(Process):
                 since, taken = time.monotonic(), 0
             elif taken > _READ_BYTES_PER_S:
                 await asyncio.sleep(1.0 - passed)
+
+    @property
+    def pid(self) -> int:
+        """The first process: whatever runs descends from it."""
+        return self._process.pid
+
+    async def end_for(self, limit: int) -> None:
+        """End it because it holds more memory than *limit*, and say so."""
+        sentence = f"Stopped: it used more than {limit >> 20} MiB of memory."
+        await self._on_output("stderr", f"{sentence}\n".encode())
+        await self.stop()
 
     @property
     @override

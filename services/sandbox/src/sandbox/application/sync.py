@@ -56,8 +56,7 @@ async def sync(
     wanted = _wanted(manifest)
     same = {path for path in wanted if known.files.get(path) == wanted[path]}
     missing = (wanted.keys() - same) | await folder.lacks(same)
-    contents = await _fetch(project_id, source, sorted(missing))
-    writes = {path: text.encode() for path, text in contents.items()}
+    writes = await _fetch(project_id, source, sorted(missing))
     deletes = known.files.keys() - wanted.keys()
     if writes or deletes:
         # Said before it is done: a crash in between leaves a file too many on record,
@@ -93,9 +92,9 @@ def _wanted(manifest: Manifest) -> dict[str, str]:
 
 async def _fetch(
     project_id: UUID, source: ProjectFiles, paths: list[str]
-) -> dict[str, str]:
+) -> dict[str, bytes]:
     """Return the contents of *paths*; one that vanished meanwhile is left out."""
-    found: dict[str, str] = {}
+    found: dict[str, bytes] = {}
     while left := [path for path in paths if path not in found]:
         page = await source.contents(project_id, left)
         fresh = {path: page[path] for path in left if path in page}

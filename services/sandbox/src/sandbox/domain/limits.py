@@ -12,6 +12,8 @@ class Limits(Struct, frozen=True):
     """Largest single file: no build output comes near, a runaway log does."""
     processes: int = 512
     """Processes and threads. Node and its bundlers start a few for each core."""
+    memory_bytes: int = 2_147_483_648
+    """A type checker or bundler of a rich app takes 1 GiB; a leak takes everything."""
     core_bytes: int = 0
     """A crash writes no memory image: it would hold whatever the app knew."""
 
