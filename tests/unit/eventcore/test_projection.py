@@ -1,7 +1,7 @@
 """Folding: what comes next, what is missing, what was seen before."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -65,7 +65,7 @@ class Script(Feed):
     @override
     async def follow(
         self, shard: int, after: Checkpoint | None
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch, None]:
         self.asked.append(after)
         if len(self.asked) == 1:
             yield self.batches[0]

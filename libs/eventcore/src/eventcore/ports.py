@@ -1,6 +1,6 @@
 """What event sourcing needs from the world, and every error each part may raise."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -196,7 +196,9 @@ class Batch(Struct, frozen=True):
 class Feed(Protocol):
     """The recorded events of all projects of a shard, as they are published."""
 
-    def follow(self, shard: int, after: Checkpoint | None) -> AsyncIterator[Batch]:
+    def follow(
+        self, shard: int, after: Checkpoint | None
+    ) -> AsyncGenerator[Batch, None]:
         """Yield what was published after *after*, then what is, for ever.
 
         In the order of the stream, none missing as long as the stream keeps them; a

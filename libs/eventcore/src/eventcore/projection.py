@@ -6,6 +6,7 @@ comes next, and what the stream does not have is fetched from the log.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import NoReturn
 from uuid import UUID
 
@@ -63,8 +64,11 @@ class Projection:
         while True:
             try:
                 checkpoint = await self._model.checkpoint(self._shard)
-                async for batch in self._feed.follow(self._shard, checkpoint):
-                    await self.apply(batch)
+                async with aclosing(
+                    self._feed.follow(self._shard, checkpoint)
+                ) as batches:
+                    async for batch in batches:
+                        await self.apply(batch)
             except Unavailable as error:
                 _log.warning("projection waits", shard=self._shard, reason=str(error))
             await asyncio.sleep(RETRY_S)

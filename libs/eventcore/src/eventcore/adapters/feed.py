@@ -7,7 +7,7 @@ yielded last. So a consumer that loses messages costs time, never events.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from nats import errors
@@ -51,7 +51,7 @@ class JetStreamFeed(Feed):
     @override
     async def follow(
         self, shard: int, after: Checkpoint | None
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch, None]:
         while True:
             end = await read_end(self._client, shard)
             start = 1
