@@ -171,9 +171,11 @@ async def test_it_goes_on_where_it_was(
             await write(store, streams, rounds=5)
         await until_relayed(postgres, nats_url)
         kept = await model.checkpoint(0)
-        async with open_bus(nats_url) as bus:
-            async with aclosing(JetStreamFeed(bus).follow(0, kept)) as batches:
-                batch = await anext(batches)
+        async with (
+            open_bus(nats_url) as bus,
+            aclosing(JetStreamFeed(bus).follow(0, kept)) as batches,
+        ):
+            batch = await anext(batches)
     assert kept is not None
     assert batch.checkpoint.sequence > kept.sequence
     assert min(event.seq for event in batch.events) > 20
@@ -283,8 +285,10 @@ async def test_the_apis_permissions_are_enough(
             await eventually(is_relayed, "the events are relayed")
             seen: list[Recorded] = []
             url = server.nats.url("api", "secret")
-            async with open_bus(url, user="api") as bus:
-                async with aclosing(JetStreamFeed(bus).follow(0, None)) as batches:
-                    while len(seen) < 5:
-                        seen += (await anext(batches)).events
+            async with (
+                open_bus(url, user="api") as bus,
+                aclosing(JetStreamFeed(bus).follow(0, None)) as batches,
+            ):
+                while len(seen) < 5:
+                    seen += (await anext(batches)).events
     assert [event.seq for event in seen] == [1, 2, 3, 4, 5]
