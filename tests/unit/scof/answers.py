@@ -55,39 +55,43 @@ def told(events: Iterable[Event]) -> list[str]:
     Fails where a block is not opened once, closed once, and the sum of its chunks.
     """
     lines: list[str] = []
-    path: str | None = None
+    block: tuple[str, str] | None = None
     chunks: list[str] = []
     for event in joined(events):
         match event:
-            case FileOpened(opened) | PatchOpened(opened):
-                assert path is None
-                path, chunks = opened, []
-            case FileChunk(of, text) | PatchChunk(of, text):
-                assert of == path
+            case FileOpened(path) | PatchOpened(path):
+                assert block is None
+                block, chunks = (_kind(event), path), []
+            case FileChunk(path, text) | PatchChunk(path, text):
+                assert block == (_kind(event), path)
                 assert text
                 chunks.append(text)
-            case FileClosed(of, content):
-                assert (of, "".join(chunks)) == (path, content)
-                lines.append(f"file {path} {content!r}")
-                path = None
-            case PatchClosed(of, content):
-                assert (of, "".join(chunks)) == (path, content)
-                lines.append(f"patch {path} {content!r}")
-                path = None
-            case FileTruncated(of, content):
-                assert (of, "".join(chunks)) == (path, content)
-                lines.append(f"cut {path} {content!r}")
-                path = None
+            case FileClosed(path, content) | PatchClosed(path, content):
+                assert block == (_kind(event), path)
+                assert "".join(chunks) == content
+                lines.append(f"{_kind(event)} {path} {content!r}")
+                block = None
+            case FileTruncated(path, content):
+                assert block is not None
+                assert (block[1], "".join(chunks)) == (path, content)
+                lines.append(f"cut {block[0]} {path} {content!r}")
+                block = None
             case Command(argv):
                 lines.append("run " + " ".join(argv))
             case Prose(text):
-                assert path is None
+                assert block is None
                 assert text
                 lines.append(f"say {text!r}")
             case Diagnostic(code, _, line, concerned):
                 lines.append(f"{code}@{line}" + (f" {concerned}" if concerned else ""))
-    assert path is None
+    assert block is None
     return lines
+
+
+def _kind(event: Event) -> str:
+    return (
+        "patch" if isinstance(event, PatchOpened | PatchChunk | PatchClosed) else "file"
+    )
 
 
 def files(events: Sequence[Event]) -> dict[str, str]:

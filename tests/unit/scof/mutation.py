@@ -28,23 +28,38 @@ class _Mutant(MetaPathFinder, Loader):
     """Imports `scof` with one module that reads otherwise."""
 
     def __init__(self, module: str, text: str) -> None:
-        self._texts = {f"scof.{module}": text}
+        self._module, self._text = f"scof.{module}", text
 
     @override
     def find_spec(
         self, fullname: str, path: object, target: object = None
     ) -> ModuleSpec | None:
-        if not f"{fullname}.".startswith("scof."):
+        file = _file(fullname)
+        if file is None:
             return None
-        return spec_from_loader(fullname, self, is_package=fullname == "scof")
+        return spec_from_loader(fullname, self, is_package=file.stem == "__init__")
 
     @override
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
-        file = name.removeprefix("scof").removeprefix(".") or "__init__"
-        text = self._texts.get(name) or (SOURCE / f"{file}.py").read_text()
+        text = self._text if name == self._module else source(name)
         # No file of that name: what a mutant covers is nobody's coverage.
         exec(compile(text, f"<{name}>", "exec"), module.__dict__)  # noqa: S102 - our own source, nearly
+
+
+def source(name: str) -> str:
+    """Return the text of the module *name*, which is one of `scof`."""
+    file = _file(name)
+    assert file is not None
+    return file.read_text()
+
+
+def _file(name: str) -> Path | None:
+    """Return the file of a module of `scof`; None for any other."""
+    if not f"{name}.".startswith("scof."):
+        return None
+    path = SOURCE.joinpath(*name.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 @contextmanager

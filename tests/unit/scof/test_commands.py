@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scof import Limits
-from scof.commands import may_be_command, read_by_grammar, read_command
+from scof.grammar.commands import may_be_command, read_by_grammar, read_command
 
 WORDS = st.text(st.sampled_from("ab._/-$ '\"\\(~é\x7f"), max_size=8)
 

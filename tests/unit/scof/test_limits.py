@@ -20,7 +20,7 @@ def test_a_file_over_its_limit_is_cut_there_and_the_next_block_arrives() -> None
     answer = f"cat > a << 'EOF'\n123\n567\n9\nEOF\n{AFTER}"
     assert told(read(answer, limits=Limits(file_chars=6))) == [
         "file_too_large@3 a",
-        "cut a '123\\n56'",
+        "cut file a '123\\n56'",
         "file b ''",
     ]
 
@@ -29,7 +29,7 @@ def test_a_file_over_its_limit_is_cut_there_and_the_next_block_arrives() -> None
 def test_a_file_over_its_limit_is_cut_there_whatever_the_pieces(size: int) -> None:
     answer = f"cat > a <<- 'EOF'\n12\n\t3456789\n\tEOF\n{AFTER}"
     events = read(*pieces(answer, size), limits=Limits(file_chars=6))
-    assert told(events) == ["file_too_large@3 a", "cut a '12\\n345'", "file b ''"]
+    assert told(events) == ["file_too_large@3 a", "cut file a '12\\n345'", "file b ''"]
 
 
 def test_a_file_over_its_limit_is_cut_before_its_marker_has_come() -> None:
@@ -37,7 +37,7 @@ def test_a_file_over_its_limit_is_cut_before_its_marker_has_come() -> None:
     parser.feed("cat > a << 'EOF'\n")
     assert told([FileOpened("a"), *parser.feed("12345")]) == [
         "file_too_large@2 a",
-        "cut a '123'",
+        "cut file a '123'",
     ]
     assert told(parser.feed(f"6\nEOF\n{AFTER}")) == ["file b ''"]
 
@@ -47,7 +47,7 @@ def test_a_command_in_the_cut_part_of_a_file_is_reported_once() -> None:
     events = read(answer, limits=Limits(file_chars=9))
     assert told(events) == [
         "file_too_large@3 a",
-        "cut a 'x\\ncat > c'",
+        "cut file a 'x\\ncat > c'",
         "possible_missing_marker@3 c",
         "possible_missing_marker@5 b",
     ]
@@ -55,7 +55,7 @@ def test_a_command_in_the_cut_part_of_a_file_is_reported_once() -> None:
 
 def test_a_file_that_ends_in_a_partial_marker_over_its_limit_is_cut_there() -> None:
     events = read("cat > a << 'EOF'\nx\nEO", limits=Limits(file_chars=3))
-    assert told(events) == ["file_too_large@3 a", "cut a 'x\\nE'"]
+    assert told(events) == ["file_too_large@3 a", "cut file a 'x\\nE'"]
 
 
 def test_a_skipped_line_that_is_very_long_is_no_marker() -> None:
@@ -127,7 +127,7 @@ def test_an_answer_over_its_limit_ends_there() -> None:
     assert told(read(answer, answer, limits=Limits(answer_chars=18))) == [
         "answer_too_large@2",
         "truncated@2 a",
-        "cut a 'x'",
+        "cut file a 'x'",
     ]
 
 

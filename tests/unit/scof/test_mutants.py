@@ -5,60 +5,59 @@ Most are slips that a parser of another project made.
 
 import pytest
 
-from tests.unit.scof import mutation
-from tests.unit.scof.mutation import first_failure, mutated
+from tests.unit.scof.mutation import first_failure, mutated, source
 
 TESTS = ["test_answers", "test_parser", "test_limits", "test_writer"]
 
 MUTANTS = {
     "the marker may be indented": (
-        "body",
+        "machine.body",
         "text.find(self.marker_line, at) + 1",
         "max(text.find(x, at) for x in (self.marker_line, ' ' + self._marker)) + 1",
     ),
     "a partial line closes": (
-        "markers",
+        "grammar.markers",
         "if is_partial else NO_MARKER",
         "if 0 else stop",
     ),
     "a line that begins with the marker closes": (
-        "markers",
+        "grammar.markers",
         "if blanks.strip(BLANKS):",
         "if False:",
     ),
     "no blanks may follow the marker": (
-        "markers",
+        "grammar.markers",
         "if blanks.strip(BLANKS):",
         "if blanks:",
     ),
     "the marker is a pattern": (
-        "markers",
+        "grammar.markers",
         "text.startswith(marker, start)",
         "__import__('re').compile(marker).match(text, start)",
     ),
     "the final line feed is dropped": (
-        "body",
+        "machine.body",
         'content = "".join(self.pieces)\n        self._inspect',
         'content = "".join(self.pieces)[:-1]\n        self._inspect',
     ),
     "blank lines are dropped": (
-        "body",
+        "machine.body",
         "piece = text[start : stop - excess]",
         "piece = text[start : stop - excess].replace('\\n\\n', '\\n')",
     ),
     "trailing blanks are dropped": (
-        "body",
+        "machine.body",
         "piece = text[start : stop - excess]",
         "piece = text[start : stop - excess].rstrip(' ')",
     ),
     "carriage returns are dropped": (
-        "body",
+        "machine.body",
         "piece = text[start : stop - excess]",
         "piece = text[start : stop - excess].replace('\\r', '')",
     ),
     "nothing is held back": (
-        "body",
-        "self.is_free = not marker.startswith(text[stop:])",
+        "machine.body",
+        "self.is_free = not stop or not self._marker.startswith(rest)",
         "self.is_free = True",
     ),
     "what is held back is lost": (
@@ -67,22 +66,22 @@ MUTANTS = {
         "self._hand_over(text, events)",
     ),
     "what is held back is lost at the end": (
-        "body",
+        "machine.body",
         "elif self._release(held, 0, len(held), events):",
         "elif False:",
     ),
     "the last line without line feed is no marker": (
-        "body",
-        "if not self.is_free and is_marker_line(held, self._marker):",
+        "machine.body",
+        "if is_marker_line(held, self._marker):",
         "if False:",
     ),
     "an open file is complete at the end": (
-        "body",
+        "machine.body",
         "events.append(FileTruncated(self.path, content))",
         "events.append(FileClosed(self.path, content))",
     ),
     "an open file is forgotten at the end": (
-        "body",
+        "machine.body",
         "events.append(FileTruncated(self.path, content))",
         "pass",
     ),
@@ -127,77 +126,89 @@ MUTANTS = {
         "pass",
     ),
     "lone surrogates pass": ("parser", 'self._read("\\ufffd", events)', "pass"),
-    "tabs are kept": ("body", 'while text.startswith("\\t", start):', "while False:"),
+    "tabs are kept": (
+        "machine.body",
+        'while text.startswith("\\t", start):',
+        "while False:",
+    ),
     "tabs are dropped everywhere": (
-        "body",
+        "machine.body",
         "if self.strips_tabs:\n            return",
         "if True:\n            return",
     ),
     "a refused body is prose": (
-        "outside",
+        "machine.outside",
         "        if not markers:",
         "        if True:",
     ),
     "a refused body is searched for commands": (
-        "skipping",
+        "machine.skipping",
         "if not self._is_certain and",
         "if",
     ),
     "a doubtful body eats the next file": (
-        "skipping",
+        "machine.skipping",
         "if not self._is_certain and self._opens_block(line):",
         "if False:",
     ),
     "commands are found in the middle of a line": (
-        "commands",
+        "grammar.commands",
         "prompt = _PROMPT.match(text)",
         "prompt = __import__('re').compile(r'.*?(?=cat )()').match(text)",
     ),
     "prose waits for its line": (
-        "commands",
+        "grammar.commands",
         "return None if name in _PREFIXES else False",
         "return None",
     ),
     "a command is not held back": (
-        "commands",
+        "grammar.commands",
         "return None if name in _PREFIXES else False",
         "return False",
     ),
-    "the path is taken verbatim": ("blocks", "return safe_path(path)", "return path"),
-    "appending writes": ("blocks", 'if operator == ">>":', "if False:"),
+    "the path is taken verbatim": (
+        "grammar.blocks",
+        "return safe_path(path)",
+        "return path",
+    ),
+    "appending writes": ("grammar.blocks", 'if operator == ">>":', "if False:"),
     "an option is the path": (
-        "blocks",
+        "grammar.blocks",
         'if not option.startswith("-"):',
         "if True:",
     ),
     "a patch is a file": (
-        "blocks",
+        "grammar.blocks",
         'sink.name == "patch", marker',
         "False, marker",
     ),
     "the last install command needs its line feed": (
-        "outside",
+        "machine.outside",
         "        if is_half or _needs_body(reading):",
         "        if True:",
     ),
     "half a command opens a file": (
-        "outside",
+        "machine.outside",
         "        if is_half or _needs_body(reading):",
         "        if False:",
     ),
-    "repeated install commands count": ("answer", "argv not in self._commands", "True"),
+    "repeated install commands count": (
+        "machine.answer",
+        "argv not in self._commands",
+        "True",
+    ),
     "continued lines are lines of their own": (
-        "outside",
+        "machine.outside",
         "        if _continues(self._lines[-1]):",
         "        if False:",
     ),
     "a stray backslash eats the next file": (
-        "outside",
+        "machine.outside",
         "for first in range(max(1, count - _MAX_RETRIES), count):",
         "for first in ():",
     ),
     "lines are not counted in bodies": (
-        "body",
+        "machine.body",
         'self._answer.line += content.count("\\n")',
         "pass",
     ),
@@ -213,13 +224,12 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_parser_that_is_wrong_in_this_way_is_caught(name: str) -> None:
     module, right, wrong = MUTANTS[name]
-    text = (mutation.SOURCE / f"{module}.py").read_text()
+    text = source(f"scof.{module}")
     assert text.count(right) == 1
     with mutated(module, text.replace(right, wrong)):
         assert first_failure(TESTS) is not None
 
 
 def test_a_parser_that_was_only_copied_is_not_caught() -> None:
-    text = (mutation.SOURCE / "body.py").read_text()
-    with mutated("body", text):
+    with mutated("machine.body", source("scof.machine.body")):
         assert first_failure(TESTS) is None

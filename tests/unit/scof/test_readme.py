@@ -70,7 +70,7 @@ def test_the_instructions_show_forms_that_are_read_as_they_say() -> None:
 
 def test_the_package_imports_nothing_but_pure_parts_of_the_standard_library() -> None:
     source = README.parent / "src" / "scof"
-    text = "\n".join(path.read_text() for path in source.glob("*.py"))
+    text = "\n".join(path.read_text() for path in source.rglob("*.py"))
     imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
     assert imported == {
         "collections",

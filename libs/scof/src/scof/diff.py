@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from scof.errors import PatchFailed
+from scof.grammar.markers import BLANKS
 from scof.hunks import Hunk, read_hunks
-from scof.markers import BLANKS
 
 _MAX_DISTINCT_LINES = 1_000_000
 

@@ -7,13 +7,13 @@ answer. What lines mean is the readers' business.
 import re
 from typing import TYPE_CHECKING
 
-from scof.answer import Answer, Reader
-from scof.body import Body
 from scof.errors import ParserFinished
 from scof.events import Event, FileChunk, PatchChunk
+from scof.grammar.readings import Note
 from scof.limits import Limits
-from scof.outside import Outside
-from scof.readings import Note
+from scof.machine.answer import Answer, Reader
+from scof.machine.body import Body
+from scof.machine.outside import Outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable

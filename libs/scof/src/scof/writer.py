@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from scof.markers import BLANKS
+from scof.grammar.markers import BLANKS
 from scof.paths import safe_path
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./@+-]+")

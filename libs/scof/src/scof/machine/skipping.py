@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from scof.answer import Answer, Reader
 from scof.events import Event
-from scof.inspection import documented_command, suspect
-from scof.markers import is_marker_line
-from scof.readings import Block, Marker, Note
+from scof.grammar.markers import is_marker_line
+from scof.grammar.readings import Block, Marker, Note
+from scof.machine.answer import Answer, Reader
+from scof.machine.inspection import documented_command, suspect
 
 
 class Skipping:

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from scof.commands import read_command
+from scof.grammar.commands import read_command
+from scof.grammar.readings import Block, Install, Note, shown
 from scof.limits import Limits
-from scof.readings import Block, Install, Note, shown
 
 # One pass over every file of every answer: letter by letter after a literal is what
 # the engine does fastest.

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from scof.errors import UnsafePath
 from scof.events import Code
+from scof.grammar.readings import Block, Marker, Note, Refused, shown
+from scof.grammar.words import Line, Word
 from scof.limits import Limits
 from scof.paths import safe_path
-from scof.readings import Block, Marker, Note, Refused, shown
-from scof.words import Line, Word
 
 WRITERS = frozenset({"cat", "tee", "patch"})
 

@@ -5,7 +5,6 @@ line from the first column on; blanks and carriage returns may follow it. A part
 line is held back only as long as it may become the marker.
 """
 
-from scof.answer import Answer, Reader
 from scof.events import (
     Event,
     FileChunk,
@@ -16,10 +15,11 @@ from scof.events import (
     PatchClosed,
     PatchOpened,
 )
-from scof.inspection import is_fenced, suspects
-from scof.markers import NO_MARKER, UNDECIDED, after_marker, is_marker_line
-from scof.readings import Block, Note, shown
-from scof.skipping import Skipping
+from scof.grammar.markers import NO_MARKER, UNDECIDED, after_marker, is_marker_line
+from scof.grammar.readings import Block, Note, shown
+from scof.machine.answer import Answer, Reader
+from scof.machine.inspection import is_fenced, suspects
+from scof.machine.skipping import Skipping
 
 
 class Body:
@@ -79,7 +79,7 @@ class Body:
 
     def end(self, held: str, events: list[Event]) -> None:
         """Accept a last line without line feed as the marker, or report the cut."""
-        if not self.is_free and is_marker_line(held, self._marker):
+        if is_marker_line(held, self._marker):
             self._close(held[len(self._marker) :], events)
         elif self._release(held, 0, len(held), events):
             self._overflow(events)
@@ -101,11 +101,8 @@ class Body:
     ) -> tuple[Reader, int]:
         """Release all but a last line that may become the marker."""
         stop = text.rfind("\n", start) + 1
-        marker = self._marker
-        if not stop or len(text) - stop >= len(marker):
-            self.is_free = True
-        else:
-            self.is_free = not marker.startswith(text[stop:])
+        rest = text[stop : stop + len(self._marker) + 1]
+        self.is_free = not stop or not self._marker.startswith(rest)
         if self.is_free:
             stop = len(text)
         if excess := self._release(text, start, stop, events):

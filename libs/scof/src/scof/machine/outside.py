@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from scof.answer import Answer, Reader
-from scof.body import Body
-from scof.commands import may_be_command, read_command
 from scof.events import Command, Event, Prose
-from scof.markers import BLANKS, MAX_BLANKS_AFTER_MARKER
-from scof.readings import Block, Install, Note, Reading, Refused, shown
-from scof.skipping import Skipping
-from scof.words import split_words
+from scof.grammar.commands import may_be_command, read_command
+from scof.grammar.markers import BLANKS, MAX_BLANKS_AFTER_MARKER
+from scof.grammar.readings import Block, Install, Note, Reading, Refused, shown
+from scof.grammar.words import split_words
+from scof.machine.answer import Answer, Reader
+from scof.machine.body import Body
+from scof.machine.skipping import Skipping
 
 _MAX_RETRIES = 8
 

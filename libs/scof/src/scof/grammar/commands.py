@@ -7,12 +7,10 @@ streams, and nothing is remembered from one line to the next.
 import re
 from dataclasses import replace
 
-from scof.blocks import WRITERS, read_block
 from scof.errors import UnsafePath
-from scof.install import MANAGERS, install_argv, is_install
-from scof.limits import Limits
-from scof.paths import safe_path
-from scof.readings import (
+from scof.grammar.blocks import WRITERS, read_block
+from scof.grammar.install import MANAGERS, install_argv, is_install
+from scof.grammar.readings import (
     Block,
     Ignored,
     Install,
@@ -22,7 +20,9 @@ from scof.readings import (
     Refused,
     shown,
 )
-from scof.words import Line, Word, split_words
+from scof.grammar.words import Line, Word, split_words
+from scof.limits import Limits
+from scof.paths import safe_path
 
 MAX_LEAD_CHARS = 64
 """Indentation, prompt and name of a command; a line that needs more is prose."""

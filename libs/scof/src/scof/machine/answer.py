@@ -1,15 +1,15 @@
 """What is remembered of an answer across its blocks, and what a reader is.
 
-An answer is read by one reader at a time: `outside.Outside` between blocks,
-`body.Body` in a body, `skipping.Skipping` in the body of a refused command. Each
+An answer is read by one reader at a time: `Outside` between blocks,
+`Body` in a body, `Skipping` in the body of a refused command. Each
 reads as far as it can tell and hands over to the next.
 """
 
 from typing import Protocol
 
 from scof.events import Diagnostic, Event
+from scof.grammar.readings import Note
 from scof.limits import Limits
-from scof.readings import Note
 
 _MAX_MARKERS = 64
 

@@ -8,7 +8,7 @@ them is refused as a whole.
 
 import re
 
-from scof.words import Line, Word
+from scof.grammar.words import Line, Word
 
 MANAGERS = frozenset({"npm", "pnpm", "yarn", "bun"})
 INSTALL_VERBS = frozenset({"install", "i", "add"})

@@ -1,0 +1,1 @@
+"""What single lines say: words, commands, markers. No streams, no memory of lines."""
