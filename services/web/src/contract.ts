@@ -34,9 +34,16 @@ export interface StopGeneration {
   data?: NoData;
 }
 
+/** A picture, in base64. */
+export interface ImageData {
+  mediaType: "image/jpeg" | "image/png" | "image/webp";
+  data: string;
+}
+
 /** Not empty after trimming. */
 export interface UserMessageData {
   content: string;
+  images?: ImageData[];
 }
 
 /** Answered with ``state_update``. */
@@ -136,6 +143,7 @@ export interface FileChunk {
 export interface FileEndData {
   path: string;
   content: string;
+  encoding: "base64" | "utf-8";
 }
 
 /** A file is written, by the agent or by a person. */
@@ -263,10 +271,17 @@ export interface ProjectDeleted {
   seq?: number;
 }
 
+/** A picture in a message, without itself. */
+export interface ImageInfo {
+  mediaType: string;
+  size: number;
+}
+
 /** What a person wrote. */
 export interface MessagePostedData {
   messageId: string;
   content: string;
+  images: ImageInfo[];
 }
 
 /** A message joined the conversation. */
@@ -339,28 +354,94 @@ export interface PackagesRequested {
   seq?: number;
 }
 
-/** Which service may do what: ``read`` or ``write``. */
-export interface AccessGrantedData {
-  service: string;
-  access: string;
+/** What the agent answered; ``assistant_chunk`` may have shown it before. */
+export interface AssistantMessageData {
+  messageId: string;
+  content: string;
 }
 
-/** A service outside may use the project from now on. */
-export interface AccessGranted {
-  type: "access_granted";
-  data: AccessGrantedData;
+/** The agent answered in the conversation. */
+export interface AssistantMessage {
+  type: "assistant_message";
+  data: AssistantMessageData;
   seq?: number;
 }
 
-/** Which service it was. */
-export interface AccessRevokedData {
-  service: string;
+/** A piece of an answer; *offset* counts code points before it. */
+export interface AssistantChunkData {
+  messageId: string;
+  offset: number;
+  chunk: string;
 }
 
-/** A service outside may use the project no more. */
-export interface AccessRevoked {
-  type: "access_revoked";
-  data: AccessRevokedData;
+/** More of the answer that is being written. */
+export interface AssistantChunk {
+  type: "assistant_chunk";
+  data: AssistantChunkData;
+}
+
+/** The project's settings; of the app's variables only their names. */
+export interface SettingsChangedData {
+  designModels: string[];
+  writeModels: string[];
+  lockedPaths: string[];
+  maxRunCostUsd: number | null;
+  maxProjectCostUsd: number | null;
+  maxRunTokens: number | null;
+  variables: string[];
+}
+
+/** Somebody chose other settings. */
+export interface SettingsChanged {
+  type: "settings_changed";
+  data: SettingsChangedData;
+  seq?: number;
+}
+
+/** A file's path. */
+export interface FileDeletedData {
+  path: string;
+}
+
+/** The file is no more. */
+export interface FileDeleted {
+  type: "file_deleted";
+  data: FileDeletedData;
+  seq?: number;
+}
+
+/** What the agent wrote; the person's version stays as it is. */
+export interface FileConflictData {
+  path: string;
+  content: string;
+  reason: string;
+  encoding: "base64" | "utf-8";
+}
+
+/** The agent wrote what a person keeps otherwise; both versions are kept. */
+export interface FileConflict {
+  type: "file_conflict";
+  data: FileConflictData;
+  seq?: number;
+}
+
+/** Something that is wrong with the app. */
+export interface ProblemData {
+  source: string;
+  message: string;
+  path: string | null;
+  line: number | null;
+}
+
+/** What the next phase repairs. */
+export interface ProblemsReportedData {
+  problems: ProblemData[];
+}
+
+/** The app does not work yet. */
+export interface ProblemsReported {
+  type: "problems_reported";
+  data: ProblemsReportedData;
   seq?: number;
 }
 
@@ -396,8 +477,12 @@ export type ServerMessage =
   | ModelCallStarted
   | ModelCallEnded
   | PackagesRequested
-  | AccessGranted
-  | AccessRevoked
+  | AssistantMessage
+  | AssistantChunk
+  | SettingsChanged
+  | FileDeleted
+  | FileConflict
+  | ProblemsReported
   | UnknownEvent;
 
 export type ClientMessage =
