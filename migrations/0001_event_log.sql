@@ -111,8 +111,9 @@ CREATE TRIGGER keep_work AFTER INSERT ON log.event FOR EACH ROW
 -- held, and a conflict is a row that is not stored, not an error that aborts all. For
 -- the same reason the isolation level must be READ COMMITTED. The probes are scalar
 -- subqueries because [NOT] EXISTS becomes a join, whose plan, cached while the table was
--- small, hashes the whole log at each call. All rows of an append look at the same two
--- keys, so that they pass or fail together.
+-- small, hashes the whole log at each call. The first one finds the stream's version by
+-- one step back from its end. All rows of an append look at the same keys, so that they
+-- pass or fail together.
 CREATE FUNCTION log.append(
   _shard smallint,
   _project uuid[], _expected integer[], _seq integer[], _epoch bigint[],
@@ -127,10 +128,8 @@ BEGIN
   SELECT _shard, n.p, n.v, n.i, n.t, n.d, n.m, n.f
     FROM unnest(_project, _expected, _seq, _epoch, _command, _id, _type, _data, _meta)
          WITH ORDINALITY AS n(p, e, v, f, c, i, t, d, m, o)
-   WHERE (SELECT x.seq FROM log.event x
-           WHERE x.project_id = n.p AND x.seq = n.e + 1) IS NULL
-     AND (n.e = 0 OR (SELECT x.seq FROM log.event x
-           WHERE x.project_id = n.p AND x.seq = n.e) IS NOT NULL)
+   WHERE coalesce((SELECT x.seq FROM log.event x
+           WHERE x.project_id = n.p AND x.seq >= n.e ORDER BY x.seq DESC LIMIT 1), 0) = n.e
      AND (n.f IS NULL OR (SELECT l.epoch FROM log.lease l
            WHERE l.project_id = n.p) = n.f)
      AND (n.c IS NULL OR (SELECT k.id FROM log.command k

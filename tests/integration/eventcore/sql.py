@@ -10,13 +10,16 @@ LOCK_OF_APPEND = "PERFORM pg_advisory_xact_lock(7001, _shard);"
 LOCK_OF_TAKE = re.compile(
     r"PERFORM pg_advisory_xact_lock\(7001, coalesce\(.*?\)\);", re.DOTALL
 )
-VERSION_IS_NOT_AHEAD = re.compile(r"AND \(n\.e = 0 OR .*?IS NOT NULL\)", re.DOTALL)
-EPOCH_IS_THE_LEASES = re.compile(r"AND \(n\.f IS NULL OR .*?= n\.f\)", re.DOTALL)
-COMMAND_IS_NEW = re.compile(r"AND \(n\.c IS NULL OR .*?IS NULL\)", re.DOTALL)
-PROBE_OF_EVENT = re.compile(
-    r"\(SELECT x\.seq FROM log\.event x\s+WHERE x\.project_id = n\.p "
-    r"AND x\.seq = n\.e( \+ 1)?\) IS (NOT )?NULL"
+VERSION_IS_EXPECTED = re.compile(
+    r"coalesce\(\(SELECT x\.seq FROM log\.event x.*?\), 0\) = n\.e", re.DOTALL
 )
+EPOCH_IS_THE_LEASES = re.compile(r"\(n\.f IS NULL OR .*?= n\.f\)", re.DOTALL)
+COMMAND_IS_NEW = re.compile(r"\(n\.c IS NULL OR .*?IS NULL\)", re.DOTALL)
+VERSION_BY_EXISTS = """
+NOT EXISTS (SELECT FROM log.event x WHERE x.project_id = n.p AND x.seq = n.e + 1)
+AND (n.e = 0 OR EXISTS (
+  SELECT FROM log.event x WHERE x.project_id = n.p AND x.seq = n.e))
+"""
 
 _END_OF_INSERT = "  GET DIAGNOSTICS _stored = ROW_COUNT;"
 
@@ -46,15 +49,10 @@ def lingering(definition: str, seconds: str) -> str:
     return mutant
 
 
-def probing_by_exists(definition: str) -> str:
-    """Return log.append with the probes that the planner turns into joins."""
-
-    def as_exists(probe: re.Match[str]) -> str:
-        query = probe[0][: probe[0].rindex(")") + 1]
-        return f"{'' if probe[2] else 'NOT '}EXISTS {query}"
-
-    mutant, count = PROBE_OF_EVENT.subn(as_exists, definition)
-    assert count == 2
+def replacing(definition: str, part: re.Pattern[str], other: str) -> str:
+    """Return *definition* with *other* in the place of *part*."""
+    mutant, count = part.subn(other, definition)
+    assert count == 1, f"{part} is there {count} times"
     return mutant
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from chassis import logs
+from chassis.tracing import span
 from contracts.envelope import Recorded
 from eventcore.errors import Unavailable
 from eventcore.ports import Batch, Feed, Gap, ReadModel
@@ -80,11 +81,12 @@ class Projection:
             Unavailable: The read model or the log does not answer; nothing is lost.
 
         """
-        while gaps := await self._model.fold(
-            self._shard, batch.events, batch.checkpoint
-        ):
-            for gap in gaps:
-                await self._fill(gap)
+        with span("projection.apply", shard=self._shard, events=len(batch.events)):
+            while gaps := await self._model.fold(
+                self._shard, batch.events, batch.checkpoint
+            ):
+                for gap in gaps:
+                    await self._fill(gap)
 
     async def _fill(self, gap: Gap) -> None:
         page = await self._fetch(gap.project_id, gap.after)

@@ -13,7 +13,7 @@ from asyncpg.pgproto import pgproto
 from msgspec import Struct
 
 from chassis.failpoints import fp
-from eventcore.adapters.database import translated
+from eventcore.adapters.database import hang_up, translated
 from eventcore.errors import Unavailable
 from eventcore.ports import CommandOutcome
 
@@ -77,7 +77,8 @@ class Batcher:
         """Finish what waits, then close the connection."""
         if self._task is not None:
             await self._task
-        self._disconnect()
+        if self._connection is not None:
+            await hang_up(self._connection)
 
     async def _drain(self) -> None:
         try:

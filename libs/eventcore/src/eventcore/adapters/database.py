@@ -1,5 +1,6 @@
 """Connections to Postgres, and its errors in the words of this package."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ import asyncpg
 from eventcore.errors import Unavailable
 
 CONNECT_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 2.0
 COMMAND_TIMEOUT_S = 10.0
 """Longer than the server's own limits: it only ends waits for a dead peer."""
 
@@ -58,6 +60,15 @@ async def connect(dsn: str) -> asyncpg.Connection:
             command_timeout=COMMAND_TIMEOUT_S,
             server_settings=SERVER_SETTINGS,
         )
+
+
+async def hang_up(connection: asyncpg.Connection | asyncpg.Pool) -> None:
+    """Close *connection*, politely where the database still listens."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await connection.close()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        connection.terminate()
 
 
 async def create_pool(dsn: str, max_size: int) -> asyncpg.Pool:

@@ -16,7 +16,12 @@ from contracts.envelope import Context, Recorded
 from contracts.project import ProjectEvent
 from contracts.subjects import shard_of
 from eventcore.adapters.batcher import Append, Batcher
-from eventcore.adapters.database import connect, create_pool, translated
+from eventcore.adapters.database import (
+    connect,
+    create_pool,
+    hang_up,
+    translated,
+)
 from eventcore.errors import AlreadyAnswered, Fenced, WrongExpectedVersion
 from eventcore.ports import (
     CommandOutcome,
@@ -102,7 +107,7 @@ async def open_store(
         finally:
             await store.close()
     finally:
-        pool.terminate()
+        await hang_up(pool)
 
 
 class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):

@@ -21,9 +21,10 @@ from nats.aio.msg import Msg
 
 from chassis import logs
 from chassis.failpoints import fp
+from chassis.tracing import span
 from contracts import subjects
 from eventcore.adapters.database import connect as connect_database
-from eventcore.adapters.database import translated
+from eventcore.adapters.database import hang_up, translated
 from eventcore.adapters.jetstream import (
     Chain,
     ChainBroken,
@@ -155,7 +156,7 @@ class Relay:
             yield connection
         finally:
             self.status.is_leader = False
-            connection.terminate()
+            await hang_up(connection)
 
     async def _lock(self, connection: asyncpg.Connection) -> None:
         """Return when this connection holds the lock of the shard."""
@@ -264,7 +265,8 @@ class _Session:
                 reading = asyncio.create_task(self._read(read_up_to))
                 try:
                     fp("relay.before_publish")
-                    await chain.publish(messages(self._shard, rows))
+                    with span("relay.publish", shard=self._shard, events=len(rows)):
+                        await chain.publish(messages(self._shard, rows))
                     fp("relay.after_publish")
                 finally:
                     # A query that is cut off would leave the connection unusable.
