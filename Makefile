@@ -43,9 +43,11 @@ check: setup ## formatting, lint, types, imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/squawk -c .squawk.toml --reporter gcc migrations/*.sql
+	@$(BIN)/python -m tests.support.web_client check
 
 .PHONY: test
 test: check ## everything that proves it works (under 20 minutes)
+	@$(BIN)/python -m tests.support.web_client test
 	@$(BIN)/pytest --ignore=tests/unit/scof
 	@$(BIN)/pytest tests/unit/scof --cov=scof --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 

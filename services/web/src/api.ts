@@ -12,6 +12,15 @@ export interface Project {
   readonly updatedAt: string;
 }
 
+export interface ProjectFile {
+  readonly id: string;
+  readonly projectId: string;
+  readonly path: string;
+  readonly content: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
 export interface Config {
   /** Answers come from built-in apps, because no key of a real model is set. */
   readonly demoModel: boolean;
@@ -37,6 +46,11 @@ export const api = {
   updateProject: (id: string, change: { name?: string; description?: string }) =>
     request<Project>("PATCH", projectPath(id), change),
   deleteProject: (id: string) => request<boolean>("DELETE", projectPath(id)),
+  saveFile: (projectId: string, path: string, content: string) =>
+    request<ProjectFile>("PUT", `/api/project-files/${encodeURIComponent(projectId)}`, {
+      path,
+      content,
+    }),
 };
 
 function projectPath(id: string): string {

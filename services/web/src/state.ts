@@ -18,8 +18,6 @@ export interface FileEntry {
   readonly recorded: string | null;
   /** What has arrived of the content being written, null when none is. */
   readonly draft: string | null;
-  /** Changes whenever the shown text changed in another way than by growing. */
-  readonly revision: number;
 }
 
 export interface Phase {
@@ -37,6 +35,8 @@ export type Entry =
   | { readonly kind: "person"; readonly seq: number; readonly text: string }
   | { readonly kind: "phase"; readonly seq: number; readonly phase: Phase }
   | { readonly kind: "step"; readonly seq: number; readonly text: string }
+  /** A person has saved files, one after the other. */
+  | { readonly kind: "saved"; readonly seq: number; readonly text: string; readonly paths: readonly string[] }
   | {
       readonly kind: "outcome";
       readonly seq: number;
@@ -219,7 +219,6 @@ function startFile(state: ProjectState, path: string): ProjectState {
     path,
     recorded: old?.recorded ?? null,
     draft: "",
-    revision: (old?.revision ?? 0) + 1,
   };
   return { ...state, writing: path, touched: path, files: withFile(state.files, file) };
 }
@@ -328,14 +327,11 @@ function runStarted(state: ProjectState, seq: number, prompt: string): ProjectSt
 }
 
 function endFile(state: ProjectState, seq: number, path: string, content: string): ProjectState {
-  const old = state.files.get(path);
-  const grew = old !== undefined && textOf(old) === content;
-  const revision = (old?.revision ?? 0) + (grew ? 0 : 1);
-  const files = withFile(state.files, { path, recorded: content, draft: null, revision });
+  const files = withFile(state.files, { path, recorded: content, draft: null });
   const writing = state.writing === path ? null : state.writing;
   const next = { ...state, files, writing, touched: path };
   // Between runs only a person writes files.
-  if (!isRunning(state.standing.currentState)) return step(next, seq, `Saved ${path}`);
+  if (!isRunning(state.standing.currentState)) return personSaved(next, seq, path);
   return changePhase(next, (phase) =>
     phase.written.includes(path) ? phase : { ...phase, written: [...phase.written, path] },
   );
@@ -392,6 +388,17 @@ function person(state: ProjectState, seq: number, text: string): ProjectState {
   return { ...state, entries: [...state.entries, { kind: "person", seq, text }] };
 }
 
+/** Saving again and again is one item of the conversation. */
+function personSaved(state: ProjectState, seq: number, path: string): ProjectState {
+  const last = state.entries.at(-1);
+  const before = last?.kind === "saved" ? last : null;
+  const paths = [...new Set([...(before?.paths ?? []), path])];
+  const text = `Saved ${paths.length === 1 ? path : count(paths.length, "file")}`;
+  const entry: Entry = { kind: "saved", seq: before?.seq ?? seq, text, paths };
+  const entries = before === null ? state.entries : state.entries.slice(0, -1);
+  return { ...state, entries: [...entries, entry] };
+}
+
 function step(state: ProjectState, seq: number, text: string): ProjectState {
   return { ...state, entries: [...state.entries, { kind: "step", seq, text }] };
 }
@@ -429,7 +436,7 @@ function withoutDrafts(state: ProjectState): ProjectState {
   for (const [path, file] of state.files) {
     if (file.draft === null) files.set(path, file);
     else if (file.recorded !== null) {
-      files.set(path, { ...file, draft: null, revision: file.revision + 1 });
+      files.set(path, { ...file, draft: null });
     }
   }
   return { ...state, files, writing: null };

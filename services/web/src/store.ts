@@ -1,6 +1,7 @@
 /** Holds the state of the project on the screen; folds what arrived once per frame. */
 
 import type { ClientMessage, ServerMessage } from "./contract";
+import { History } from "./history";
 import { ProjectSocket, socketUrl, type SocketStatus } from "./socket";
 import { foldAll, INITIAL, type ProjectState } from "./state";
 
@@ -13,6 +14,8 @@ export interface Snapshot {
 const HIDDEN_FLUSH_MS = 250;
 
 export class ProjectStore {
+  /** Everything on record that has arrived; grows in place. */
+  readonly history = new History();
   readonly #listeners = new Set<() => void>();
   readonly #socket: ProjectSocket;
   #snapshot: Snapshot = { project: INITIAL, status: { kind: "connecting", attempt: 0 } };
@@ -68,6 +71,7 @@ export class ProjectStore {
     if (this.#queue.length === 0) return;
     const messages = this.#queue;
     this.#queue = [];
+    for (const message of messages) this.history.add(message);
     const project = foldAll(this.#snapshot.project, messages);
     this.#set({ ...this.#snapshot, project });
     if (project.gap) this.#socket.resume();

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { ServerMessage } from "../src/contract";
 import { foldAll, INITIAL } from "../src/state";
 import { type Draft, isTaken } from "../src/views/workspace/composer";
-import { created, history, posted, refused, runStarted } from "./history";
+import { created, history, posted, refused, runStarted } from "./messages";
 
 const before = foldAll(INITIAL, history(created("a board")));
 const sent: Draft = {

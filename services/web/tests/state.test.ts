@@ -27,7 +27,7 @@ import {
   runStarted,
   state,
   stopped,
-} from "./history";
+} from "./messages";
 
 const given = (...messages: object[]) => foldAll(INITIAL, history(...messages));
 const shown = (project: ProjectState, path: string) => {
@@ -104,18 +104,6 @@ describe("files", () => {
     expect(project.writing).toBeNull();
   });
 
-  test("the revision stays while a file only grows", () => {
-    const started = given(...RUN, fileStart("a.ts"));
-    const ended = given(...RUN, fileStart("a.ts"), chunk("a.ts", "ab"), fileEnd("a.ts", "ab"));
-    expect(ended.files.get("a.ts")?.revision).toBe(started.files.get("a.ts")?.revision);
-  });
-
-  test("the revision changes when the text is another one", () => {
-    const first = given(...RUN, fileEnd("a.ts", "one"));
-    const second = given(...RUN, fileEnd("a.ts", "one"), fileEnd("a.ts", "two"));
-    expect(second.files.get("a.ts")?.revision).not.toBe(first.files.get("a.ts")?.revision);
-  });
-
   test("a piece without its beginning is not shown", () => {
     expect(given(...RUN, chunk("a.ts", "half")).files.size).toBe(0);
   });
@@ -171,6 +159,12 @@ describe("phases", () => {
     const project = given(...RUN, stopped(), state("idle"), fileEnd("a.ts", "x"));
     expect(lines(project).at(-1)).toBe("Saved a.ts");
     expect(currentPhase(project)?.written).toEqual([]);
+  });
+
+  test("saving again and again is one item", () => {
+    const idle = [created("a"), fileEnd("a.ts", "1"), fileEnd("a.ts", "2")];
+    expect(lines(given(...idle))).toEqual(["a", "Saved a.ts"]);
+    expect(lines(given(...idle, fileEnd("b.ts", "1")))).toEqual(["a", "Saved 2 files"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { ProjectStore } from "../src/store";
-import { created, history, posted } from "./history";
+import { created, history, posted } from "./messages";
 
 class Line extends EventTarget {
   static readonly OPEN = 1;

@@ -49,6 +49,12 @@ async def build(web: Path, static: Path, node: Node | None, console: Console) ->
                 console.say(f"The web client cannot be built: {failure}")
 
 
+async def install(web: Path, node: Node) -> str | None:
+    """Install the packages that *web* names; return why it was not possible."""
+    async with _alone(web):
+        return await _install(web, node)
+
+
 @asynccontextmanager
 async def _alone(web: Path) -> AsyncIterator[None]:
     """Keep another copy that starts from the same checkout from building meanwhile."""
@@ -72,20 +78,21 @@ def _try_lock(lock: int) -> bool:
 async def _build(web: Path, static: Path, node: Node) -> str | None:
     """Return why it was not possible."""
     fingerprint = _fingerprint(web)
-    for arguments in _steps(web):
-        failure = await _npm(web, node, arguments)
-        if failure is not None:
-            return failure
-        if arguments[0] == "ci":
-            (web / _INSTALLED).write_text(_digest([web / _LOCK], web))
-    (static / _STAMP).write_text(fingerprint)
-    return None
+    failure = await _install(web, node) or await _npm(web, node, ("run", "build"))
+    if failure is None:
+        (static / _STAMP).write_text(fingerprint)
+    return failure
 
 
-def _steps(web: Path) -> list[tuple[str, ...]]:
-    installed = _read(web / _INSTALLED) == _digest([web / _LOCK], web)
-    install = [] if installed else [("ci", "--no-audit", "--no-fund")]
-    return [*install, ("run", "build")]
+async def _install(web: Path, node: Node) -> str | None:
+    """Return why it was not possible."""
+    wanted = _digest([web / _LOCK], web)
+    if _read(web / _INSTALLED) == wanted:
+        return None
+    failure = await _npm(web, node, ("ci", "--no-audit", "--no-fund"))
+    if failure is None:
+        (web / _INSTALLED).write_text(wanted)
+    return failure
 
 
 async def _npm(web: Path, node: Node, arguments: tuple[str, ...]) -> str | None:

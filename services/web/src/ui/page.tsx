@@ -5,7 +5,9 @@ import { type ReactNode, useEffect, useState } from "react";
 
 import { api } from "../api";
 import { sessionQuery, signOut } from "../auth";
-import { buttonClass, IconButton } from "./button";
+import { forgetEdits, hasKeptEdits } from "../edit-store";
+import { Button, buttonClass, IconButton } from "./button";
+import { Dialog } from "./dialog";
 import { Mark } from "./logo";
 import { ThemeToggle } from "./theme-toggle";
 
@@ -65,15 +67,38 @@ function SiteHeader() {
 function SignOut({ name }: { name: string }) {
   const queries = useQueryClient();
   const navigate = useNavigate();
+  const [asking, setAsking] = useState(false);
   const leave = async () => {
     await signOut();
+    forgetEdits(localStorage);
     queries.clear();
     await navigate({ to: "/" });
   };
+  const ask = () => {
+    if (hasKeptEdits(localStorage)) setAsking(true);
+    else void leave();
+  };
   return (
-    <IconButton label={`Sign out ${name}`} onClick={() => void leave()} data-testid="sign-out">
-      <LogOut aria-hidden size={17} />
-    </IconButton>
+    <>
+      <IconButton label={`Sign out ${name}`} onClick={ask} data-testid="sign-out">
+        <LogOut aria-hidden size={17} />
+      </IconButton>
+      {asking && (
+        <Dialog title="Sign out" onClose={() => setAsking(false)}>
+          <p className="mb-5 text-muted">
+            Some files have changes that were not saved. They are discarded when you sign out.
+          </p>
+          <div className="flex justify-end gap-2">
+            <Button look="outline" onClick={() => setAsking(false)}>
+              Stay
+            </Button>
+            <Button look="danger" onClick={() => void leave()} data-testid="sign-out-confirm">
+              Discard and sign out
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </>
   );
 }
 

@@ -1,4 +1,4 @@
-import { ArrowDown, Check, CircleCheck, CircleStop } from "lucide-react";
+import { ArrowDown, Check, CircleCheck, CircleStop, PencilLine } from "lucide-react";
 import { memo, useCallback, useState } from "react";
 
 import {
@@ -135,6 +135,17 @@ const EntryView = memo(function EntryView({ entry }: { entry: Entry }) {
       );
     case "outcome":
       return <Outcome outcome={entry.outcome} text={entry.text} />;
+    case "saved":
+      return (
+        <p
+          className="flex items-start gap-2 text-sm text-muted"
+          data-testid="step"
+          title={entry.paths.join("\n")}
+        >
+          <PencilLine aria-hidden size={16} className="mt-0.5 shrink-0 text-accent" />
+          <span className="min-w-0 break-words">{entry.text}</span>
+        </p>
+      );
     case "step":
       return (
         <p className="flex items-start gap-2 text-sm text-muted" data-testid="step">

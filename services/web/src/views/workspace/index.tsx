@@ -68,6 +68,7 @@ function Workspace({ projectId }: { projectId: string }) {
     <div className="flex h-dvh flex-col">
       <DemoBanner />
       <Layout
+        projectId={projectId}
         link={link}
         name={name}
         description={project.description ?? record.data?.description ?? ""}

@@ -3,12 +3,13 @@ import { type ReactNode, useState, useSyncExternalStore } from "react";
 import { Group, Panel, Separator, useDefaultLayout } from "react-resizable-panels";
 
 import { isRunning, standingOf } from "../../state";
-import { CodePane } from "./code-pane";
+import { CodePane } from "./code/code-pane";
 import { Conversation } from "./conversation";
 import { Header } from "./header";
 import { LogPane } from "./log-pane";
 import { PreviewBar, PreviewPane, usePreview } from "./preview-pane";
 import { type Tab, TabBar } from "./tab-bar";
+import { useDesk } from "./use-desk";
 import type { ProjectLink } from "./use-project";
 
 type View = "chat" | "code" | "preview" | "log";
@@ -21,14 +22,16 @@ const VIEWS: Record<View, Tab> = {
 };
 
 interface LayoutProps {
+  projectId: string;
   link: ProjectLink;
   name: string;
   description: string;
 }
 
-export function Layout({ link, name, description }: LayoutProps) {
+export function Layout({ projectId, link, name, description }: LayoutProps) {
   const wide = useWide();
   const [view, setView] = useView(link, wide);
+  const desk = useDesk(projectId, link, link.project);
   const preview = usePreview(link);
   const toPreview = view === "preview" ? undefined : () => setView("preview");
   const conversation = (
@@ -37,7 +40,7 @@ export function Layout({ link, name, description }: LayoutProps) {
   const bar = preview.frame === null ? null : <PreviewBar frame={preview.frame} reload={preview.reload} />;
   const panes: Record<View, ReactNode> = {
     chat: conversation,
-    code: <CodePane project={link.project} wide={wide} />,
+    code: <CodePane desk={desk} wide={wide} />,
     preview: <PreviewPane link={link} preview={preview} />,
     log: <LogPane logs={link.project.logs} />,
   };

@@ -1,7 +1,7 @@
 import { memo } from "react";
 
 import { type Color, piecesOf } from "../../ansi";
-import type { LogLine } from "../../state";
+import { count, type LogLine } from "../../state";
 import { useStickToEnd } from "./stick";
 
 const COLORS: Record<Color, string> = {
@@ -27,7 +27,7 @@ export function LogPane({ logs }: { logs: readonly LogLine[] }) {
         Log
         {logs.length > 0 && (
           <span className="font-normal text-muted tabular-nums">
-            {logs.length} lines{errors > 0 && `, ${errors} on stderr`}
+            {count(logs.length, "line")}{errors > 0 && `, ${errors} on stderr`}
           </span>
         )}
       </h2>

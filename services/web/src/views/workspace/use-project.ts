@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 
 import type { ClientMessage } from "../../contract";
+import type { History } from "../../history";
 import type { SocketStatus } from "../../socket";
 import type { ProjectState } from "../../state";
 import { ProjectStore, type Snapshot } from "../../store";
@@ -9,6 +10,8 @@ import { ProjectStore, type Snapshot } from "../../store";
 export interface ProjectLink {
   readonly project: ProjectState;
   readonly status: SocketStatus;
+  /** What *project* is the fold of; grows in place, with *project.lastSeq*. */
+  readonly history: History;
   /** False where there is no connection; nothing is kept for later. */
   readonly send: (message: ClientMessage) => boolean;
   /** Says the last message again. */
@@ -47,7 +50,7 @@ export function useProject(projectId: string): ProjectLink {
   }, [store]);
   const retryNow = useCallback(() => store.retryNow(), [store]);
   return useMemo(
-    () => ({ ...snapshot, send, sendAgain, retryNow }),
-    [snapshot, send, sendAgain, retryNow],
+    () => ({ ...snapshot, history: store.history, send, sendAgain, retryNow }),
+    [snapshot, store, send, sendAgain, retryNow],
   );
 }

@@ -1,11 +1,14 @@
 import { ChevronRight, FileCode2 } from "lucide-react";
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 
-import { type Row, rowsOf } from "../../tree";
+import { type Row, rowsOf } from "../../../tree";
+import { Unsaved } from "./file-tabs";
 
 export interface Leaf {
   readonly progress: "planned" | "writing" | "written";
   readonly purpose: string;
+  /** Somebody has typed in it and not saved. */
+  readonly edited: boolean;
 }
 
 interface FileTreeProps {
@@ -87,6 +90,11 @@ export function FileTree({ leaves, selected, onSelect }: FileTreeProps) {
           >
             {row.name}
           </span>
+          {leaves.get(row.path)?.edited === true && (
+            <span className="ml-auto flex">
+              <Unsaved />
+            </span>
+          )}
           {leaves.get(row.path)?.progress === "writing" && (
             <span
               role="img"

@@ -1,0 +1,184 @@
+import { ArrowDown, ArrowUp, RotateCcw, UnfoldVertical, X } from "lucide-react";
+import { lazy, Suspense, useMemo, useRef, useState } from "react";
+
+import type { Version } from "../../../history";
+import { textOf } from "../../../state";
+import { Button, IconButton } from "../../../ui/button";
+import type { Comparing, Desk, Moment } from "../use-desk";
+import type { Comparison } from "./comparison";
+import { Opening } from "./shown-file";
+
+const CompareView = lazy(() => import("./compare-view"));
+
+interface VersionsProps {
+  desk: Desk;
+  comparing: Comparing;
+  narrow: boolean;
+}
+
+/** A file at two moments, side by side; each side can be any version that it has had. */
+export function Versions({ desk, comparing, narrow }: VersionsProps) {
+  const { path } = comparing;
+  const { history, link } = desk;
+  const { lastSeq } = link.project;
+  const [folded, setFolded] = useState(true);
+  const comparison = useRef<Comparison | null>(null);
+  const versions = useMemo(
+    () => (lastSeq === 0 ? [] : history.versions(path)),
+    [history, lastSeq, path],
+  );
+  const before = momentOf(desk, versions, comparing.before, comparing.after);
+  const after = momentOf(desk, versions, comparing.after, comparing.after);
+  const set = (change: Partial<Comparing>) => desk.compare({ path, before, after, ...change });
+  const texts = [textAt(desk, versions, path, before), textAt(desk, versions, path, after)] as const;
+  const restore = () => {
+    desk.edits.store.type(path, link.project.files.get(path)?.recorded ?? null, texts[0]);
+    void desk.edits.store.save(path);
+    desk.compare(null);
+  };
+  const canRestore = !desk.past && before !== "now" && texts[0] !== textAt(desk, versions, path, "now");
+  return (
+    <section aria-label="Versions" data-testid="versions" className="flex min-h-0 flex-1 flex-col">
+      <div className="flex min-h-10 shrink-0 flex-wrap items-center gap-x-2 gap-y-1 border-b border-line py-1 pr-2 pl-4">
+        <Choice
+          label="Before"
+          testId="version-before"
+          versions={versions}
+          value={before}
+          onChange={(moment) => set({ before: moment })}
+        />
+        <span aria-hidden className="text-muted">
+          →
+        </span>
+        <Choice
+          label="After"
+          testId="version-after"
+          versions={versions}
+          value={after}
+          onChange={(moment) => set({ after: moment })}
+        />
+        <div className="ml-auto flex items-center gap-1">
+          {canRestore && (
+            <Button
+              size="small"
+              look="outline"
+              icon={<RotateCcw aria-hidden size={14} />}
+              title={`Make ${nameOf(before)} the content again`}
+              onClick={restore}
+              data-testid="restore-version"
+              className="h-7 px-2.5"
+            >
+              Restore
+            </Button>
+          )}
+          <IconButton label="Previous change" onClick={() => comparison.current?.previous()}>
+            <ArrowUp aria-hidden size={16} />
+          </IconButton>
+          <IconButton label="Next change" onClick={() => comparison.current?.next()}>
+            <ArrowDown aria-hidden size={16} />
+          </IconButton>
+          <IconButton
+            label="All lines"
+            aria-pressed={!folded}
+            onClick={() => setFolded(!folded)}
+            className="aria-pressed:bg-accent-soft aria-pressed:text-accent"
+          >
+            <UnfoldVertical aria-hidden size={16} />
+          </IconButton>
+          <IconButton
+            label="Close the comparison"
+            onClick={() => desk.compare(null)}
+            data-testid="compare-close"
+          >
+            <X aria-hidden size={16} />
+          </IconButton>
+        </div>
+      </div>
+      {texts[0] === texts[1] && (
+        <p className="border-b border-line px-4 py-1.5 text-sm text-muted" data-testid="no-difference">
+          Both are the same.
+        </p>
+      )}
+      <Suspense fallback={<Opening />}>
+        <CompareView
+          path={path}
+          before={{ label: `${path}, ${nameOf(before)}`, text: texts[0] }}
+          after={{ label: `${path}, ${nameOf(after)}`, text: texts[1] }}
+          folded={folded}
+          narrow={narrow}
+          onReady={(ready) => {
+            comparison.current = ready;
+          }}
+        />
+      </Suspense>
+    </section>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  testId: string;
+  versions: readonly Version[];
+  value: number | "now";
+  onChange: (moment: number | "now") => void;
+}
+
+function Choice({ label, testId, versions, value, onChange }: ChoiceProps) {
+  return (
+    <select
+      aria-label={label}
+      data-testid={testId}
+      value={String(value)}
+      onChange={(event) =>
+        onChange(event.target.value === "now" ? "now" : Number(event.target.value))
+      }
+      className="h-7 max-w-44 min-w-0 rounded-md border border-control bg-surface px-1.5 text-sm max-sm:max-w-36"
+    >
+      <option value="now">Now</option>
+      {versions.toReversed().map(({ seq, by }) => (
+        <option key={seq} value={seq}>
+          {`Event ${seq}, ${by}`}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** The version that *moment* means, as the seq that wrote it. */
+function momentOf(
+  desk: Desk,
+  versions: readonly Version[],
+  moment: Moment,
+  after: Moment,
+): number | "now" {
+  if (moment === "now") return "now";
+  const limit = desk.project.lastSeq;
+  if (moment === "shown") return versions.findLast(({ seq }) => seq <= limit)?.seq ?? "now";
+  if (moment === "previous") {
+    const known = after === "now" ? versions : versions.filter(({ seq }) => seq <= limit);
+    return (hasEdit(desk, versions) ? known.at(-1) : known.at(-2) ?? known.at(-1))?.seq ?? "now";
+  }
+  return versions.findLast(({ seq }) => seq <= moment)?.seq ?? "now";
+}
+
+/** What was typed last is newer than the last version. */
+function hasEdit(desk: Desk, versions: readonly Version[]): boolean {
+  const path = desk.comparing?.path ?? "";
+  const edit = desk.past ? undefined : desk.edits.edits.get(path);
+  return edit !== undefined && edit.text !== versions.at(-1)?.content;
+}
+
+function textAt(
+  desk: Desk,
+  versions: readonly Version[],
+  path: string,
+  moment: number | "now",
+): string {
+  if (moment !== "now") return versions.find(({ seq }) => seq === moment)?.content ?? "";
+  const file = desk.link.project.files.get(path);
+  return desk.edits.edits.get(path)?.text ?? (file === undefined ? "" : textOf(file));
+}
+
+function nameOf(moment: number | "now"): string {
+  return moment === "now" ? "now" : `event ${moment}`;
+}

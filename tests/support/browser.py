@@ -1,0 +1,129 @@
+"""What stories in a real browser share: people, windows, pictures."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import httpx
+from playwright._impl._api_structures import SetCookieParam
+from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
+
+from tests.support.stack import ROOT, Person, Stack, person
+
+SCREENSHOTS = ROOT / "test-results"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+Size: TypeAlias = Literal["desktop", "phone"]
+SIZES: dict[Size, tuple[int, int]] = {"desktop": (1440, 900), "phone": (390, 844)}
+PATIENCE_MS = 20_000
+"""How long a story waits for anything; the machine may be busy."""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class Studio:
+    """Somebody's project and the cookies that open it."""
+
+    stack: Stack
+    project: str
+    cookies: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict)
+    """What was built, by path."""
+
+    @property
+    def url(self) -> str:
+        """The workspace of the project."""
+        return f"{self.stack.url}/projects/{self.project}"
+
+    def http(self) -> httpx.AsyncClient:
+        """Return a client that is signed in as the project's owner."""
+        return httpx.AsyncClient(
+            base_url=self.stack.url, cookies=self.cookies, timeout=60
+        )
+
+    async def save(self, path: str, content: str) -> None:
+        """Save a file as another page of the same person does."""
+        async with self.http() as http:
+            answer = await http.put(
+                f"/api/project-files/{self.project}",
+                json={"path": path, "content": content},
+            )
+            assert answer.status_code == httpx.codes.OK, answer.text
+
+    async def content(self, path: str) -> str:
+        """Return what the server has of a file."""
+        async with self.http() as http:
+            answer = await http.get(f"/api/project-files/{self.project}")
+            files = {file["path"]: str(file["content"]) for file in answer.json()}
+            return files[path]
+
+
+async def build_studio(stack: Stack, description: str = "a kanban board") -> Studio:
+    """Build an app and return whose it is and where."""
+    async with person(stack) as owner:
+        project = await owner.create_project(description)
+        async with owner.socket(project, after=0) as socket:
+            await socket.build()
+        files = await owner.get(f"/api/project-files/{project}")
+        contents = {file["path"]: file["content"] for file in files}
+        return Studio(stack, project, dict(owner.http.cookies), contents)
+
+
+def cookies_of(stack: Stack, cookies: dict[str, str]) -> list[SetCookieParam]:
+    """Return *cookies* as a browser takes them."""
+    return [
+        {"name": name, "value": value, "url": stack.url}
+        for name, value in cookies.items()
+    ]
+
+
+@asynccontextmanager
+async def window(
+    browser: Browser, size: Size, studio: Studio | None = None, *, dark: bool = False
+) -> AsyncIterator[Page]:
+    """Open a window of *size*, signed in where a studio is given."""
+    width, height = SIZES[size]
+    context: BrowserContext = await browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+        has_touch=size == "phone",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    try:
+        if studio is not None:
+            await context.add_cookies(cookies_of(studio.stack, studio.cookies))
+        yield await context.new_page()
+    finally:
+        await context.close()
+
+
+def preview(page: Page) -> FrameLocator:
+    """Return the app inside the page."""
+    return page.frame_locator("[data-testid=preview-frame]")
+
+
+async def shoot(page: Page, name: str) -> Path:
+    """Keep a picture under test-results."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    path = SCREENSHOTS / f"{name}.png"
+    await page.screenshot(path=path, animations="disabled")
+    return path
+
+
+async def sign_in(page: Page, somebody: Person) -> None:
+    """Give the page the session of *somebody*."""
+    await page.context.add_cookies(
+        cookies_of(somebody.stack, dict(somebody.http.cookies))
+    )
