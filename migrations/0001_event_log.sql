@@ -103,9 +103,30 @@ CREATE TRIGGER keep_work AFTER INSERT ON log.event FOR EACH ROW
     'run.started', 'run.completed', 'run.failed', 'run.stopped', 'project.deleted'))
   EXECUTE FUNCTION log.keep_work();
 
--- Adds all waiting appends of a process: one entry per event in the first arrays, one
--- per answered command in those with `_c_`. Returns the projects whose append was
--- refused; the others are stored all the same. At most one append of each project.
+-- An event on its way into the log.
+CREATE TYPE log.new_event AS (
+  project_id uuid,
+  expected   integer,  -- version that the append was decided on
+  seq        integer,
+  epoch      bigint,   -- null where no driver appends
+  command    uuid,     -- null where the append answers none
+  id         uuid,
+  type       text,
+  data       bytea,
+  meta       bytea
+);
+
+-- An answer on its way: stored if the event is, or without one.
+CREATE TYPE log.new_answer AS (
+  project_id uuid,
+  command    uuid,
+  seq        integer,
+  event_id   uuid,     -- null for a rejection
+  answer     bytea
+);
+
+-- Adds all waiting appends of a process, at most one of each project. Returns the
+-- projects whose append was refused; the others are stored all the same.
 --
 -- The lock is a statement of its own: the next one then takes its snapshot with the lock
 -- held, and a conflict is a row that is not stored, not an error that aborts all. For
@@ -115,10 +136,7 @@ CREATE TRIGGER keep_work AFTER INSERT ON log.event FOR EACH ROW
 -- one step back from its end. All rows of an append look at the same keys, so that they
 -- pass or fail together.
 CREATE FUNCTION log.append(
-  _shard smallint,
-  _project uuid[], _expected integer[], _seq integer[], _epoch bigint[],
-  _command uuid[], _id uuid[], _type text[], _data bytea[], _meta bytea[],
-  _c_project uuid[], _c_id uuid[], _c_seq integer[], _c_event uuid[], _c_answer bytea[]
+  _shard smallint, _events log.new_event[], _answers log.new_answer[]
 ) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
 DECLARE
   _stored integer;
@@ -126,8 +144,7 @@ BEGIN
   PERFORM pg_advisory_xact_lock(7001, _shard);
   INSERT INTO log.event (shard, project_id, seq, id, type, data, meta, epoch)
   SELECT _shard, n.p, n.v, n.i, n.t, n.d, n.m, n.f
-    FROM unnest(_project, _expected, _seq, _epoch, _command, _id, _type, _data, _meta)
-         WITH ORDINALITY AS n(p, e, v, f, c, i, t, d, m, o)
+    FROM unnest(_events) WITH ORDINALITY AS n(p, e, v, f, c, i, t, d, m, o)
    WHERE coalesce((SELECT x.seq FROM log.event x
            WHERE x.project_id = n.p AND x.seq >= n.e ORDER BY x.seq DESC LIMIT 1), 0) = n.e
      AND (n.f IS NULL OR (SELECT l.epoch FROM log.lease l
@@ -136,19 +153,19 @@ BEGIN
            WHERE k.project_id = n.p AND k.id = n.c) IS NULL)
    ORDER BY n.o;
   GET DIAGNOSTICS _stored = ROW_COUNT;
-  IF cardinality(_c_id) > 0 THEN
+  IF cardinality(_answers) > 0 THEN
     INSERT INTO log.command (project_id, id, answer)
-    SELECT a.p, a.i, a.w
-      FROM unnest(_c_project, _c_id, _c_seq, _c_event, _c_answer) AS a(p, i, v, x, w)
-     WHERE a.x IS NULL OR (SELECT e.id FROM log.event e
-             WHERE e.project_id = a.p AND e.seq = a.v) = a.x
+    SELECT a.project_id, a.command, a.answer
+      FROM unnest(_answers) AS a
+     WHERE a.event_id IS NULL OR (SELECT e.id FROM log.event e
+             WHERE e.project_id = a.project_id AND e.seq = a.seq) = a.event_id
     ON CONFLICT DO NOTHING;
   END IF;
-  IF _stored < cardinality(_id) THEN
+  IF _stored < cardinality(_events) THEN
     RETURN QUERY
-      SELECT DISTINCT n.p FROM unnest(_project, _seq, _id) AS n(p, v, i)
+      SELECT DISTINCT n.project_id FROM unnest(_events) AS n
        WHERE (SELECT e.id FROM log.event e
-               WHERE e.project_id = n.p AND e.seq = n.v) IS DISTINCT FROM n.i;
+               WHERE e.project_id = n.project_id AND e.seq = n.seq) IS DISTINCT FROM n.id;
   END IF;
 END
 $$;

@@ -278,7 +278,7 @@ async def rows_read_by_appends(dsn: str) -> int:
     return int(rows_read)
 
 
-def arguments(streams: list[UUID], version: int) -> tuple[list[object], ...]:
+def arguments(streams: list[UUID], version: int) -> tuple[list[object], list[object]]:
     loop = asyncio.get_running_loop()
     return arguments_of(
         [

@@ -22,7 +22,7 @@ MAX_BYTES = 4_000_000
 MAX_WAITING = 10_000
 """Appends in the list; more are refused, because they would only time out."""
 
-APPEND = "SELECT * FROM log.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"
+APPEND = "SELECT * FROM log.append($1, $2, $3)"
 
 
 class Append(Struct, eq=False):
@@ -146,29 +146,26 @@ class Batcher:
             connection.terminate()
 
 
-def arguments_of(batch: list[Append]) -> tuple[list[object], ...]:
-    """Return the arguments of log.append after the shard."""
-    events: tuple[list[object], ...] = ([], [], [], [], [], [], [], [], [])
-    answers: tuple[list[object], ...] = ([], [], [], [], [])
-    streams, expected, seqs, epochs, commands, ids, types, data, metas = events
-    ids += _new_ids(sum(len(append.data) for append in batch))
+def arguments_of(batch: list[Append]) -> tuple[list[object], list[object]]:
+    """Return the events and answers of *batch* as log.append takes them."""
+    events: list[object] = []
+    answers: list[object] = []
+    ids = _new_ids(sum(len(append.data) for append in batch))
     for append in batch:
-        outcome, version, count = append.outcome, append.expected, len(append.data)
-        command = None if outcome is None else outcome.command_id
+        stream, epoch, meta = append.stream, append.epoch, append.meta
+        expected = seq = append.expected
+        outcome, command = append.outcome, None
         if outcome is not None:
-            first = ids[len(seqs)] if count else None
-            answer = (append.stream, command, version + 1, first, outcome.answer)
-            for column, value in zip(answers, answer, strict=True):
-                column.append(value)
-        streams += [append.stream] * count
-        expected += [version] * count
-        seqs += range(version + 1, version + 1 + count)
-        epochs += [append.epoch] * count
-        commands += [command] * count
-        types += append.types
-        data += append.data
-        metas += [append.meta] * count
-    return (*events, *answers)
+            command = outcome.command_id
+            first = ids[len(events)] if append.data else None
+            answers.append((stream, command, expected + 1, first, outcome.answer))
+        for type_, data in zip(append.types, append.data, strict=True):
+            seq += 1
+            id_ = ids[len(events)]
+            events.append(
+                (stream, expected, seq, epoch, command, id_, type_, data, meta)
+            )
+    return events, answers
 
 
 def _new_ids(count: int) -> list[pgproto.UUID]:

@@ -52,6 +52,7 @@ class JetStreamFeed(Feed):
     async def follow(
         self, shard: int, after: Checkpoint | None
     ) -> AsyncGenerator[Batch, None]:
+        """Follow by one consumer after another, each from where the last one ended."""
         while True:
             end = await read_end(self._client, shard)
             start = 1

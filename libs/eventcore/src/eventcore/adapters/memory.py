@@ -63,12 +63,14 @@ class MemoryStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
     async def read(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
     ) -> list[Recorded]:
+        """Return a slice of the list."""
         return self._log[stream][after : after + limit]
 
     @override
     async def replay(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
     ) -> list[bytes]:
+        """Return the data of a slice of the list."""
         events = await self.read(stream, after=after, limit=limit)
         return [bytes(event.data) for event in events]
 
@@ -83,6 +85,7 @@ class MemoryStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
         epoch: int | None = None,
         outcome: CommandOutcome | None = None,
     ) -> int:
+        """Check and add without awaiting, so that nothing comes between."""
         if not events:
             raise ValueError("an append needs at least one event")
         rows = [(codec.event_type(one), codec.encode(one)) for one in events]
@@ -128,24 +131,29 @@ class MemoryStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def answer_of(self, stream: UUID, command_id: UUID) -> bytes | None:
+        """Return the answer from the dictionary."""
         return self._answers.get((stream, command_id))
 
     @override
     async def record_rejection(self, stream: UUID, outcome: CommandOutcome) -> bytes:
+        """Keep the first answer."""
         return self._answers.setdefault((stream, outcome.command_id), outcome.answer)
 
     @override
     async def load_snapshot(self, stream: UUID) -> Snapshot | None:
+        """Return the snapshot from the dictionary."""
         return self._snapshots.get(stream)
 
     @override
     async def save_snapshot(self, stream: UUID, snapshot: Snapshot) -> None:
+        """Keep the snapshot with the higher seq."""
         kept = self._snapshots.get(stream)
         if kept is None or kept.seq < snapshot.seq:
             self._snapshots[stream] = snapshot
 
     @override
     async def take(self, stream: UUID, owner: str, ttl_s: float) -> Lease | None:
+        """Take the lease if it is free by the clock."""
         held, now = self._leases.get(stream), self._clock()
         if held is not None and held.until > now:
             return None
@@ -155,6 +163,7 @@ class MemoryStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def renew(self, lease: Lease, ttl_s: float) -> bool:
+        """Move the end of the lease."""
         held = self._leases.get(lease.stream)
         if held is None or held.epoch != lease.epoch:
             return False
@@ -163,12 +172,14 @@ class MemoryStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def release(self, lease: Lease) -> None:
+        """End the lease now."""
         held = self._leases.get(lease.stream)
         if held is not None and held.epoch == lease.epoch:
             held.until = self._clock()
 
     @override
     async def open_work(self, limit: int) -> list[UUID]:
+        """Return streams in the order in which their runs began."""
         now = self._clock()
         free = [
             stream
@@ -184,6 +195,7 @@ class _MemorySubscription(Subscription):
 
     @override
     async def close(self) -> None:
+        """Forget the handler or listener."""
         self._close()
 
 
@@ -198,6 +210,7 @@ class MemoryBus(Bus):
     async def request(
         self, subject: str, body: bytes, *, timeout_s: float, traceparent: str | None
     ) -> bytes:
+        """Run the first handler whose pattern fits."""
         headers = {} if traceparent is None else {"traceparent": traceparent}
         for pattern, handler in self._handlers:
             if _matches(pattern, subject):
@@ -210,6 +223,7 @@ class MemoryBus(Bus):
 
     @override
     def publish(self, subject: str, body: bytes) -> None:
+        """Call every listener whose pattern fits."""
         headers: Headers = {}
         for pattern, listener in list(self._listeners):
             if _matches(pattern, subject):
@@ -217,12 +231,14 @@ class MemoryBus(Bus):
 
     @override
     async def serve(self, subject: str, queue: str, handler: Handler) -> Subscription:
+        """Remember the handler."""
         entry = (subject, handler)
         self._handlers.append(entry)
         return _MemorySubscription(lambda: self._handlers.remove(entry))
 
     @override
     async def listen(self, subject: str, listener: Listener) -> Subscription:
+        """Remember the listener."""
         entry = (subject, listener)
         self._listeners.append(entry)
         return _MemorySubscription(lambda: self._listeners.remove(entry))

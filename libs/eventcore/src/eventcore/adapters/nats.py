@@ -121,6 +121,7 @@ class _Listening(Subscription):
 
     @override
     async def close(self) -> None:
+        """Unsubscribe; what is under way to us is lost."""
         with suppress(errors.Error, OSError):
             await self._subscription.unsubscribe()
 
@@ -206,6 +207,7 @@ class NatsBus(Bus):
     async def request(
         self, subject: str, body: bytes, *, timeout_s: float, traceparent: str | None
     ) -> bytes:
+        """Send over the one inbox of the connection and wait."""
         headers = None if traceparent is None else {TRACE: traceparent}
         try:
             answer = await self.client.request(
@@ -225,6 +227,7 @@ class NatsBus(Bus):
 
     @override
     def publish(self, subject: str, body: bytes) -> None:
+        """Put the message into the outbox; a task sends it in order."""
         size = len(subject) + len(body)
         if not self.is_connected or self._outbox_bytes + size > MAX_OUTBOX_BYTES:
             return
@@ -234,6 +237,7 @@ class NatsBus(Bus):
 
     @override
     async def serve(self, subject: str, queue: str, handler: Handler) -> Subscription:
+        """Subscribe in a queue group, and handle each request in a task."""
         served = _Served(self.client, handler)
         await served.open(subject, queue)
         self._served = [one for one in self._served if one.is_open]
@@ -242,6 +246,8 @@ class NatsBus(Bus):
 
     @override
     async def listen(self, subject: str, listener: Listener) -> Subscription:
+        """Subscribe, and return when the server knows of it."""
+
         async def hear(message: Msg) -> None:
             listener(message.subject, message.data, message.headers or {})
 
@@ -292,6 +298,7 @@ class _Served(Subscription):
 
     @override
     async def close(self) -> None:
+        """Take no more requests, and finish those that were taken."""
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             with suppress(errors.Error, OSError, TimeoutError):

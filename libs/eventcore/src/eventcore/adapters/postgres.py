@@ -150,6 +150,7 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
     async def read(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
     ) -> list[Recorded]:
+        """Return a page by key; it ends at its limit or its bytes."""
         with translated():
             rows = await self._pool.fetch(_READ, stream, after, limit)
         return [
@@ -169,6 +170,7 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
     async def replay(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
     ) -> list[bytes]:
+        """Return a page of data alone, which is half the work of a whole row."""
         with translated():
             rows = await self._pool.fetch(_REPLAY, stream, after, limit)
         return [row[0] for row in rows]
@@ -184,6 +186,7 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
         epoch: int | None = None,
         outcome: CommandOutcome | None = None,
     ) -> int:
+        """Add events in the next call of the shard's batcher."""
         if not events:
             raise ValueError("an append needs at least one event")
         batcher = self._known.get(stream) or await self._find_batcher(
@@ -213,6 +216,7 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def answer_of(self, stream: UUID, command_id: UUID) -> bytes | None:
+        """Return the answer by its key."""
         with translated():
             answer: bytes | None = await self._pool.fetchval(
                 _ANSWER, stream, command_id
@@ -221,6 +225,7 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def record_rejection(self, stream: UUID, outcome: CommandOutcome) -> bytes:
+        """Store the answer in the order of the shard, then read which one counts."""
         batcher = await self._find_batcher(stream, is_new=False)
         settled = asyncio.get_running_loop().create_future()
         size = len(outcome.answer)
@@ -282,12 +287,14 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def load_snapshot(self, stream: UUID) -> Snapshot | None:
+        """Return the row, whatever schema it has."""
         with translated():
             row = await self._pool.fetchrow(_LOAD_SNAPSHOT, stream)
         return None if row is None else Snapshot(*row)
 
     @override
     async def save_snapshot(self, stream: UUID, snapshot: Snapshot) -> None:
+        """Keep the row with the higher seq."""
         with translated():
             await self._pool.execute(
                 *(_SAVE_SNAPSHOT, stream, snapshot.seq, snapshot.schema, snapshot.state)
@@ -297,6 +304,7 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def take(self, stream: UUID, owner: str, ttl_s: float) -> Lease | None:
+        """Take the lease under the lock of the stream's shard."""
         ttl, shard = timedelta(seconds=ttl_s), shard_of(stream, self._shards)
         with translated():
             epoch = await self._pool.fetchval(_TAKE, stream, shard, owner, ttl)
@@ -304,6 +312,7 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def renew(self, lease: Lease, ttl_s: float) -> bool:
+        """Move the end of the lease; needs no lock, for the epoch stays."""
         ttl = timedelta(seconds=ttl_s)
         with translated():
             renewed = await self._pool.fetchval(_RENEW, lease.stream, lease.epoch, ttl)
@@ -311,11 +320,13 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
 
     @override
     async def release(self, lease: Lease) -> None:
+        """End the lease now."""
         with translated():
             await self._pool.execute(_RELEASE, lease.stream, lease.epoch)
 
     @override
     async def open_work(self, limit: int) -> list[UUID]:
+        """Return the longest-waiting streams by the table of open runs."""
         with translated():
             rows = await self._pool.fetch(_OPEN_WORK, limit)
         return [UUID(int=row[0].int) for row in rows]
