@@ -78,6 +78,7 @@ export interface StateUpdate {
   type: "state_update";
   data: StateUpdateData;
   seq?: number;
+  at?: string;
 }
 
 /** A file that the phase is going to write. */
@@ -100,6 +101,7 @@ export interface PhaseStart {
   type: "phase_start";
   data: PhaseStartData;
   seq?: number;
+  at?: string;
 }
 
 /** The phase and the paths that it wrote. */
@@ -114,6 +116,7 @@ export interface PhaseEnd {
   type: "phase_end";
   data: PhaseEndData;
   seq?: number;
+  at?: string;
 }
 
 /** A file's path. */
@@ -144,6 +147,7 @@ export interface FileEndData {
   path: string;
   content: string;
   encoding: "base64" | "utf-8";
+  author: "agent" | "user";
 }
 
 /** A file is written, by the agent or by a person. */
@@ -151,6 +155,7 @@ export interface FileEnd {
   type: "file_end";
   data: FileEndData;
   seq?: number;
+  at?: string;
 }
 
 /** How many files the sandbox holds. */
@@ -163,6 +168,7 @@ export interface FilesWritten {
   type: "files_written";
   data: FilesWrittenData;
   seq?: number;
+  at?: string;
 }
 
 /** The app's packages are installed. */
@@ -170,6 +176,7 @@ export interface DepsInstalled {
   type: "deps_installed";
   data: NoData;
   seq?: number;
+  at?: string;
 }
 
 /** Where the app answers. */
@@ -182,6 +189,7 @@ export interface ServerStarted {
   type: "server_started";
   data: ServerStartedData;
   seq?: number;
+  at?: string;
 }
 
 /** Where the app answers, if it does. */
@@ -218,6 +226,7 @@ export interface GenerationComplete {
   type: "generation_complete";
   data: GenerationCompleteData;
   seq?: number;
+  at?: string;
 }
 
 /** One sentence a person can act on. */
@@ -230,6 +239,7 @@ export interface GenerationError {
   type: "generation_error";
   data: GenerationErrorData;
   seq?: number;
+  at?: string;
 }
 
 /** A stable code and a sentence. */
@@ -255,6 +265,7 @@ export interface ProjectCreated {
   type: "project_created";
   data: ProjectInfoData;
   seq?: number;
+  at?: string;
 }
 
 /** The project was renamed or described anew. */
@@ -262,6 +273,7 @@ export interface ProjectUpdated {
   type: "project_updated";
   data: ProjectInfoData;
   seq?: number;
+  at?: string;
 }
 
 /** Nothing follows this message. */
@@ -269,6 +281,7 @@ export interface ProjectDeleted {
   type: "project_deleted";
   data: NoData;
   seq?: number;
+  at?: string;
 }
 
 /** A picture in a message, without itself. */
@@ -289,6 +302,7 @@ export interface MessagePosted {
   type: "message_posted";
   data: MessagePostedData;
   seq?: number;
+  at?: string;
 }
 
 /** What is being built. */
@@ -302,6 +316,7 @@ export interface RunStarted {
   type: "run_started";
   data: RunStartedData;
   seq?: number;
+  at?: string;
 }
 
 /** Which run it was. */
@@ -314,6 +329,7 @@ export interface RunStopped {
   type: "run_stopped";
   data: RunStoppedData;
   seq?: number;
+  at?: string;
 }
 
 /** A call of the language model; *outcome* is null until it has ended. */
@@ -333,6 +349,7 @@ export interface ModelCallStarted {
   type: "model_call_started";
   data: ModelCallData;
   seq?: number;
+  at?: string;
 }
 
 /** The language model has answered, or has not. */
@@ -340,6 +357,7 @@ export interface ModelCallEnded {
   type: "model_call_ended";
   data: ModelCallData;
   seq?: number;
+  at?: string;
 }
 
 /** An install command. */
@@ -352,6 +370,7 @@ export interface PackagesRequested {
   type: "packages_requested";
   data: PackagesRequestedData;
   seq?: number;
+  at?: string;
 }
 
 /** What the agent answered; ``assistant_chunk`` may have shown it before. */
@@ -365,6 +384,7 @@ export interface AssistantMessage {
   type: "assistant_message";
   data: AssistantMessageData;
   seq?: number;
+  at?: string;
 }
 
 /** A piece of an answer; *offset* counts code points before it. */
@@ -396,11 +416,13 @@ export interface SettingsChanged {
   type: "settings_changed";
   data: SettingsChangedData;
   seq?: number;
+  at?: string;
 }
 
 /** A file's path. */
 export interface FileDeletedData {
   path: string;
+  author: "agent" | "user";
 }
 
 /** The file is no more. */
@@ -408,6 +430,7 @@ export interface FileDeleted {
   type: "file_deleted";
   data: FileDeletedData;
   seq?: number;
+  at?: string;
 }
 
 /** What the agent wrote; the person's version stays as it is. */
@@ -423,6 +446,7 @@ export interface FileConflict {
   type: "file_conflict";
   data: FileConflictData;
   seq?: number;
+  at?: string;
 }
 
 /** Something that is wrong with the app. */
@@ -443,6 +467,7 @@ export interface ProblemsReported {
   type: "problems_reported";
   data: ProblemsReportedData;
   seq?: number;
+  at?: string;
 }
 
 /** An event of a type that this gateway is too old to know; keeps seq dense. */
@@ -450,6 +475,7 @@ export interface UnknownEvent {
   type: "unknown_event";
   data: NoData;
   seq?: number;
+  at?: string;
 }
 
 export type ServerMessage =

@@ -13,6 +13,7 @@ from contracts.project import RunState
 from gateway_ws.domain.frames import event_frame, event_of
 
 ID = UUID(int=7)
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 NO_USAGE = project.Usage()
 
 
@@ -55,7 +56,7 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
     (
         project.FileWritten(ID, "a.ts", "x\n", "agent"),
         "file_end",
-        {"path": "a.ts", "content": "x\n", "encoding": "utf-8"},
+        {"path": "a.ts", "content": "x\n", "encoding": "utf-8", "author": "agent"},
     ),
     (project.FilesSynced(ID, 3), "files_written", {"count": 3}),
     (project.DependenciesInstalled(ID, "m"), "deps_installed", {}),
@@ -106,7 +107,11 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
             "variables": [],
         },
     ),
-    (project.FileDeleted(ID, "a.ts", "user"), "file_deleted", {"path": "a.ts"}),
+    (
+        project.FileDeleted(ID, "a.ts", "user"),
+        "file_deleted",
+        {"path": "a.ts", "author": "user"},
+    ),
     (
         project.FileConflict("a.ts", "x", "locked", ID, 0),
         "file_conflict",
@@ -169,8 +174,13 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
 def test_an_event_is_told_in_the_words_of_the_contract(
     event: project.ProjectEvent, kind: str, data: dict[str, object]
 ) -> None:
-    message = msgspec.json.decode(event_frame(event, 5))
-    assert message == {"type": kind, "seq": 5, "data": data}
+    message = msgspec.json.decode(event_frame(event, 5, NOON))
+    assert message == {
+        "type": kind,
+        "seq": 5,
+        "at": "2030-01-01T12:00:00Z",
+        "data": data,
+    }
 
 
 def test_every_event_has_a_message_of_its_own() -> None:
@@ -184,7 +194,7 @@ def test_every_event_has_a_message_of_its_own() -> None:
     ("kind", "data"), [("run.paused", b'{"type":"run.paused"}'), ("run.failed", b"[]")]
 )
 def test_an_event_that_cannot_be_read_keeps_its_place(kind: str, data: bytes) -> None:
-    at = datetime(2030, 1, 1, tzinfo=UTC)
-    event = event_of(Recorded(ID, ID, 9, kind, at, Raw(data)))
-    frame = event_frame(event, 9)
-    assert msgspec.json.decode(frame) == {"type": "unknown_event", "seq": 9, "data": {}}
+    event = event_of(Recorded(ID, ID, 9, kind, NOON, Raw(data)))
+    message = msgspec.json.decode(event_frame(event, 9, NOON))
+    del message["at"]
+    assert message == {"type": "unknown_event", "seq": 9, "data": {}}

@@ -3,6 +3,7 @@
 Every message is ``{"type": ..., "data": {...}}``; recorded events carry ``seq``.
 """
 
+from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -99,6 +100,8 @@ class RecordedMessage(ServerMessage, frozen=True, kw_only=True):
 
     seq: int | UnsetType = UNSET
     """Unset where the same type answers a client's question."""
+    at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+    """When it was recorded; with *seq*."""
 
 
 class ConnectedData(Data, frozen=True):
@@ -198,6 +201,7 @@ class FileEndData(Data, frozen=True):
     path: str
     content: str
     encoding: Encoding = "utf-8"
+    author: Literal["agent", "user"] = "agent"
 
 
 class FileEnd(RecordedMessage, frozen=True, tag="file_end"):
@@ -460,6 +464,7 @@ class FileDeletedData(Data, frozen=True):
     """A file's path."""
 
     path: str
+    author: Literal["agent", "user"] = "agent"
 
 
 class FileDeleted(RecordedMessage, frozen=True, tag="file_deleted"):

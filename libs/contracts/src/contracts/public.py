@@ -148,7 +148,7 @@ def _(event: project.PhaseImplemented, seq: int) -> browser.RecordedMessage:
 
 @message.register
 def _(event: project.FileWritten, seq: int) -> browser.RecordedMessage:
-    data = browser.FileEndData(event.path, event.content, event.encoding)
+    data = browser.FileEndData(event.path, event.content, event.encoding, event.author)
     return browser.FileEnd(seq=seq, data=data)
 
 
@@ -215,7 +215,8 @@ def _(event: project.SettingsChanged, seq: int) -> browser.RecordedMessage:
 
 @message.register
 def _(event: project.FileDeleted, seq: int) -> browser.RecordedMessage:
-    return browser.FileDeleted(seq=seq, data=browser.FileDeletedData(event.path))
+    data = browser.FileDeletedData(event.path, event.author)
+    return browser.FileDeleted(seq=seq, data=data)
 
 
 @message.register

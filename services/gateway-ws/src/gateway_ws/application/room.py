@@ -196,7 +196,7 @@ class Room:
         self._quiet_s = RECHECK_S
         event = frames.event_of(recorded)
         self._end_text(event)
-        self._gather(frames.event_frame(event, recorded.seq))
+        self._gather(frames.event_frame(event, recorded.seq, recorded.at))
         if isinstance(event, project.ProjectDeleted):
             self.close(wire.FORBIDDEN)
 
@@ -273,7 +273,7 @@ class Room:
             if watcher.client.is_slow:
                 break
             event = frames.event_of(recorded)
-            _write(watcher, frames.event_frame(event, recorded.seq))
+            _write(watcher, frames.event_frame(event, recorded.seq, recorded.at))
             watcher.seq = recorded.seq
         self._flush_soon()
 

@@ -1,6 +1,9 @@
 """How events, progress and answers look on the WebSocket."""
 
+from datetime import datetime
 from functools import singledispatch
+
+from msgspec.structs import replace
 
 from contracts import browser, codec, progress, project
 from contracts.envelope import Recorded
@@ -15,13 +18,13 @@ def event_of(recorded: Recorded) -> codec.AnyEvent:
         return codec.UnknownEvent(recorded.type, recorded.data)
 
 
-def event_frame(event: codec.AnyEvent, seq: int) -> bytes:
-    """Return the one message that stands for *event*, with its seq.
+def event_frame(event: codec.AnyEvent, seq: int, at: datetime) -> bytes:
+    """Return the one message that stands for *event*, with its seq and its time.
 
     An event that this version does not know, or cannot read, still takes its place:
     clients count.
     """
-    return codec.encode(_message(event, seq))
+    return codec.encode(replace(_message(event, seq), at=at))
 
 
 def state_update(view: ProjectView) -> bytes:
@@ -180,7 +183,7 @@ def _(event: project.PhaseImplemented, seq: int) -> browser.RecordedMessage:
 
 @_message.register
 def _(event: project.FileWritten, seq: int) -> browser.RecordedMessage:
-    data = browser.FileEndData(event.path, event.content, event.encoding)
+    data = browser.FileEndData(event.path, event.content, event.encoding, event.author)
     return browser.FileEnd(seq=seq, data=data)
 
 
@@ -247,7 +250,8 @@ def _(event: project.SettingsChanged, seq: int) -> browser.RecordedMessage:
 
 @_message.register
 def _(event: project.FileDeleted, seq: int) -> browser.RecordedMessage:
-    return browser.FileDeleted(seq=seq, data=browser.FileDeletedData(event.path))
+    data = browser.FileDeletedData(event.path, event.author)
+    return browser.FileDeleted(seq=seq, data=data)
 
 
 @_message.register
