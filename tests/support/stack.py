@@ -79,9 +79,13 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_until(
-            lambda: self._is_ready(seen), "Atelier is ready", timeout_s=START_TIMEOUT_S
-        )
+        try:
+            wait_until(
+                lambda: self._is_ready(seen), "it is ready", timeout_s=START_TIMEOUT_S
+            )
+        except AssertionError as exc:
+            said = self.log.read_bytes()[seen:].decode(errors="replace")
+            raise AssertionError(f"{exc}; it said: {said[-4000:]}") from None
 
     def _is_ready(self, seen: int) -> bool:
         assert self._process is not None
@@ -267,6 +271,10 @@ class Socket:
     def recorded(self) -> list[Message]:
         """Return the recorded events that were heard."""
         return [message for message in self.heard if "seq" in message]
+
+    def last_seq(self) -> int:
+        """Return the seq of the last recorded event that was heard."""
+        return int(self.recorded()[-1]["seq"])
 
     def types(self) -> list[str]:
         """Return the types of all that was heard."""

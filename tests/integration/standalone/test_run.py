@@ -185,6 +185,15 @@ def test_a_bad_setting_is_one_sentence(folder: Path, port: str) -> None:
     assert f"PORT={port} does not fit" in try_to_start(Stack(folder), port=port)
 
 
+def test_servers_of_yours_are_used_in_place_of_the_embedded_ones(
+    folder: Path, empty_postgres: str, nats_url: str
+) -> None:
+    with Stack(folder, DATABASE_URL=empty_postgres, NATS_URL=nats_url) as stack:
+        assert is_ready(stack)
+        assert not (stack.data_dir / "postgres").exists()
+        assert not (stack.data_dir / "nats").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's Postgres is another user")
 def test_root_may_keep_its_data_where_nobody_else_gets(folder: Path) -> None:
     folder.chmod(0o700)
