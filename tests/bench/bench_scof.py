@@ -6,12 +6,14 @@ not end within its time is measured by how far it came. Events are made, and rea
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from timeit import repeat
 from typing import NamedTuple, Protocol
 
-from scof import FileChunk, Parser
+from scof import FileChunk, Limits, Parser
+from scof.grammar.commands import read_command
+from scof.machine.inspection import suspects
 from tests.bench.scof_answers import answer, block, tsx
 from tests.bench.scof_rivals import Cumulative, LineSplitter
 
@@ -175,21 +177,42 @@ def _nothing(text: str) -> list[str]:
 
 
 def _where_time_goes() -> None:
-    """The parts of a piece of four characters in mid-line, measured one by one."""
+    """What reading consists of, measured part by part."""
     parser = Parser()
     parser.feed("cat > src/a.tsx << 'EOF'\nx")
     path, text, pieces = "src/a.tsx", "cons", list[str]()
-    steps: Iterator[tuple[str, Callable[[], object]]] = iter(
-        [
-            ("an empty lambda", lambda: None),
-            ("a function that returns a list", lambda: _nothing(text)),
-            ("making the event", lambda: FileChunk(path, text)),
-            ("testing the piece", lambda: "\n" not in text and text.isascii()),
-            ("keeping the piece", lambda: pieces.append(text)),
-            ("all of feed", lambda: parser.feed(text)),
-        ]
-    )
     _print()
-    _print("Where the time goes at pieces of 4, nanoseconds with the call of a lambda")
-    for name, action in steps:
-        _print(f"{name:>32}{_nanoseconds(action):8.0f}")
+    _print("A piece of 4 in mid-line, nanoseconds with the call of a lambda")
+    _parts(
+        {
+            "an empty lambda": lambda: None,
+            "a function that returns a list": lambda: _nothing(text),
+            "making the event": lambda: FileChunk(path, text),
+            "testing the piece": lambda: "\n" not in text and text.isascii(),
+            "keeping the piece": lambda: pieces.append(text),
+            "all of feed": lambda: parser.feed(text),
+        },
+        number=100_000,
+    )
+    content = tsx(26_000)
+    whole = _cut(block("src/a.tsx", content), 4096)
+    limits = Limits()
+    _print()
+    _print("A file of 26 KB in pieces of 4096, nanoseconds")
+    _parts(
+        {
+            "its command": lambda: read_command("cat > src/a.tsx << 'EOF'", limits),
+            "looking for the marker": lambda: "\nEOF" in content,
+            "counting lines": lambda: content.count("\n"),
+            "looking for forgotten markers": lambda: list(
+                suspects(content, path, 1, limits)
+            ),
+            "all of it": lambda: _read(Parser(), whole),
+        },
+        number=200,
+    )
+
+
+def _parts(parts: Mapping[str, Callable[[], object]], number: int) -> None:
+    for name, action in parts.items():
+        _print(f"{name:>32}{_nanoseconds(action, number):8.0f}")

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
@@ -42,9 +43,10 @@ def test_a_file_over_its_limit_is_cut_before_its_marker_has_come() -> None:
     assert told(parser.feed(f"6\nEOF\n{AFTER}")) == ["file b ''"]
 
 
-def test_a_command_in_the_cut_part_of_a_file_is_reported_once() -> None:
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_a_command_in_the_cut_part_of_a_file_is_reported_once(size: int) -> None:
     answer = f"cat > a << 'EOF'\nx\ncat > c << 'X'\nX\n{AFTER}"
-    events = read(answer, limits=Limits(file_chars=9))
+    events = read(*pieces(answer, size), limits=Limits(file_chars=9))
     assert told(events) == [
         "file_too_large@3 a",
         "cut file a 'x\\ncat > c'",
@@ -177,12 +179,20 @@ def test_memory_grows_with_the_open_file_only() -> None:
     assert _peak(Parser(), _endless(20)) < 1.2 * _peak(Parser(), _endless(2))
 
 
-def test_memory_of_a_skipped_body_does_not_grow() -> None:
-    body = ["x" * 1000] * 2000
-    peak = _peak(Parser(), iter(["cat >> a << 'EOF'\n", *body]))
-    assert peak < 100_000
+def _long_line() -> Iterator[str]:
+    yield from (f"{number:01000}" for number in range(2000))
+
+
+def test_memory_of_a_skipped_line_does_not_grow() -> None:
+    answer = chain(["cat >> a << 'EOF'\n"], _long_line())
+    assert _peak(Parser(), answer) < 100_000
 
 
 def test_memory_of_prose_does_not_grow() -> None:
-    peak = _peak(Parser(), iter(["cat > a << 'EOF'\nEOF\n", *["x" * 1000] * 2000]))
-    assert peak < 100_000
+    answer = chain(["cat > a << 'EOF'\nEOF\n"], _long_line())
+    assert _peak(Parser(), answer) < 100_000
+
+
+def test_memory_of_a_command_that_never_ends_does_not_grow() -> None:
+    answer = chain(["cat > a "], _long_line())
+    assert _peak(Parser(), answer) < 100_000

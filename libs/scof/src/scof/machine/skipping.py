@@ -78,8 +78,6 @@ class Skipping:
             bare = line.lstrip("\t") if marker.strips_tabs else line
             if any(is_marker_line(bare, spelling) for spelling in marker.spellings):
                 self._markers = self._markers[number + 1 :]
-                # A body that was announced after a refused one may not be there.
-                self._is_certain = False
                 return
         command = documented_command(line, self._answer.limits)
         if command is not None:
