@@ -1,0 +1,1 @@
+"""Ratios between things that are run side by side."""
