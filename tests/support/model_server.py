@@ -146,6 +146,8 @@ class FakeApp:
     """Answers by itself: phase after phase, and whatever files are asked for."""
 
     phases: Sequence[FakePhase]
+    each_is_last: bool = False
+    """Every phase says that nothing is left to do after it."""
     holds: dict[str, asyncio.Event] = field(default_factory=dict)
     """Paths in whose middle the stream stands still, once, until the event."""
 
@@ -161,12 +163,15 @@ class FakeApp:
             "name": phase.name,
             "description": f"What {phase.name} does.",
             "files": files,
-            "isLastPhase": index == len(self.phases) - 1,
+            "isLastPhase": self.each_is_last or index == len(self.phases) - 1,
         }
         return whole(json.dumps(plan))
 
     def _implement(self, asked: Asked) -> Script:
-        known = {path: text for one in self.phases for path, text in one.files.items()}
+        # A file that several phases write is written as the phase under way has it.
+        upto = min(asked.phases, len(self.phases) - 1) + 1
+        phases = [*self.phases[upto:], *self.phases[:upto]]
+        known = {path: text for one in phases for path, text in one.files.items()}
         steps: list[Step] = [head(), b": OPENROUTER PROCESSING\n\n"]
         for path in asked.paths:
             block = serialize({path: known[path]})

@@ -90,7 +90,8 @@ async def test_a_design_call_asks_for_json_of_the_schema() -> None:
     assert "stream" not in asked.body
     schema = asked.body["response_format"]["json_schema"]
     assert (schema["name"], schema["strict"]) == ("phase", True)
-    assert schema["schema"] == SCHEMA
+    assert schema["schema"]["properties"] == SCHEMA["properties"]
+    assert schema["schema"]["required"] == list(SCHEMA["properties"])
 
 
 # --- answers ------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from contracts import codec, subjects
 from contracts.codec import AnyEvent
 from contracts.envelope import Recorded
 from contracts.progress import ProgressMessage
-from contracts.project import Actor, CreateProject, ProjectCommand
+from contracts.project import Actor, CreateProject, Problem, ProjectCommand
 from contracts.requests import (
     Accepted,
     CommandAnswer,
@@ -50,11 +50,12 @@ from contracts.requests import (
 )
 from contracts.sandbox import (
     CancelOperation,
+    CheckApp,
     Done,
     InstallDependencies,
     Installed,
     Pending,
-    RemoveSandbox,
+    Problems,
     Running,
     SandboxAnswer,
     SandboxRequest,
@@ -209,6 +210,8 @@ class FakeSandbox:
     folders: dict[UUID, dict[str, str]] = field(default_factory=dict)
     answers: dict[type, SandboxAnswer] = field(default_factory=dict)
     """What to answer to an operation, in place of success."""
+    lasts: dict[type, int] = field(default_factory=dict)
+    """How many operations get that answer; all of them where nothing is said."""
     away: bool = False
     """Nobody answers."""
     _epochs: dict[UUID, int] = field(default_factory=dict)
@@ -237,13 +240,13 @@ class FakeSandbox:
         return codec.encode(await self._answer(request))
 
     async def _answer(self, request: SandboxRequest) -> SandboxAnswer:
-        prepared = self.answers.get(type(request.operation))
+        prepared = self._prepared(type(request.operation))
+        is_first = request.key not in self._asked
+        self._asked.add(request.key)
+        if is_first and not isinstance(request.operation, CancelOperation):
+            prepared = prepared or Pending()  # it has only begun
         if prepared is not None:
             return prepared
-        if request.key not in self._asked:  # the first time it has only begun
-            self._asked.add(request.key)
-            if not isinstance(request.operation, CancelOperation):
-                return Pending()
         match request.operation:
             case SyncFiles():
                 return await self._sync(request.project_id)
@@ -251,8 +254,27 @@ class FakeSandbox:
                 return Installed("the sandbox's own digest", skipped=False)
             case StartServer():
                 return Running(PREVIEW, f"box-{request.project_id}")
-            case CancelOperation() | RemoveSandbox():
+            case CheckApp():
+                return self._check(request.project_id)
+            case _:
                 return Done()
+
+    def _prepared(self, kind: type) -> SandboxAnswer | None:
+        left = self.lasts.get(kind)
+        if left is not None:
+            self.lasts[kind] = left - 1
+        return self.answers.get(kind) if left is None or left > 0 else None
+
+    def _check(self, project_id: UUID) -> Problems:
+        """Find fault with every line that says that it is broken."""
+        return Problems(
+            [
+                Problem("compile", line.strip(), path, number)
+                for path, content in self.folders[project_id].items()
+                for number, line in enumerate(content.split("\n"), 1)
+                if "BROKEN" in line
+            ]
+        )
 
     async def _sync(self, project_id: UUID) -> SandboxAnswer:
         client = Client(self.bus, project_id, SANDBOX)

@@ -7,12 +7,13 @@ from uuid import uuid4
 import pytest
 
 from agent.adapters.openrouter import OpenRouter, open_model
+from agent.domain.content import File
 from agent.domain.outcome import CallEnd
 from agent.domain.plan import SCHEMA, PhasePlan, read_plan
-from agent.domain.project import File, Project
 from agent.domain.prompt import Message, design_messages, implement_messages
 from agent.domain.run import ImplementPhase
-from agent.domain.run_state import Phase, Run
+from agent.domain.run_state import Phase, Run, Said
+from agent.domain.state import Project
 from agent.ports import ModelCall
 from standalone.demo_model.library import App, load
 from tests.support.demo_model import DemoModelServer, written_files
@@ -62,7 +63,8 @@ async def build(
     remarks: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """Return the files after a run that carries out what the model plans."""
-    run = Run(uuid4(), prompt, model=None, max_phases=10, messages=remarks)
+    messages = tuple(map(Said, remarks))
+    run = Run(uuid4(), prompt, model=None, max_phases=10, messages=messages)
     while not (run.phases and run.phases[-1].is_last):
         project = project_of(description, files)
         plan = await design(model, project, run)
@@ -70,7 +72,7 @@ async def build(
             plan.name, plan.description, tuple(plan.files), plan.is_last_phase
         )
         phases = (*run.phases, phase)
-        run = Run(run.id, prompt, None, 10, messages=remarks, phases=phases)
+        run = Run(run.id, prompt, None, 10, messages=messages, phases=phases)
         effect = ImplementPhase(run.id, len(phases) - 1, 1, phase.files)
         answer = await ask(model, implement_messages(project, run, effect))
         written = written_files(answer, files)

@@ -6,13 +6,14 @@ from uuid import UUID
 from agent.domain import outcome
 from agent.domain.outcome import CallEnd
 from agent.domain.plan import PhasePlan
-from agent.domain.project import PROJECT, Order, Project
+from agent.domain.project import PROJECT, Order
 from agent.domain.run import (
     DesignPhase,
     ImplementPhase,
     InstallPackages,
     next_effect,
 )
+from agent.domain.state import Project
 from contracts.codec import AnyEvent
 from contracts.project import (
     Actor,

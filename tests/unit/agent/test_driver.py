@@ -1,19 +1,24 @@
 """What a driver does when the world, or the agent itself, does not do its part."""
 
+import json
 from collections.abc import AsyncGenerator, Callable
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 from typing_extensions import override
 
 from agent.application.driver import DriverSettings, World, drive
 from agent.application.operating import SandboxLimits
 from agent.domain.outcome import CallEnd
-from agent.domain.project import PROJECT, Project
-from agent.ports import Model, ModelCall, Sandbox
+from agent.domain.project import PROJECT
+from agent.domain.run import SpendLimits
+from agent.domain.state import Project
+from agent.ports import Catalog, Ledger, Model, ModelCall, Sandbox, Spent
 from contracts import codec
 from contracts.envelope import Context
 from contracts.project import RunFailed, RunState
+from contracts.requests import ModelInfo
 from contracts.sandbox import (
     CancelOperation,
     Done,
@@ -22,11 +27,14 @@ from contracts.sandbox import (
     SandboxAnswer,
     SandboxRequest,
     StaleEpoch,
+    Synced,
+    SyncFiles,
 )
 from eventcore.adapters.memory import MemoryBus, MemoryStore
 from eventcore.errors import Unavailable
 from eventcore.execute import Executor
 from tests.unit.agent.examples import (
+    COMPLETE,
     DESIGNING,
     FINISHED,
     IMPLEMENTING,
@@ -38,8 +46,8 @@ from tests.unit.agent.examples import (
 STREAM = UUID(int=1)
 SETTINGS = DriverSettings(
     owner="me",
-    design_model="fake/model",
-    writing_model="fake/model",
+    design_models=("fake/model",),
+    write_models=("fake/model",),
     pause_s=0.0,
     sandbox=SandboxLimits(pause_s=0.001, away_s=0.01, whole_s=0.1),
 )
@@ -57,6 +65,62 @@ class ScriptedModel(Model):
             yield piece
         if not self.pieces:
             raise RuntimeError("a bug")
+
+
+class UnknownModels(Catalog):
+    """Says nothing of any model."""
+
+    @override
+    async def models(self) -> list[ModelInfo]:
+        return []
+
+    @override
+    async def find(self, model: str) -> ModelInfo | None:
+        return None
+
+
+class FailingInstall(Sandbox):
+    """Holds files, and installs nothing."""
+
+    @override
+    async def ask(
+        self, request: SandboxRequest, traceparent: str | None
+    ) -> SandboxAnswer:
+        if isinstance(request.operation, SyncFiles):
+            return Synced(2, request.operation.version)
+        return Failed("No such package.", "npm error 404 no-such@1.0.0")
+
+
+class SplitModel(Model):
+    """Writes until its limit, then goes on with the line that it wrote last."""
+
+    PAGE = "<p>first line</p>\n<p>second line</p>\n<p>third line</p>\n"
+
+    def __init__(self) -> None:
+        self.calls: list[ModelCall] = []
+
+    @override
+    async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+        self.calls.append(call)
+        if len(self.calls) == 1:
+            yield "cat > index.html << 'EOF'\n<p>first line</p>\n"
+            yield "<p>second line</p>\n<p>th"
+            yield CallEnd("length", "fake/model", error="Too long.")
+        else:
+            yield "<p>second line</p>\n<p>third line</p>\nEOF\n"
+            yield "cat > src/app.ts << 'EOF'\nlet a = 1\nEOF\n"
+            yield COMPLETE
+
+
+class FixedLedger(Ledger):
+    """Knows one day."""
+
+    def __init__(self, user_usd: float = 0.0, all_usd: float = 0.0) -> None:
+        self.spent = Spent(user_usd, all_usd)
+
+    @override
+    async def today(self, owner_id: UUID) -> Spent:
+        return self.spent
 
 
 class ScriptedSandbox(Sandbox):
@@ -84,6 +148,7 @@ async def world_after(
     model: Model | None = None,
     sandbox: Sandbox | None = None,
     bus: MemoryBus | None = None,
+    ledger: Ledger | None = None,
 ) -> World:
     store = MemoryStore()
     events = [event for event in history if not isinstance(event, codec.UnknownEvent)]
@@ -95,6 +160,8 @@ async def world_after(
         bus=bus or MemoryBus(),
         model=model or ScriptedModel(),
         sandbox=sandbox or ScriptedSandbox(),
+        catalog=UnknownModels(),
+        ledger=ledger or FixedLedger(),
         new_id=uuid4,
     )
 
@@ -120,7 +187,7 @@ async def test_a_lease_that_somebody_holds_is_left_alone() -> None:
 
 
 async def test_the_lease_is_given_back_at_the_end() -> None:
-    world = await world_after(INSTALLING, sandbox=ScriptedSandbox(Failed("No.")))
+    world = await world_after(FINISHED, sandbox=ScriptedSandbox(Failed("No.")))
     assert await drive(STREAM, world, SETTINGS)
     assert await world.leases.take(STREAM, "another", 60.0)
 
@@ -149,7 +216,6 @@ async def test_every_request_to_the_sandbox_carries_the_epoch() -> None:
         (None, "does not answer"),
         (Pending(), "longer than any step may take"),
         (Done(), "answers oddly"),
-        (Failed("No such package."), "No such package."),
     ],
 )
 async def test_a_step_that_comes_to_nothing_ends_the_run(
@@ -168,6 +234,62 @@ async def test_a_model_that_writes_nothing_ends_the_run(end: CallEnd) -> None:
     world = await world_after(IMPLEMENTING, model=ScriptedModel("Sorry.\n", end))
     assert await drive(STREAM, world, SETTINGS)
     assert (await project_of(world)).state is RunState.ERROR
+
+
+async def test_a_folder_that_cannot_be_made_ends_the_run() -> None:
+    world = await world_after(FINISHED, sandbox=ScriptedSandbox(Failed("No room.")))
+    assert await drive(STREAM, world, SETTINGS)
+    assert await failures(world) == ["No room."]
+
+
+async def test_the_same_problem_after_its_repair_ends_the_run() -> None:
+    plan = {"name": "Fix", "description": "", "files": [], "isLastPhase": True}
+    text = json.dumps(plan)
+    world = await world_after(
+        INSTALLING,
+        model=ScriptedModel(text, COMPLETE),
+        sandbox=FailingInstall(),
+    )
+    assert await drive(STREAM, world, SETTINGS)
+    (message,) = await failures(world)
+    assert message.startswith("A repair did not help against this: No such package")
+
+
+@pytest.mark.parametrize(
+    "ledger", [FixedLedger(user_usd=5.0), FixedLedger(all_usd=9.0)]
+)
+async def test_no_call_is_made_when_the_day_is_spent(ledger: FixedLedger) -> None:
+    model = ScriptedModel()
+    world = await world_after(DESIGNING, model=model, ledger=ledger)
+    limited = replace(SETTINGS, user_day_usd=5.0, day_usd=9.0)
+    assert await drive(STREAM, world, limited)
+    (message,) = await failures(world)
+    assert "today's limit" in message
+    assert not (await project_of(world)).usage.calls
+
+
+async def test_an_answer_ends_where_its_tokens_do() -> None:
+    long = "cat > index.html << 'EOF'\n" + "<p>one more</p>\n" * 4000
+    limit = replace(SETTINGS, spend=SpendLimits(run_tokens=9_000))
+    world = await world_after(IMPLEMENTING, model=ScriptedModel(long, COMPLETE))
+    assert await drive(STREAM, world, limit)
+    (message,) = await failures(world)
+    assert "limit of tokens in the middle of an answer" in message
+
+
+async def test_an_answer_that_grew_too_long_goes_on_where_it_was_cut() -> None:
+    model = SplitModel()
+    world = await world_after(
+        IMPLEMENTING, model=model, sandbox=ScriptedSandbox(Failed("No."))
+    )
+    assert await drive(STREAM, world, SETTINGS)
+    files = (await project_of(world)).files
+    assert files["index.html"].content == SplitModel.PAGE
+    assert files["src/app.ts"].content == "let a = 1\n"
+    assert [message.role for message in model.calls[1].messages][-2:] == [
+        "assistant",
+        "user",
+    ]
 
 
 async def test_without_a_bus_nothing_is_begun() -> None:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agent.domain import outcome
 from agent.domain.outcome import CallEnd
 from agent.domain.plan import PhasePlan
-from agent.domain.project import PROJECT, Project
+from agent.domain.project import PROJECT
 from agent.domain.run import (
     CloseCall,
     CompleteRun,
@@ -33,6 +33,7 @@ from agent.domain.run import (
     SyncSandbox,
     next_effect,
 )
+from agent.domain.state import Project
 from contracts.project import (
     ModelCallEnded,
     ModelCallStarted,

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.domain import outcome
-from agent.domain.project import MAX_FILES
+from agent.domain.changes import MAX_FILES
 from agent.domain.run import InstallPackages, next_effect
 from contracts.project import (
     DependenciesInstalled,
@@ -36,6 +36,7 @@ from tests.unit.agent.examples import (
     FILE_ID,
     FINISHED,
     HOPELESS,
+    IDLE,
     IMPLEMENT_CALLED,
     IMPLEMENTING,
     INSTALLING,
@@ -50,6 +51,7 @@ from tests.unit.agent.examples import (
     WRITTEN,
     History,
     Outcome,
+    call_begun,
     design_effect,
     designed,
     implement_effect,
@@ -190,7 +192,8 @@ def test_a_plan_opens_the_phase() -> None:
 
 
 def test_a_file_keeps_the_id_that_a_person_gave_it() -> None:
-    history = [*IMPLEMENT_CALLED, saved("index.html", "mine")]
+    history = [*IDLE, saved("index.html", "mine")]
+    history = call_begun(designed(ordered(history, StartRun(RUN_ID)), PLAN))
     (written,) = recorded(history, OUTCOMES["file written"][1])
     assert written == FileWritten(
         OTHER_FILE_ID, "index.html", "x", "agent", run_id=RUN_ID, phase_index=0

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from agent.domain.plan import MAX_PLANNED_FILES, SCHEMA, PlanInvalid, read_plan
-from agent.domain.project import Project
+from agent.domain.state import Project
 from contracts.project import PlannedFile
 from tests.unit.agent.examples import DONE, project_after
 

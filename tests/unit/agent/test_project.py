@@ -4,15 +4,10 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from agent.domain.project import (
-    DEFAULT_MAX_PHASES,
-    MAX_EVENTS,
-    MAX_FILES,
-    MAX_PROJECT_BYTES,
-    PROJECT,
-    Order,
-    Project,
-)
+from agent.domain.changes import MAX_FILES, MAX_PROJECT_BYTES
+from agent.domain.project import MAX_EVENTS, PROJECT, Order
+from agent.domain.run_state import Said
+from agent.domain.state import DEFAULT_MAX_PHASES, Project
 from contracts.codec import AnyEvent, UnknownEvent
 from contracts.project import (
     MAX_FILE_BYTES,
@@ -260,7 +255,7 @@ def test_a_message_that_nobody_took_in_is_kept_for_the_next_run() -> None:
     history = ordered(ordered(history, StopRun()), StartRun(NEXT_RUN_ID))
     run = project_after(history).run
     assert run is not None
-    assert run.unseen == ("make it blue",)
+    assert run.unseen == (Said("make it blue"),)
 
 
 # --- files --------------------------------------------------------------------------

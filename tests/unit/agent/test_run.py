@@ -21,6 +21,7 @@ from agent.domain.run import (
     SyncSandbox,
     next_effect,
 )
+from agent.domain.run_state import Said
 from contracts.project import (
     PlannedFile,
     PostMessage,
@@ -260,7 +261,7 @@ def test_a_message_while_the_plan_is_made_is_not_lost() -> None:
     )
     run = project_after(history).run
     assert run is not None
-    assert run.unseen == ("make it blue",)
+    assert run.unseen == (Said("make it blue"),)
 
 
 def test_planned_files_keep_their_order() -> None:

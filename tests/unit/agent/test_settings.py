@@ -22,4 +22,10 @@ DEMO = replace(BARE, demo_model=True)
 def test_the_model_that_plans_is_the_one_that_writes_unless_named(
     settings: Settings, writing: str, design: str
 ) -> None:
-    assert (settings.writing_model, settings.design_model) == (writing, design)
+    assert settings.write_models == (writing,)
+    assert settings.design_models == (design,)
+
+
+def test_further_models_answer_where_the_first_one_cannot() -> None:
+    settings = replace(BARE, openrouter_model="a/b, c/d,,e/f ")
+    assert settings.write_models == ("a/b", "c/d", "e/f")

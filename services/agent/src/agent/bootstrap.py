@@ -7,24 +7,30 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from agent.adapters.ids import random_id
+from agent.adapters.ledger import PostgresLedger
 from agent.adapters.openrouter import Limits, OpenRouter, open_model
 from agent.adapters.sandbox_bus import BusSandbox
 from agent.application.commands import Commands, Projects
 from agent.application.driver import DriverSettings, World, drive
+from agent.application.models import ModelList
 from agent.application.operating import SandboxLimits
 from agent.application.queries import Queries
-from agent.domain.project import PROJECT, Project
+from agent.domain.project import PROJECT
+from agent.domain.run import SpendLimits
+from agent.domain.state import Project
 from agent.entrypoints.bus import serving
 from agent.entrypoints.worker import Worker
 from agent.settings import Settings
 from chassis.health import health_app
 from chassis.process import serve
 from contracts import codec, subjects
+from eventcore.adapters.database import create_pool
 from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
 from eventcore.execute import Executor, StateCodec
 
+_LEDGER_CONNECTIONS = 2
 USER = "agent"
 """The NATS user whose permissions are in ``contracts.subjects``."""
 
@@ -55,8 +61,13 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             states=StateCodec(Project),
             hot_states=settings.hot_projects,
         )
-        worker = _worker(settings, projects, store, bus, model)
-        doors = serving(bus, Commands(projects, bus), Queries(projects, store))
+        pool = await create_pool(settings.database_url, _LEDGER_CONNECTIONS)
+        stack.push_async_callback(pool.close)
+        ledger = PostgresLedger(pool)
+        worker = _worker(settings, projects, store, bus, model, ledger)
+        models = ModelList(model.catalog, settings.design_models, settings.write_models)
+        commands, queries = Commands(projects, bus), Queries(projects, store)
+        doors = serving(bus, commands, queries, models)
         await stack.enter_async_context(doors)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(projects.keep_snapshots())]
@@ -78,16 +89,33 @@ def _worker(
     store: PostgresStore,
     bus: NatsBus,
     model: OpenRouter,
+    ledger: PostgresLedger,
 ) -> Worker:
     driver_settings = DriverSettings(
         owner=f"{platform.node()}:{os.getpid()}",
-        design_model=settings.design_model,
-        writing_model=settings.writing_model,
+        design_models=settings.design_models,
+        write_models=settings.write_models,
+        spend=SpendLimits(
+            run_usd=settings.max_run_cost_usd or None,
+            project_usd=settings.max_project_cost_usd or None,
+            run_tokens=settings.max_run_tokens or None,
+        ),
+        user_day_usd=settings.max_user_day_cost_usd or None,
+        day_usd=settings.max_day_cost_usd or None,
         lease_ttl_s=settings.lease_ttl_s,
         pause_s=settings.model_pause_s,
         sandbox=SandboxLimits(away_s=settings.sandbox_away_s),
     )
-    world = World(projects, store, bus, model, BusSandbox(bus), random_id)
+    world = World(
+        projects=projects,
+        leases=store,
+        bus=bus,
+        model=model,
+        sandbox=BusSandbox(bus),
+        catalog=model.catalog,
+        ledger=ledger,
+        new_id=random_id,
+    )
     return Worker(
         store,
         bus,

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from agent.domain.outcome import CallEnd
 from agent.domain.prompt import Message
+from contracts.requests import ModelInfo
 from contracts.sandbox import SandboxAnswer, SandboxRequest
 
 
@@ -18,6 +19,8 @@ class ModelCall(Struct, frozen=True):
     messages: Sequence[Message]
     schema: dict[str, Any] | None = None
     """JSON Schema of the answer; None asks for text, as it is written."""
+    fallbacks: Sequence[str] = ()
+    """Models that answer where the first one cannot, in this order."""
 
 
 class Model(Protocol):
@@ -29,6 +32,43 @@ class Model(Protocol):
         Pieces are as they arrived, never empty and never cut within a character.
         Nothing is raised for what the provider does wrong: it is how the call ended.
         Closing the generator closes the connection, which stops the provider's work.
+        """
+        ...
+
+
+class Catalog(Protocol):
+    """Which language models there are."""
+
+    async def models(self) -> list[ModelInfo]:
+        """Return all models.
+
+        Raises:
+            Unavailable: The provider does not say.
+
+        """
+        ...
+
+    async def find(self, model: str) -> ModelInfo | None:
+        """Return what is known of a model; None where the provider does not say."""
+        ...
+
+
+class Spent(Struct, frozen=True):
+    """What calls of language models cost today, by the database's clock, in UTC."""
+
+    user_usd: float
+    all_usd: float
+
+
+class Ledger(Protocol):
+    """What has been spent, beyond one project."""
+
+    async def today(self, owner_id: UUID) -> Spent:
+        """Return what the owner of projects, and everybody, has spent today.
+
+        Raises:
+            Unavailable: The database does not answer.
+
         """
         ...
 

@@ -24,9 +24,20 @@ class Settings(Struct, frozen=True):
     openrouter_api_key: str = ""
     """The provider's key; empty for servers that ask for none."""
     openrouter_model: str = ""
-    """The model that writes, unless a run names another one; empty: a good one."""
+    """The model that writes, unless a project or a run names another one; further ones
+    after commas answer where it cannot. Empty: a good one."""
     openrouter_design_model: str = ""
-    """The model that plans phases; empty: the one that writes."""
+    """The model that plans phases and its fallbacks; empty: those that write."""
+    max_run_cost_usd: float = 0.0
+    """Dollars that a run may cost where its project says nothing; 0: any amount."""
+    max_project_cost_usd: float = 0.0
+    """Dollars that all runs of a project may cost where it says nothing; 0: any."""
+    max_run_tokens: int = 0
+    """Tokens, read and written, of a run where its project says nothing; 0: any."""
+    max_user_day_cost_usd: float = 0.0
+    """Dollars that the projects of one person may cost a day, in UTC; 0: any amount."""
+    max_day_cost_usd: float = 0.0
+    """Dollars that all projects may cost a day; 0: any amount."""
     demo_model: bool = False
     """Whether the built-in model answers, which has a name of its own."""
     model_connect_s: float = 10.0
@@ -51,12 +62,16 @@ class Settings(Struct, frozen=True):
     """Seconds that the sandbox service may be away before a run fails."""
 
     @property
-    def writing_model(self) -> str:
-        """The model that writes."""
+    def write_models(self) -> tuple[str, ...]:
+        """The model that writes, and those that answer where it cannot."""
         default = _DEMO_MODEL if self.demo_model else _GOOD_MODEL
-        return self.openrouter_model or default
+        return _names(self.openrouter_model) or (default,)
 
     @property
-    def design_model(self) -> str:
-        """The model that plans."""
-        return self.openrouter_design_model or self.writing_model
+    def design_models(self) -> tuple[str, ...]:
+        """The model that plans, and those that answer where it cannot."""
+        return _names(self.openrouter_design_model) or self.write_models
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

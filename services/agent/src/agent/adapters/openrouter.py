@@ -5,6 +5,7 @@ after it the driver knows better what is still missing.
 """
 
 import asyncio
+import base64
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -17,6 +18,7 @@ import msgspec
 from msgspec import Struct
 from typing_extensions import override
 
+from agent.adapters.catalog import ProviderCatalog
 from agent.adapters.completion import (
     MAX_ANSWER_CHARS,
     Completion,
@@ -25,6 +27,7 @@ from agent.adapters.completion import (
 )
 from agent.adapters.refusals import explain
 from agent.domain.outcome import CallEnd
+from agent.domain.prompt import Message
 from agent.ports import Model, ModelCall
 from chassis import logs
 
@@ -85,8 +88,7 @@ async def open_model(
         # A proxy of the environment is for the world outside this machine.
         trust_env=host not in _LOOPBACK,
     ) as client:
-        url = f"{base_url.rstrip('/')}/chat/completions"
-        yield OpenRouter(client, url, limits, secret=api_key)
+        yield OpenRouter(client, base_url.rstrip("/"), limits, secret=api_key)
 
 
 class OpenRouter(Model):
@@ -95,21 +97,26 @@ class OpenRouter(Model):
     def __init__(
         self,
         client: httpx.AsyncClient,
-        url: str,
+        base_url: str,
         limits: Limits,
         *,
         secret: str | None = None,
     ) -> None:
         self._client = client
-        self._url = url
+        self._url = f"{base_url}/chat/completions"
         self._limits = limits
         self._secret = secret
-        self._is_openrouter = (urlsplit(url).hostname or "").endswith("openrouter.ai")
+        host = urlsplit(base_url).hostname or ""
+        self._is_openrouter = host.endswith("openrouter.ai")
+        self.catalog = ProviderCatalog(
+            client, f"{base_url}/models", eager=self._is_openrouter
+        )
 
     @override
     async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
         deadline = _now() + self._limits.whole_s
         attempt = 1
+        fallbacks = [] if self._is_openrouter else list(call.fallbacks)
         while True:
             try:
                 async with aclosing(self._try(call, deadline)) as pieces:
@@ -117,6 +124,10 @@ class OpenRouter(Model):
                         yield piece
             except _Failed as failure:
                 pause_s = self._pause(failure, attempt)
+                if pause_s is None and fallbacks:
+                    # Others than OpenRouter know nothing of fallbacks.
+                    call = msgspec.structs.replace(call, model=fallbacks.pop(0))
+                    attempt, pause_s = 0, 0.0
                 if pause_s is None or _now() + pause_s >= deadline:
                     yield failure.end
                     return
@@ -279,17 +290,32 @@ class OpenRouter(Model):
     def _body_of(self, call: ModelCall) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": call.model,
-            "messages": call.messages,
+            "messages": [_message(message) for message in call.messages],
             "usage": {"include": True},
         }
+        if self._is_openrouter and call.fallbacks:
+            body["models"] = [call.model, *call.fallbacks]
         if call.schema is None:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
             return body
-        named = {"name": "phase", "strict": True, "schema": call.schema}
+        # Strict schemas name every property as required; what may be left out is null.
+        schema = {**call.schema, "required": list(call.schema.get("properties", {}))}
+        named = {"name": "phase", "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
         if self._is_openrouter:
             body["provider"] = {"require_parameters": True}
         return body
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    parts: list[dict[str, Any]] = [{"type": "text", "text": message.content}]
+    for image in message.images:
+        data = base64.b64encode(image.data).decode()
+        url = f"data:{image.media_type};base64,{data}"
+        parts.append({"type": "image_url", "image_url": {"url": url}})
+    return {"role": message.role, "content": parts}
 
 
 def _passing(call: ModelCall, reason: str) -> _Failed:

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from agent.domain.project import Order, Project
+from agent.domain.project import Order
+from agent.domain.state import Project
 from agent.domain.views import project_view
 from contracts import codec, subjects
 from contracts.codec import AnyEvent

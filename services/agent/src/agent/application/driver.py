@@ -11,19 +11,32 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import assert_never
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
+from agent.application.budget import budget_of
 from agent.application.commands import Projects
 from agent.application.lease import HeldLease
 from agent.application.open_file import OpenText
-from agent.application.operating import SandboxLimits, cancel, operate
+from agent.application.operating import (
+    SandboxLimits,
+    app_runs,
+    cancel,
+    check,
+    operate,
+    recorded,
+)
 from agent.application.run_log import RunLog, RunOver
 from agent.application.writing import Writing
 from agent.domain import outcome
 from agent.domain.outcome import CallEnd
 from agent.domain.plan import SCHEMA, PlanInvalid, read_plan
-from agent.domain.project import Project
-from agent.domain.prompt import design_messages, implement_messages
+from agent.domain.prompt import (
+    Message,
+    continuing_messages,
+    design_messages,
+    implement_messages,
+)
 from agent.domain.run import (
     CloseCall,
     CompleteRun,
@@ -36,18 +49,21 @@ from agent.domain.run import (
     ModelEffect,
     Note,
     SandboxEffect,
+    SpendLimits,
     StartApp,
     SyncSandbox,
     next_effect,
 )
-from agent.ports import Model, ModelCall, NewId, Sandbox
+from agent.domain.run_state import Run
+from agent.domain.seam import Partial
+from agent.domain.state import Project
+from agent.ports import Catalog, Ledger, Model, ModelCall, NewId, Sandbox
 from chassis.failpoints import fp
 from chassis.tracing import span
 from contracts import subjects
 from contracts.codec import encode
-from contracts.project import ProjectEvent
-from contracts.requests import OpenFile
-from contracts.sandbox import Failed, Installed, Running, SandboxAnswer, Synced
+from contracts.project import Problem, ProjectEvent
+from contracts.requests import ModelInfo, OpenFile
 from eventcore.errors import EventCoreError, Fenced, Unavailable
 from eventcore.ports import Bus, Lease, LeaseStore
 
@@ -59,10 +75,17 @@ class DriverSettings(Struct, frozen=True):
 
     owner: str
     """Names this process in the leases."""
-    design_model: str
-    writing_model: str
+    design_models: tuple[str, ...]
+    """Who plans where a project says nothing: the first one, then its fallbacks."""
+    write_models: tuple[str, ...]
+    """Who writes where a project or a run says nothing."""
+    spend: SpendLimits = SpendLimits()
+    user_day_usd: float | None = None
+    """What the projects of one person may cost a day; None: anything."""
+    day_usd: float | None = None
+    """What all projects may cost a day."""
     lease_ttl_s: float = 10.0
-    watch_s: float = 3.0
+    watch_s: float = 0.8
     """A stopped run is noticed after so long where the message about it is lost."""
     pause_s: float = 1.0
     """Before a call is made again that came to nothing; doubled each time."""
@@ -77,6 +100,8 @@ class World(Struct, frozen=True):
     bus: Bus
     model: Model
     sandbox: Sandbox
+    catalog: Catalog
+    ledger: Ledger
     new_id: NewId
 
 
@@ -130,6 +155,8 @@ class Driver:
         self._settings = settings
         self._poked = asyncio.Event()
         self._screen: OpenText | None = None
+        self._cut: Partial | None = None
+        """The file that the last answer, of limited length, ended in."""
 
     @asynccontextmanager
     async def listening(self) -> AsyncGenerator[None, None]:
@@ -156,7 +183,8 @@ class Driver:
     async def run(self) -> bool:
         """Perform effects until the project has none left; tell whether it had any."""
         performed = False
-        while (effect := next_effect(self.log.project)) is not None:
+        limits = self._settings.spend
+        while (effect := next_effect(self.log.project, limits)) is not None:
             try:
                 await self._perform_one(effect)
             except Exception as error:
@@ -230,10 +258,15 @@ class Driver:
     # --- the language model ---------------------------------------------------------
 
     async def _design(self, effect: DesignPhase) -> None:
-        model = self._settings.design_model
-        await self._begin(effect, model)
-        messages = design_messages(self.log.project, self.log.run(effect.run_id))
-        answer, end = await self._whole_answer(ModelCall(model, messages, SCHEMA))
+        models = self._models(effect)
+        await self._begin(effect, models[0])
+        run, info = (
+            self.log.run(effect.run_id),
+            await self._world.catalog.find(models[0]),
+        )
+        messages = design_messages(self.log.project, run, _window(info))
+        call = ModelCall(models[0], _seen_by(info, messages), SCHEMA, models[1:])
+        answer, end = await self._whole_answer(call)
         await self.log.record(self._planned(effect, answer, end))
 
     async def _whole_answer(self, call: ModelCall) -> tuple[str, CallEnd]:
@@ -251,38 +284,95 @@ class Driver:
         """Return what is recorded of an answer that may be a plan."""
         if end.outcome != "complete":
             return lambda project: outcome.call_ended(project, effect, end)
+        reply_id = self._world.new_id()
 
         def record(project: Project) -> list[ProjectEvent]:
             try:
                 plan = read_plan(answer, project)
             except PlanInvalid as error:
                 return outcome.plan_refused(project, effect, end, str(error))
-            return outcome.phase_designed(project, effect, end, plan)
+            return outcome.phase_designed(project, effect, end, plan, reply_id)
 
         return record
 
     async def _implement(self, effect: ImplementPhase) -> None:
-        model = self.log.run(effect.run_id).model or self._settings.writing_model
-        await self._begin(effect, model)
-        run = self.log.run(effect.run_id)
-        call = ModelCall(model, implement_messages(self.log.project, run, effect))
+        models = self._models(effect)
+        await self._begin(effect, models[0])
+        run, info = (
+            self.log.run(effect.run_id),
+            await self._world.catalog.find(models[0]),
+        )
+        messages = implement_messages(self.log.project, run, effect, _window(info))
+        partial, self._cut = _if_missing(self._cut, run), None
+        if partial is not None:
+            messages = continuing_messages(messages, partial)
+        messages = _seen_by(info, messages)
+        limits = self._settings.spend
+        budget = budget_of(self.log.project, run, limits, messages, info)
         bus, project_id = self._world.bus, self.log.project_id
         screen = self._screen = OpenText(bus, project_id, run.id, run.calls)
         try:
-            writing = Writing(self.log, effect, screen, self._world.new_id)
+            writing = Writing(
+                *(self.log, effect, screen, self._world.new_id),
+                budget=budget,
+                partial=partial,
+            )
+            call = ModelCall(models[0], messages, fallbacks=models[1:])
             end = await writing.write(self._world.model, call)
         finally:
             self._screen = None
+        self._cut = writing.cut
         await self.log.record(lambda now: outcome.call_ended(now, effect, end))
 
+    def _models(self, effect: ModelEffect) -> tuple[str, ...]:
+        """Return who is asked, the first one and its fallbacks."""
+        run, own = self.log.run(effect.run_id), self.log.project.settings
+        if isinstance(effect, DesignPhase):
+            return tuple(own.design_models) or self._settings.design_models
+        chosen = tuple(own.write_models) or self._settings.write_models
+        first = () if run.model is None else (run.model,)
+        return tuple(dict.fromkeys((*first, *chosen)))
+
     async def _begin(self, effect: ModelEffect, model: str) -> None:
-        """Record that the call starts, after a pause where the last one failed."""
+        """Record that the call starts, after a pause where the last one failed.
+
+        Raises:
+            RunOver: The day's money is spent, which is how the run ends.
+
+        """
         barren = self.log.run(effect.run_id).barren
         if barren:
             pause_s = self._settings.pause_s * 2 ** (barren - 1)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
-        await self.log.record(lambda now: outcome.call_started(now, effect, model))
+        reason = await self._spent_today()
+        if reason is not None:
+            await self.log.record(
+                lambda project: outcome.failed(project, effect.run_id, reason)
+            )
+            raise RunOver
+        await self.log.record(
+            lambda project: outcome.call_started(project, effect, model)
+        )
+        self.log.run(effect.run_id)  # who stopped it meanwhile pays for no call
         fp("driver.before_call")
+
+    async def _spent_today(self) -> str | None:
+        """Return why no call is made any more today, or None."""
+        settings, owner_id = self._settings, self.log.project.owner_id
+        if owner_id is None or (settings.user_day_usd, settings.day_usd) == (
+            None,
+            None,
+        ):
+            return None
+        spent = await self._world.ledger.today(owner_id)
+        if (
+            settings.user_day_usd is not None
+            and spent.user_usd >= settings.user_day_usd
+        ):
+            return _SPENT_TODAY.format(who="Your projects", usd=settings.user_day_usd)
+        if settings.day_usd is not None and spent.all_usd >= settings.day_usd:
+            return _SPENT_TODAY.format(who="All projects", usd=settings.day_usd)
+        return None
 
     # --- the sandbox ----------------------------------------------------------------
 
@@ -290,30 +380,39 @@ class Driver:
         fp("driver.before_sandbox")
         world, limits = self._world, self._settings.sandbox
         answer = await operate(world.sandbox, self.log, effect, limits)
+        problems: list[Problem] = []
+        if app_runs(self.log.project, answer):
+            problems = await check(world.sandbox, self.log, effect, limits)
         fp("driver.after_sandbox")
-        await self.log.record(lambda now: _operated(now, effect, answer))
+        await self.log.record(lambda now: recorded(now, effect, answer, problems))
 
     async def _record_breakage(self, run_id: UUID) -> None:
         """Count what this program got wrong, so that it is not tried for ever."""
         await self.log.record(lambda project: outcome.broke(project, run_id))
 
 
-def _operated(
-    project: Project, effect: SandboxEffect, answer: SandboxAnswer
-) -> list[ProjectEvent]:
-    """Return what is recorded of an operation that is over."""
-    match effect, answer:
-        case SyncSandbox(), Synced(count):
-            return outcome.files_synced(project, effect.run_id, count)
-        case InstallPackages(), Installed():
-            return outcome.packages_installed(project, effect)
-        case StartApp(), Running(url, sandbox_id):
-            return outcome.app_started(project, effect.run_id, url, sandbox_id)
-        case _, Failed(reason):
-            return outcome.failed(project, effect.run_id, reason)
-        case _:
-            message = "The sandbox service answers oddly: is it of the same version?"
-            return outcome.failed(project, effect.run_id, message)
+def _if_missing(partial: Partial | None, run: Run) -> Partial | None:
+    """Return *partial* if its file is still to be written."""
+    if partial is None or all(file.path != partial.path for file in run.missing):
+        return None
+    return partial
+
+
+def _window(info: ModelInfo | None) -> int | None:
+    return None if info is None else info.context_tokens
+
+
+def _seen_by(info: ModelInfo | None, messages: list[Message]) -> list[Message]:
+    """Return *messages* without images where the model is known not to see."""
+    if info is None or info.sees_images:
+        return messages
+    return [msgspec.structs.replace(message, images=()) for message in messages]
+
+
+_SPENT_TODAY = (
+    "{who} have used today's limit of ${usd:.2f}: send a message tomorrow to go on, or "
+    "have the limit raised."
+)
 
 
 async def _unless_over(work: Callable[[], Awaitable[None]]) -> bool:

@@ -4,7 +4,8 @@ from typing import assert_never
 from uuid import UUID
 
 from agent.application.commands import Projects, refused
-from agent.domain.project import Project, check_access
+from agent.domain.project import check_access
+from agent.domain.state import Project
 from agent.domain.views import (
     MAX_ANSWER_BYTES,
     file_contents,

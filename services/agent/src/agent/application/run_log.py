@@ -6,8 +6,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 from agent.application.commands import Projects
-from agent.domain.project import Project
 from agent.domain.run_state import Run
+from agent.domain.state import Project
 from chassis.failpoints import fp
 from contracts.envelope import Context
 from contracts.project import Actor, ProjectEvent

@@ -2,10 +2,12 @@
 
 from contextlib import aclosing
 
+from agent.application.budget import Budget
 from agent.application.open_file import OpenText
 from agent.application.run_log import RunLog
 from agent.domain.outcome import CallEnd, file_written, packages_requested
 from agent.domain.run import ImplementPhase
+from agent.domain.seam import Partial, Seam, partial_of
 from agent.ports import Model, ModelCall, NewId
 from chassis.failpoints import fp
 from scof import (
@@ -30,13 +32,26 @@ class Writing:
     """Reads one answer; each file that is whole is in the log before the next text."""
 
     def __init__(
-        self, log: RunLog, effect: ImplementPhase, screen: OpenText, new_id: NewId
+        self,
+        log: RunLog,
+        effect: ImplementPhase,
+        screen: OpenText,
+        new_id: NewId,
+        *,
+        budget: Budget | None = None,
+        partial: Partial | None = None,
     ) -> None:
+        """*partial* is a file that was cut off and that the answer goes on with."""
         self._log = log
         self._effect = effect
         self._screen = screen
         self._new_id = new_id
         self._parser = Parser()
+        self._budget = budget
+        self._seam = Seam(partial) if partial is not None else None
+        self._texts: list[str] = []
+        self.cut: Partial | None = None
+        """The file that an answer of limited length ended in."""
 
     async def write(self, model: Model, call: ModelCall) -> CallEnd:
         """Make the call; return how it ended, with all its whole files recorded.
@@ -51,15 +66,34 @@ class Writing:
             async for piece in pieces:
                 if isinstance(piece, CallEnd):
                     end = piece
-                else:
-                    fp("driver.mid_stream")
-                    await self._take_all(self._parser.feed(piece))
+                    break
+                fp("driver.mid_stream")
+                await self._read(self._seam.feed(piece) if self._seam else piece)
+                over = self._budget.take(piece) if self._budget else None
+                if over is not None:
+                    end = CallEnd("cut", call.model, error=over, hopeless=True)
+                    break
+        if self._seam:
+            await self._read(self._seam.finish())
         rest = self._parser.finish()
         if end.outcome == "complete":
             await self._take_all(rest)
+        elif end.outcome == "length":
+            self._remember(rest)
         # Else the last line was cut, and what looks like a marker may be content.
         self._screen.close()
         return end
+
+    async def _read(self, text: str) -> None:
+        if text:
+            self._texts.append(text)
+            await self._take_all(self._parser.feed(text))
+
+    def _remember(self, rest: list[Event]) -> None:
+        for event in rest:
+            if isinstance(event, FileTruncated):
+                answer = "".join(self._texts)
+                self.cut = partial_of(answer, event.path, event.content)
 
     async def _take_all(self, events: list[Event]) -> None:
         """Take what one read brought, with neighbouring pieces of text joined."""
@@ -100,6 +134,8 @@ class Writing:
     async def _patch(self, path: str, diff: str) -> None:
         """Store the file with the patch applied, or leave it missing."""
         known = self._log.project.files.get(path)
+        if known is not None and known.encoding != "utf-8":
+            return  # what is not text has no lines
         try:
             content = apply_patch(known.content if known else "", diff)
         except PatchFailed:

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from agent.domain.project import Project
+from agent.domain.state import Project
 
 _NAMES = frozenset(
     {

@@ -6,30 +6,30 @@ and returns no event at all where the effect no longer matters or is recorded al
 That also makes recording the same thing twice harmless.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
 
+from agent.domain.changes import ended_call, is_locked, moved, refusal
 from agent.domain.manifest import must_install
 from agent.domain.plan import PhasePlan
-from agent.domain.project import (
-    MAX_EVENTS,
-    PROJECT,
-    Project,
-    ended_call,
-    moved,
-    refusal,
-)
+from agent.domain.problems import fingerprint, sentence, tidy
+from agent.domain.project import MAX_EVENTS
 from agent.domain.run import (
+    MAX_REPAIRS,
     DesignPhase,
     InstallPackages,
     ModelEffect,
     wants_phase,
 )
 from agent.domain.run_state import Run
+from agent.domain.state import Project, folded
 from contracts.project import (
+    AssistantReplied,
     DependenciesInstalled,
+    FileConflict,
     FilesSynced,
     FileWritten,
     ModelCallEnded,
@@ -37,6 +37,8 @@ from contracts.project import (
     PackagesRequested,
     PhaseDesigned,
     PhaseImplemented,
+    Problem,
+    ProblemsReported,
     ProjectEvent,
     RunCompleted,
     RunFailed,
@@ -109,22 +111,45 @@ def plan_refused(
 
 
 def phase_designed(
-    project: Project, effect: DesignPhase, end: CallEnd, plan: PhasePlan
+    project: Project,
+    effect: DesignPhase,
+    end: CallEnd,
+    plan: PhasePlan,
+    reply_id: UUID | None = None,
 ) -> list[ProjectEvent]:
-    """Return the phase that the call brought."""
+    """Return the phase that the call brought, or its answer to a question, or both.
+
+    *reply_id* is the id of the answer, if there is one.
+    """
     run = _calling(project, effect)
     if run is None:
         return []
-    designed = PhaseDesigned(
-        run_id=run.id,
-        phase_index=effect.phase_index,
-        name=plan.name,
-        description=plan.description,
-        files=plan.files,
-        is_last_phase=plan.is_last_phase,
+    events: list[ProjectEvent] = [_ended(effect, end, end.outcome, None)]
+    if plan.reply and reply_id is not None:
+        events.append(AssistantReplied(reply_id, plan.reply, run.id))
+        if not plan.files and not run.phases:
+            return _answered(project, run, events)
+    events.append(
+        PhaseDesigned(
+            run_id=run.id,
+            phase_index=effect.phase_index,
+            name=plan.name,
+            description=plan.description,
+            files=plan.files,
+            is_last_phase=plan.is_last_phase,
+        )
     )
-    ended = _ended(effect, end, end.outcome, None)
-    return moved(project, [ended, designed], RunState.IMPLEMENTING)
+    return moved(project, events, RunState.IMPLEMENTING)
+
+
+def _answered(
+    project: Project, run: Run, events: list[ProjectEvent]
+) -> list[ProjectEvent]:
+    """Return *events* and the end of a run that was only a question."""
+    if len(run.messages) > run.offered:
+        return events  # more was said meanwhile, and the model is asked again
+    events = moved(project, events, RunState.IMPLEMENTING)
+    return [*events, *_completed(folded(project, events), run)]
 
 
 def file_written(
@@ -132,7 +157,8 @@ def file_written(
 ) -> list[ProjectEvent]:
     """Return a whole file; *file_id* is its id if the path is new.
 
-    A file that the project has no room for ends the run.
+    A file that the project has no room for ends the run. One that a person changed in
+    the same phase, or locked, stays as it is; both versions are in the log then.
     """
     run = _calling(project, effect)
     if run is None:
@@ -143,6 +169,19 @@ def file_written(
     known = project.files.get(path)
     if known is not None and known.content == content and path in run.written:
         return []
+    reason = _kept_for(project, run, path, content)
+    if reason is not None:
+        if path in run.written:
+            return []
+        return [
+            FileConflict(
+                path=path,
+                content=content,
+                reason=reason,
+                run_id=run.id,
+                phase_index=effect.phase_index,
+            )
+        ]
     return [
         FileWritten(
             file_id=known.id if known else file_id,
@@ -170,17 +209,24 @@ def packages_requested(
 # --- the sandbox ------------------------------------------------------------------
 
 
-def files_synced(project: Project, run_id: UUID, count: int) -> list[ProjectEvent]:
-    """Return that the sandbox holds all files, and where the run goes from there."""
+def files_synced(
+    project: Project, run_id: UUID, count: int, problems: Sequence[Problem] = ()
+) -> list[ProjectEvent]:
+    """Return that the sandbox holds all files, and where the run goes from there.
+
+    *problems* are those of the app that runs already.
+    """
     run = _run_of(project, run_id)
     if run is None or run.synced == run.implemented:
         return []
     synced = FilesSynced(run.id, count)
+    if problems:
+        return _repaired(project, run, [synced], problems)
     if wants_phase(run):
         return moved(project, [synced], RunState.DESIGNING)
     if must_install(project):
         return moved(project, [synced], RunState.INSTALL)
-    return [synced, *_completed(PROJECT.fold([synced], project), run)]
+    return [synced, *_completed(folded(project, [synced]), run)]
 
 
 def packages_installed(project: Project, effect: InstallPackages) -> list[ProjectEvent]:
@@ -193,13 +239,57 @@ def packages_installed(project: Project, effect: InstallPackages) -> list[Projec
 
 
 def app_started(
-    project: Project, run_id: UUID, url: str, sandbox_id: str
+    project: Project,
+    run_id: UUID,
+    url: str,
+    sandbox_id: str,
+    problems: Sequence[Problem] = (),
 ) -> list[ProjectEvent]:
-    """Return that the app answers at *url*."""
+    """Return that the app answers at *url*, and what is wrong with it all the same."""
     run = _run_of(project, run_id)
-    if run is None or run.started:
+    if run is None or project.state is not RunState.START or run.started:
         return []
-    return [ServerStarted(run.id, url, sandbox_id)]
+    started = ServerStarted(run.id, url, sandbox_id)
+    if problems:
+        return _repaired(project, run, [started], problems)
+    return [started]
+
+
+def step_failed(
+    project: Project, run_id: UUID, state: RunState, problems: Sequence[Problem]
+) -> list[ProjectEvent]:
+    """Return what follows when the app could not be installed or started.
+
+    *state* is that of the step.
+    """
+    run = _run_of(project, run_id)
+    if run is None or project.state is not state:
+        return []
+    return _repaired(project, run, [], problems)
+
+
+def _repaired(
+    project: Project,
+    run: Run,
+    before: list[ProjectEvent],
+    problems: Sequence[Problem],
+) -> list[ProjectEvent]:
+    """Return *before*, then a repair, or the run's end where that makes no sense."""
+    reported = tidy(problems)
+    events = [*before, ProblemsReported(run.id, reported)]
+    why = sentence(reported[0])
+    if fingerprint(reported) in run.fingerprints:
+        message = f"A repair did not help against this: {why}. {_SAY_WHAT}"
+    elif run.repairs >= MAX_REPAIRS:
+        message = (
+            f"After {run.repairs} repairs the app still has this: {why}. {_SAY_WHAT}"
+        )
+    else:
+        return moved(project, events, RunState.DESIGNING)
+    return moved(project, [*events, RunFailed(run.id, message)], RunState.ERROR)
+
+
+_SAY_WHAT = "Send a message that says what to change, or change the file yourself."
 
 
 # --- what needs nothing from the world --------------------------------------------
@@ -235,9 +325,9 @@ def run_completed(
     events = _completed(project, run)
     if not run.unseen or project.version >= MAX_EVENTS:
         return events
-    prompt = "\n\n".join(run.unseen)
+    prompt = "\n\n".join(said.text for said in run.unseen)
     started: list[ProjectEvent] = [RunStarted(next_run_id, prompt, run.model)]
-    after = PROJECT.fold(events, project)
+    after = folded(project, events)
     return [*events, *moved(after, started, RunState.DESIGNING)]
 
 
@@ -282,6 +372,18 @@ def _calling(project: Project, effect: ModelEffect) -> Run | None:
     made = (run.call.purpose, run.call.phase_index, run.call.attempt)
     wanted = (_purpose(effect), effect.phase_index, effect.attempt)
     return run if made == wanted else None
+
+
+def _kept_for(
+    project: Project, run: Run, path: str, content: str
+) -> Literal["edited", "deleted", "locked"] | None:
+    """Return why the agent's *content* does not replace what is at *path*."""
+    known = project.files.get(path)
+    if known is not None and known.content == content:
+        return None
+    if is_locked(project.settings, path):
+        return "locked"
+    return run.touched.get(path)
 
 
 def _purpose(effect: ModelEffect) -> Literal["design", "implement"]:

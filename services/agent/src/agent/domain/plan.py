@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from agent.domain.project import Project
+from agent.domain.changes import is_locked
+from agent.domain.state import Project
 from contracts.project import PlannedFile
 from scof import UnsafePath, safe_path
 
@@ -14,6 +15,7 @@ MAX_PLANNED_FILES = 50
 MAX_PLAN_CHARS = 100_000
 """The whole answer, in characters."""
 MAX_NAME_CHARS = 200
+MAX_REPLY_CHARS = 20_000
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -45,9 +47,14 @@ SCHEMA: dict[str, Any] = {
             "type": "boolean",
             "description": "True when nothing is left to do after this phase.",
         },
+        "reply": {
+            "type": ["string", "null"],
+            "description": "The answer to a question of the person, else null.",
+        },
     },
 }
-"""JSON Schema of the answer, under the name ``phase``; closed, as *strict* wants."""
+"""JSON Schema of the answer, under the name ``phase``; closed, as *strict* wants. An
+answer without ``reply`` is one with null."""
 
 
 class PlanInvalid(Exception):
@@ -61,6 +68,8 @@ class PhasePlan(Struct, frozen=True, rename="camel"):
     description: str
     files: list[PlannedFile]
     is_last_phase: bool
+    reply: str | None = None
+    """What the person is told, where there was a question."""
 
 
 _decoder = msgspec.json.Decoder(PhasePlan)
@@ -81,15 +90,33 @@ def read_plan(text: str, project: Project) -> PhasePlan:
         raise PlanInvalid(
             f"The answer is not the JSON that was asked for: {error}."
         ) from error
-    name = " ".join(plan.name.split())
+    run = project.run
+    reply = (plan.reply or "").strip()[:MAX_REPLY_CHARS] or None
+    may_answer = run is not None and (run.is_asked or bool(run.messages))
+    reply = reply if may_answer else None
+    name = " ".join(plan.name.split()) or ("Answer" if reply else "")
     if not name or len(name) > MAX_NAME_CHARS:
         raise PlanInvalid(f"The name must have 1 to {MAX_NAME_CHARS} characters.")
     files = _canonical(plan.files)
+    _check(files, plan, project, reply)
+    is_last = plan.is_last_phase
+    if reply and not files and run is not None and run.phases:
+        is_last = run.phases[-1].is_last  # an answer changes nothing of the plan
+    return PhasePlan(name, plan.description.strip(), files, is_last, reply)
+
+
+def _check(
+    files: list[PlannedFile], plan: PhasePlan, project: Project, reply: str | None
+) -> None:
     if len(files) > MAX_PLANNED_FILES:
         raise PlanInvalid(f"A phase has at most {MAX_PLANNED_FILES} files: split it.")
-    if not files and not (plan.is_last_phase and project.files):
+    if not files and not reply and not (plan.is_last_phase and project.files):
         raise PlanInvalid("The phase names no file to write.")
-    return PhasePlan(name, plan.description.strip(), files, plan.is_last_phase)
+    locked = [file.path for file in files if is_locked(project.settings, file.path)]
+    if locked:
+        raise PlanInvalid(
+            f"A person has locked {', '.join(locked)}: do it without changing that."
+        )
 
 
 def _without_fence(text: str) -> str:

@@ -4,22 +4,35 @@ The shape is fixed: system; the request and what came before; the files; the tas
 The first three stay the same within a phase, so that a provider's cache can serve them.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
 
-from agent.domain.project import Project
+from agent.domain.context import files_budget, render, select
+from agent.domain.problems import sentence
 from agent.domain.run import ImplementPhase
 from agent.domain.run_state import Phase, Run
-from contracts.project import PlannedFile
-from scof import INSTRUCTIONS, serialize
+from agent.domain.seam import Partial
+from agent.domain.state import Project, Turn
+from contracts.project import Image, PlannedFile, Problem
+from scof import INSTRUCTIONS
+
+PATCH_FROM_LINES = 120
+"""Lines of a file from which a patch is asked for, instead of all of it."""
+_RECENT_CHARS = 6_000
+"""What was said last and is told in full."""
+_OLDER_CHARS = 4_000
+_SHORT_CHARS = 160
+"""What was said before, each of it as a beginning of so many characters."""
 
 
 class Message(Struct, frozen=True):
     """A message of a chat completion."""
 
-    role: Literal["system", "user"]
+    role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[Image, ...] = ()
 
 
 _ROLE = """\
@@ -63,6 +76,8 @@ first phase.
 the files must agree on: names, types, layout. No code.
 - isLastPhase is true when nothing of the request is left to do. When everything is \
 done already, answer with no files and isLastPhase true.
+- reply is null, unless the person asks a question. Then it is the answer, for \
+somebody who does not program, and files is empty unless a change is wanted as well.
 """
 
 _IMPLEMENT_TASK = """\
@@ -75,30 +90,79 @@ An earlier answer was not complete. Give whole files this time, no patches.
 """
 
 
-def design_messages(project: Project, run: Run) -> list[Message]:
+def design_messages(
+    project: Project, run: Run, window_tokens: int | None = None
+) -> list[Message]:
     """Return the messages of a design call."""
     task = _DESIGN_TASK
+    if run.problems:
+        task += _problems(run.problems)
+    if run.kept:
+        task += (
+            "\n# Kept\nA person changed these files while you wrote them, and that "
+            f"version was kept: {', '.join(run.kept)}\n"
+        )
+    if project.settings.locked_paths:
+        locked = ", ".join(project.settings.locked_paths)
+        task += f"\n# Locked\nPlan no change of these: {locked}\n"
     if run.last_error is not None:
         task += f"\nYour last answer could not be used: {run.last_error}\n"
-    return [*_context(project, run, run.phases), Message("user", task)]
+    wanted = [*run.touched, *_paths_of(run.problems)]
+    texts = [run.prompt, *(said.text for said in run.messages)]
+    texts += [problem.message for problem in run.problems]
+    context = _context(project, run, run.phases, wanted, texts, window_tokens)
+    return [*context, Message("user", task)]
 
 
 def implement_messages(
-    project: Project, run: Run, effect: ImplementPhase
+    project: Project,
+    run: Run,
+    effect: ImplementPhase,
+    window_tokens: int | None = None,
 ) -> list[Message]:
     """Return the messages of a call that writes the files of *effect*."""
     phase = run.phases[effect.phase_index]
     earlier = run.phases[: effect.phase_index]
     task = f"# Phase\n{phase.name}\n{phase.description}\n\n# Write these files\n"
-    task += "".join(_planned(file) for file in effect.missing)
     # A patch that did not apply, or a file that was cut off, is asked for whole.
-    hint = _WHOLE_FILES if effect.attempt > 1 else ""
+    is_first = effect.attempt == 1
+    task += "".join(
+        _planned(file, _hint(project, file.path) if is_first else "")
+        for file in effect.missing
+    )
+    hint = "" if is_first else _WHOLE_FILES
     task += f"\n{_IMPLEMENT_TASK}{hint}\n{INSTRUCTIONS}"
-    return [*_context(project, run, earlier), Message("user", task)]
+    if phase.problems:
+        task += _problems(phase.problems)
+    wanted = [file.path for file in phase.files]
+    wanted += [*run.touched, *_paths_of(phase.problems)]
+    texts = [phase.description, *(file.purpose for file in phase.files)]
+    texts += [problem.message for problem in phase.problems]
+    context = _context(project, run, earlier, wanted, texts, window_tokens)
+    return [*context, Message("user", task)]
 
 
-def _context(project: Project, run: Run, phases: tuple[Phase, ...]) -> list[Message]:
-    lines = [f"- {_one_line(text)}" for text in run.messages]
+def continuing_messages(messages: list[Message], partial: Partial) -> list[Message]:
+    """Return *messages* and what makes the model go on with a file that was cut off."""
+    *context, task = messages
+    question = (
+        f"{task.content}\n# Go on\nYour answer reached its limit of length in the "
+        f"middle of {partial.path}. Do not begin that file again: write its last "
+        f"complete line once more, which is\n{partial.last_line}\nand go on from there "
+        "to the end of the file and its marker. Then write the files that are left.\n"
+    )
+    return [*context, Message("assistant", partial.block), Message("user", question)]
+
+
+def _context(
+    project: Project,
+    run: Run,
+    phases: tuple[Phase, ...],
+    wanted: Iterable[str],
+    texts: Iterable[str],
+    window_tokens: int | None,
+) -> list[Message]:
+    lines = [f"- {_one_line(said.text)}" for said in run.messages]
     numbered = [
         f"{number}. {_one_line(phase.name)}: {_one_line(phase.description)}"
         for number, phase in enumerate(phases, 1)
@@ -109,17 +173,60 @@ def _context(project: Project, run: Run, phases: tuple[Phase, ...]) -> list[Mess
         f"# Messages\n{_lines(lines)}\n\n"
         f"# Phases of this run\n{_lines(numbered)}\n"
     )
-    files = {path: project.files[path].content for path in sorted(project.files)}
-    shown = serialize(files) if files else "(none)\n"
+    before = _before(project.conversation, run)
+    if before:
+        request += f"\n# Said before\n{before}"
+    shown = select(project.files, wanted, "\n".join(texts), files_budget(window_tokens))
+    images = (*run.images, *(image for said in run.messages for image in said.images))
     return [
         Message("system", _ROLE),
-        Message("user", request),
-        Message("user", f"# Files\n{shown}"),
+        Message("user", request, images),
+        Message("user", f"# Files\n{render(project.files, shown)}"),
     ]
 
 
-def _planned(file: PlannedFile) -> str:
-    return f"- {file.path}: {_one_line(file.purpose)}\n"
+def _before(turns: tuple[Turn, ...], run: Run) -> str:
+    """Return what was said before this run, the older the shorter."""
+    own = {run.prompt, *(said.text for said in run.messages)}
+    told: list[str] = []
+    recent, older = _RECENT_CHARS, _OLDER_CHARS
+    for turn in reversed([turn for turn in turns if turn.text not in own]):
+        text = _one_line(turn.text)
+        if recent > 0:
+            recent -= len(text)
+        else:
+            text = text[:_SHORT_CHARS]
+            older -= len(text)
+        if older < 0:
+            break
+        told.append(f"- {'Person' if turn.by == 'user' else 'You'}: {text}\n")
+    return "".join(reversed(told))
+
+
+def _problems(problems: Iterable[Problem]) -> str:
+    told = ["\n# Problems\nThe app does not work yet. This phase repairs it:\n"]
+    for one in problems:
+        rest = one.message.partition("\n")[2].strip("\n")
+        detail = "".join(f"  {line}\n" for line in rest.split("\n")) if rest else ""
+        told.append(f"- {one.source}: {sentence(one)}\n{detail}")
+    return "".join(told)
+
+
+def _paths_of(problems: Iterable[Problem]) -> list[str]:
+    return [problem.path for problem in problems if problem.path is not None]
+
+
+def _hint(project: Project, path: str) -> str:
+    """Return how an existing file is best changed."""
+    known = project.files.get(path)
+    if known is None or known.encoding != "utf-8":
+        return ""
+    lines = known.content.count("\n")
+    return f" ({lines} lines: send a patch)" if lines >= PATCH_FROM_LINES else ""
+
+
+def _planned(file: PlannedFile, hint: str) -> str:
+    return f"- {file.path}: {_one_line(file.purpose)}{hint}\n"
 
 
 def _lines(lines: list[str]) -> str:

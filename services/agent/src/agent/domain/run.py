@@ -4,22 +4,38 @@ The driver performs the effect and appends what came of it. After a crash anothe
 driver asks the same question of the same log, so there is no other recovery.
 """
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
 from agent.domain.manifest import manifest_digest
-from agent.domain.project import Project
 from agent.domain.run_state import Run
+from agent.domain.state import Project
 from contracts.project import PlannedFile, RunState
+
+_T = TypeVar("_T")
 
 MAX_BARREN = 3
 """Calls in a row that bring nothing before the run fails."""
+MAX_REPAIRS = 3
+"""Times in a row that an app is repaired before the run fails."""
 MAX_INTERRUPTIONS = 10
 """Workers in a row that die over the same step before the run fails."""
 MAX_CALLS = 60
 """Calls of the language model in one run, whatever they bring."""
+
+
+class SpendLimits(Struct, frozen=True):
+    """What runs may cost where a project's settings say nothing; None: anything."""
+
+    run_usd: float | None = None
+    project_usd: float | None = None
+    run_tokens: int | None = None
+    """Read and written."""
+
+
+UNLIMITED = SpendLimits()
 
 
 # --- effects ----------------------------------------------------------------------
@@ -68,6 +84,7 @@ class InstallPackages(Struct, frozen=True):
 
     run_id: UUID
     attempt: int
+    """1, 2, 3: the phase after which it happens."""
     manifest: str
 
 
@@ -101,7 +118,7 @@ Effect: TypeAlias = ModelEffect | SandboxEffect | Note
 # --- which one is next ------------------------------------------------------------
 
 
-def next_effect(project: Project) -> Effect | None:
+def next_effect(project: Project, limits: SpendLimits = UNLIMITED) -> Effect | None:
     """Return what the run under way does next; None when no run is under way."""
     run = project.run
     if run is None:
@@ -110,8 +127,54 @@ def next_effect(project: Project) -> Effect | None:
         return CloseCall(run.id)
     effect = _step(project, run)
     if isinstance(effect, DesignPhase | ImplementPhase):
+        reason = overspent(project, run, limits)
+        if reason is not None:
+            return FailRun(run.id, reason)
         return _unless_hopeless(run, effect)
     return effect
+
+
+def limits_of(project: Project, limits: SpendLimits) -> SpendLimits:
+    """Return what the project's settings say, or else *limits*."""
+    own = project.settings
+    return SpendLimits(
+        run_usd=_or(own.max_run_cost_usd, limits.run_usd),
+        project_usd=_or(own.max_project_cost_usd, limits.project_usd),
+        run_tokens=_or(own.max_run_tokens, limits.run_tokens),
+    )
+
+
+def overspent(project: Project, run: Run, limits: SpendLimits) -> str | None:
+    """Return why no call may be made, a sentence, or None if one may."""
+    found = limits_of(project, limits)
+    tokens = run.usage.prompt_tokens + run.usage.completion_tokens
+    if found.run_usd is not None and run.usage.cost_usd >= found.run_usd:
+        return _SPENT.format(
+            what="run",
+            spent=f"${run.usage.cost_usd:.2f}",
+            limit=f"${found.run_usd:.2f}",
+        )
+    if found.project_usd is not None and project.usage.cost_usd >= found.project_usd:
+        return _SPENT.format(
+            what="project",
+            spent=f"${project.usage.cost_usd:.2f}",
+            limit=f"${found.project_usd:.2f}",
+        )
+    if found.run_tokens is not None and tokens >= found.run_tokens:
+        return _SPENT.format(
+            what="run", spent=f"{tokens:,} tokens", limit=f"{found.run_tokens:,}"
+        )
+    return None
+
+
+def _or(first: _T | None, second: _T | None) -> _T | None:
+    return second if first is None else first
+
+
+_SPENT = (
+    "This {what} has used {spent} and its limit is {limit}: raise the limit in the "
+    "project's settings, then send a message to go on."
+)
 
 
 def wants_phase(run: Run) -> bool:
@@ -121,7 +184,10 @@ def wants_phase(run: Run) -> bool:
     """
     if run.unseen:
         return True
-    return not run.phases[-1].is_last and len(run.phases) < run.max_phases
+    if run.problems:
+        return True
+    planned = sum(not phase.problems for phase in run.phases)
+    return not run.phases[-1].is_last and planned < run.max_phases
 
 
 def _step(project: Project, run: Run) -> Effect:
@@ -131,11 +197,11 @@ def _step(project: Project, run: Run) -> Effect:
         case RunState.IMPLEMENTING:
             return _implement(project, run)
         case RunState.INSTALL:
-            return InstallPackages(run.id, 1, manifest_digest(project))
+            return InstallPackages(run.id, len(run.phases), manifest_digest(project))
         case RunState.START if run.started:
             return CompleteRun(run.id)
         case RunState.START:
-            return StartApp(run.id, 1)
+            return StartApp(run.id, len(run.phases))
         case RunState.IDLE | RunState.COMPLETE | RunState.ERROR:
             # Only a damaged log has a run in one of these.
             return FailRun(run.id, "The run's record is damaged: start it again.")

@@ -6,18 +6,35 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.domain.problems import fingerprint
 from contracts.codec import AnyEvent
 from contracts.project import (
+    MAX_IMAGES_BYTES,
+    AssistantReplied,
+    FileConflict,
+    FileDeleted,
     FilesSynced,
     FileWritten,
+    Image,
     MessagePosted,
     ModelCallEnded,
     ModelCallStarted,
     PhaseDesigned,
     PhaseImplemented,
     PlannedFile,
+    Problem,
+    ProblemsReported,
     ServerStarted,
+    Usage,
 )
+from contracts.requests import UsageTotals
+
+
+class Said(Struct, frozen=True):
+    """What a person wrote and showed."""
+
+    text: str
+    images: tuple[Image, ...] = ()
 
 
 class Phase(Struct, frozen=True):
@@ -27,6 +44,8 @@ class Phase(Struct, frozen=True):
     description: str
     files: tuple[PlannedFile, ...]
     is_last: bool
+    problems: tuple[Problem, ...] = ()
+    """What it repairs."""
 
 
 class Call(Struct, frozen=True):
@@ -47,7 +66,11 @@ class Run(Struct, frozen=True):
     prompt: str
     model: str | None
     max_phases: int
-    messages: tuple[str, ...] = ()
+    is_asked: bool = False
+    """A message started it, which may be a question."""
+    images: tuple[Image, ...] = ()
+    """What was shown with the prompt."""
+    messages: tuple[Said, ...] = ()
     """What people wrote since it began, and what no earlier run took in."""
     offered: int = 0
     """How many of the messages the design call made last was given."""
@@ -60,11 +83,23 @@ class Run(Struct, frozen=True):
     """Phases after which the sandbox got all files."""
     written: tuple[str, ...] = ()
     """Paths that the agent wrote in the phase under way, in order."""
+    touched: dict[str, Literal["edited", "deleted"]] = {}
+    """Paths that people changed since the phase under way was designed."""
+    kept: tuple[str, ...] = ()
+    """Paths whose version by a person was kept against the agent's, in this run."""
     started: bool = False
     """The app answers, as this run started it."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the app and no phase repairs yet."""
+    repairs: int = 0
+    """Times in a row that problems were reported."""
+    fingerprints: tuple[str, ...] = ()
+    """Of the problems that were reported in a row."""
     call: Call | None = None
     calls: int = 0
     """Calls of the model in this run."""
+    usage: UsageTotals = UsageTotals()
+    """Of all calls of this run that have ended, as far as they said."""
     attempts: int = 0
     """Calls for the step under way."""
     barren: int = 0
@@ -75,7 +110,7 @@ class Run(Struct, frozen=True):
     """What the last barren call ended with."""
 
     @property
-    def unseen(self) -> tuple[str, ...]:
+    def unseen(self) -> tuple[Said, ...]:
         """Messages that no phase has taken in."""
         return self.messages[self.seen :]
 
@@ -91,30 +126,97 @@ class Run(Struct, frozen=True):
 def evolve_run(run: Run, event: AnyEvent) -> Run:
     """Return the run after *event*, which does not end it."""
     match event:
-        case FileWritten(_, path, _, "agent", run_id) if run_id == run.id:
-            return _wrote(run, path)
-        case MessagePosted(_, content):
-            return replace(run, messages=(*run.messages, content))
+        case FileWritten() | FileDeleted() | FileConflict():
+            return _change(run, event)
+        case MessagePosted(_, content, images):
+            said = Said(content, tuple(images))
+            return replace(run, messages=with_said(run.messages, said))
         case ModelCallStarted():
             return _call(run, event)
         case ModelCallEnded():
+            run = replace(run, usage=added(run.usage, event.usage))
             return _hang_up(run, event)
         case _:
             return _advance(run, event)
 
 
+def with_said(messages: tuple[Said, ...], said: Said) -> tuple[Said, ...]:
+    """Return *messages* and one more; of their images only the newest are kept."""
+    kept: list[Said] = []
+    room = MAX_IMAGES_BYTES
+    for one in (said, *reversed(messages)):
+        room -= sum(len(image.data) for image in one.images)
+        kept.append(one if room >= 0 or not one.images else Said(one.text))
+    return tuple(reversed(kept))
+
+
+def added(totals: UsageTotals, usage: Usage) -> UsageTotals:
+    """Return *totals* and one more call."""
+    return UsageTotals(
+        calls=totals.calls + 1,
+        prompt_tokens=totals.prompt_tokens + (usage.prompt_tokens or 0),
+        completion_tokens=totals.completion_tokens + (usage.completion_tokens or 0),
+        cost_usd=totals.cost_usd + (usage.cost_usd or 0.0),
+    )
+
+
 def _advance(run: Run, event: AnyEvent) -> Run:
     match event:
-        case PhaseDesigned(_, _, name, description, files, is_last_phase):
-            phase = Phase(name, description, tuple(files), is_last_phase)
-            run = replace(run, phases=(*run.phases, phase), seen=run.offered)
-            return _next_step(run)
+        case PhaseDesigned():
+            return _design(run, event)
         case PhaseImplemented():
             return _next_step(replace(run, implemented=len(run.phases)))
+        case ProblemsReported(_, problems):
+            return replace(
+                run,
+                started=False,
+                problems=tuple(problems),
+                repairs=run.repairs + 1,
+                fingerprints=(*run.fingerprints, fingerprint(problems)),
+            )
+        case _:
+            return _note(run, event)
+
+
+def _note(run: Run, event: AnyEvent) -> Run:
+    match event:
         case FilesSynced():
             return replace(run, synced=run.implemented)
         case ServerStarted():
             return replace(run, started=True)
+        case AssistantReplied():
+            return replace(run, seen=run.offered)
+        case _:
+            return run
+
+
+def _design(run: Run, event: PhaseDesigned) -> Run:
+    phase = Phase(
+        name=event.name,
+        description=event.description,
+        files=tuple(event.files),
+        is_last=event.is_last_phase,
+        problems=run.problems,
+    )
+    if not run.problems:
+        run = replace(run, repairs=0, fingerprints=())
+    run = replace(
+        run, phases=(*run.phases, phase), seen=run.offered, problems=(), touched={}
+    )
+    return _next_step(run)
+
+
+def _change(run: Run, event: FileWritten | FileDeleted | FileConflict) -> Run:
+    match event:
+        case FileConflict(path, run_id=run_id) if run_id == run.id:
+            kept = tuple(other for other in run.kept if other != path)
+            return _wrote(replace(run, kept=(*kept, path)), path)
+        case FileWritten(path=path, author="agent", run_id=run_id) if run_id == run.id:
+            return _wrote(run, path)
+        case FileWritten(path=path, author="user"):
+            return replace(run, touched={**run.touched, path: "edited"})
+        case FileDeleted(path=path, author="user"):
+            return replace(run, touched={**run.touched, path: "deleted"})
         case _:
             return run
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from agent.domain.changes import current_phase
 from agent.domain.content import digest
-from agent.domain.project import Project, current_phase
+from agent.domain.state import Project
 from contracts.codec import encode
 from contracts.requests import FileContent, FileDigest, Manifest, ProjectView
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from agent.application.commands import Commands
+from agent.application.models import ModelList
 from agent.application.queries import Queries
 from chassis import logs
 from chassis.tracing import span
@@ -37,6 +38,7 @@ MISPLACED = Refused(
     "The subject names another project, verb or service than the body.",
 )
 UNAVAILABLE = Refused("unavailable", "The service is starting again: try in a moment.")
+NO_LIST = Refused("unavailable", "The provider does not list its models at the moment.")
 BROKEN = Refused("internal_error", "Something went wrong on our side.")
 
 
@@ -85,7 +87,7 @@ class Door(Generic[Request]):
 
 @asynccontextmanager
 async def serving(
-    bus: Bus, commands: Commands, queries: Queries
+    bus: Bus, commands: Commands, queries: Queries, models: ModelList
 ) -> AsyncGenerator[None, None]:
     """Answer commands and questions, shared with all other workers."""
     command_door = Door(
@@ -98,8 +100,16 @@ async def serving(
         lambda request: _tag(request.query),
         lambda request, _: queries.answer(request),
     )
+
+    async def list_models(_: str, __: bytes, ___: Mapping[str, str]) -> bytes:
+        try:
+            return codec.encode(await models.answer())
+        except Unavailable:
+            return codec.encode(NO_LIST)
+
     async with AsyncExitStack() as stack:
         for subject, handle in (
+            (subjects.MODELS, list_models),
             (subjects.COMMANDS, command_door.handle),
             (subjects.SERVICE_COMMANDS, command_door.handle),
             (subjects.QUERIES, query_door.handle),
