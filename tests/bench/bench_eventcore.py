@@ -36,16 +36,16 @@ from eventcore.execute import Executor
 from standalone.embedded import NatsSettings
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 
-ROUNDS = 7
-SLICE_S = 1.0
+ROUNDS = 9
+SLICE_S = 0.6
 """Short, so that both sides of a round meet the same load of the machine."""
 APPENDERS = 64
 PGBENCH_CLIENTS = 8
-PGBENCH_ROWS = 2500
+PGBENCH_ROWS = 1200
 """Of each client in a round."""
 REPLAYED = 10_000
 REPLAYS = 5
-RELAYED = 40_000
+RELAYED = 30_000
 PROJECTS = 64
 DATA_BYTES = 200
 

@@ -62,6 +62,7 @@ class Projection:
 
     async def run(self) -> NoReturn:
         """Follow and fold for ever; wait where something does not answer."""
+        told = ""
         while True:
             try:
                 checkpoint = await self._model.checkpoint(self._shard)
@@ -71,7 +72,9 @@ class Projection:
                     async for batch in batches:
                         await self.apply(batch)
             except Unavailable as error:
-                _log.warning("projection waits", shard=self._shard, reason=str(error))
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("projection waits", shard=self._shard, reason=told)
             await asyncio.sleep(RETRY_S)
 
     async def apply(self, batch: Batch) -> None:

@@ -7,6 +7,7 @@ next one that asks for an answer says so.
 
 import asyncio
 import base64
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -50,7 +51,7 @@ class StreamSettings(Struct, frozen=True):
     replicas: int = 1
     """3 in a cluster."""
     duplicate_window_s: float = 120.0
-    """How long the server remembers message ids."""
+    """How long the server remembers message ids; never longer than messages."""
 
 
 class StreamEnd(Struct, frozen=True):
@@ -151,6 +152,7 @@ async def ensure_stream(
     """
     name = subjects.stream(shard)
     info = await api(client, f"STREAM.INFO.{name}", None, _info)
+    window_s = min(settings.duplicate_window_s, settings.max_age_s or math.inf)
     wanted = _Config(
         subjects=[subjects.stream_subjects(shard)],
         retention="limits",
@@ -160,7 +162,7 @@ async def ensure_stream(
         max_age=int(settings.max_age_s * _NANOSECOND),
         max_bytes=settings.max_bytes,
         max_msg_size=client.max_payload,
-        duplicate_window=int(settings.duplicate_window_s * _NANOSECOND),
+        duplicate_window=int(window_s * _NANOSECOND),
         allow_direct=True,
         deny_delete=True,
         deny_purge=True,

@@ -57,8 +57,10 @@ async def connect(
     last_error: list[Exception] = []
 
     async def on_error(error: Exception) -> None:
+        # A flood of messages that are dropped must not become a flood of lines.
+        is_new = not last_error or repr(error) != repr(last_error[0])
         last_error[:] = [error]
-        if client.is_connected:
+        if client.is_connected and is_new:
             _log.warning("nats error", connection=name, error=repr(error))
 
     async def on_disconnect() -> None:
@@ -78,7 +80,7 @@ async def connect(
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await client.connect(
-                servers.split(","),
+                [server.strip() for server in servers.split(",")],
                 name=name,
                 error_cb=on_error,
                 disconnected_cb=on_disconnect,

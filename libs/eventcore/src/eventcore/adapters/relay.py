@@ -114,13 +114,16 @@ class Relay:
 
     async def run(self) -> NoReturn:
         """Relay for ever, or wait until this process may."""
+        told = ""
         while True:
             try:
                 async with self._connected() as connection:
                     await self._lock(connection)
                     await self.relay(connection)
             except Unavailable as error:
-                _log.warning("relay waits", shard=self._shard, reason=str(error))
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("relay waits", shard=self._shard, reason=told)
             await asyncio.sleep(RETRY_S)
 
     async def relay(self, connection: asyncpg.Connection) -> NoReturn:
@@ -268,6 +271,7 @@ class _Session:
                     with span("relay.publish", shard=self._shard, events=len(rows)):
                         await chain.publish(messages(self._shard, rows))
                     fp("relay.after_publish")
+                    self._status.position = chain.position
                 finally:
                     # A query that is cut off would leave the connection unusable.
                     rows = await reading
