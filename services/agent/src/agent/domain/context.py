@@ -14,8 +14,8 @@ from msgspec import Struct
 from agent.domain.content import File
 from scof import serialize
 
-SMALL_CHARS = 16_000
-"""Text of a project that is shown whole, about 5,000 tokens."""
+SMALL_CHARS = 32_000
+"""Text of a project that is shown whole, about 9,000 tokens."""
 CHARS_PER_TOKEN = 3
 """At least, in code: an estimate that errs towards too many tokens."""
 WINDOW_TOKENS = 128_000
