@@ -22,7 +22,14 @@ from typing_extensions import override
 from contracts import codec, subjects
 from contracts.envelope import Recorded
 from contracts.progress import ProgressMessage, SandboxLog
-from contracts.project import FileWritten, ProjectDeleted, ProjectEvent
+from contracts.project import (
+    FileDeleted,
+    FileWritten,
+    ProjectDeleted,
+    ProjectEvent,
+    ProjectSettings,
+    SettingsChanged,
+)
 from contracts.requests import (
     FileContent,
     FileDigest,
@@ -60,18 +67,33 @@ _progress = codec.decoder(ProgressMessage)
 class Project:
     """What the agent knows of a project."""
 
-    files: dict[str, str]
+    files: dict[str, str | bytes]
     version: int = 1
     deleted: bool = False
     packages: list[list[str]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def manifest(self) -> Manifest:
         """Return what a folder should hold."""
         digests = [
-            FileDigest(path, hashlib.sha256(text.encode()).hexdigest(), len(text))
-            for path, text in self.files.items()
+            FileDigest(path, hashlib.sha256(_raw(content)).hexdigest(), 0)
+            for path, content in self.files.items()
         ]
-        return Manifest(self.version, self.deleted, digests, self.packages)
+        return Manifest(
+            self.version, self.deleted, digests, self.packages, self.variables
+        )
+
+    def content(self, path: str) -> FileContent:
+        """Return a file as the agent sends it."""
+        content = self.files[path]
+        if isinstance(content, str):
+            return FileContent(uuid4(), path, content)
+        text = base64.b64encode(content).decode()
+        return FileContent(uuid4(), path, text, "base64")
+
+
+def _raw(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 @dataclass
@@ -97,9 +119,7 @@ class Agent:
             case GetFiles(paths):
                 self.asked += paths
                 some = [path for path in paths if path in project.files][:2]
-                return Files(
-                    [FileContent(uuid4(), path, project.files[path]) for path in some]
-                )
+                return Files([project.content(path) for path in some])
             case _:
                 return Refused("internal_error", "Nobody asks that here.")
 
@@ -177,7 +197,7 @@ class Stage:
 
     # --- as a driver --------------------------------------------------------------
 
-    def add(self, files: Mapping[str, str]) -> UUID:
+    def add(self, files: Mapping[str, str | bytes]) -> UUID:
         """Make a project with these files."""
         project_id = uuid4()
         self.agent.projects[project_id] = Project(dict(files))
@@ -225,6 +245,17 @@ class Stage:
         project.files[path] = content
         event = FileWritten(uuid4(), path, content, "user")
         await self._record(project_id, event)
+
+    async def delete_file(self, project_id: UUID, path: str) -> None:
+        """Delete a file as a person does, and tell everybody."""
+        del self.agent.projects[project_id].files[path]
+        await self._record(project_id, FileDeleted(uuid4(), path, "user"))
+
+    async def set_variables(self, project_id: UUID, **variables: str) -> None:
+        """Choose the app's environment, and tell everybody."""
+        self.agent.projects[project_id].variables = variables
+        settings = ProjectSettings(variables=variables)
+        await self._record(project_id, SettingsChanged(settings))
 
     async def delete(self, project_id: UUID) -> None:
         """Delete a project, and tell everybody."""

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from contracts.sandbox import StartServer, SyncFiles
+from contracts.sandbox import Running, StartServer, SyncFiles
 from eventcore.adapters.nats import open_bus
 from sandbox.adapters.leftovers import VARIABLE, mark_of
 from tests.integration.sandbox.stage import (
@@ -53,6 +53,7 @@ def server_of_module(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
 def own_server(server_of_module: SandboxServer) -> Iterator[SandboxServer]:
     """A running service that the test may end as it likes."""
     yield server_of_module
+    print(server_of_module.log.read_text()[-4000:])  # noqa: T201 - when a test fails
     if not server_of_module.is_ready():
         server_of_module.start()
 
@@ -91,7 +92,8 @@ async def running_tree(service: Stage) -> UUID:
     """Start an app with seven processes."""
     project = service.add(TREE)
     await service.ask(project, SyncFiles(1))
-    await service.ask(project, StartServer())
+    running = await service.ask(project, StartServer())
+    assert isinstance(running, Running), running
 
     async def all_there() -> bool:
         return len(service.processes_of(project)) >= 7

@@ -94,7 +94,7 @@ async def test_an_open_plain_page_learns_of_a_change(service: Stage) -> None:
 
 async def test_the_app_does_not_learn_who_its_visitor_is(service: Stage) -> None:
     project = service.add(ECHO)
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
     answer = await service.visit(
         project,
         cookie="better-auth.session_token=mine; theirs=1; __Secure-better-auth.x=2",
@@ -109,7 +109,7 @@ async def test_the_app_does_not_learn_who_its_visitor_is(service: Stage) -> None
 
 async def test_the_app_reaches_nothing_beyond_its_origin(service: Stage) -> None:
     project = service.add(ECHO)
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
     headers = (await service.visit(project)).headers
     assert headers.get_list("set-cookie") == ["own=1; Path=/"]
     assert "strict-transport-security" not in headers
@@ -119,7 +119,7 @@ async def test_the_app_reaches_nothing_beyond_its_origin(service: Stage) -> None
 
 async def test_an_answer_is_passed_on_as_it_comes(service: Stage) -> None:
     project = service.add(ECHO)
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
     assert (await service.visit(project, "/slow")).text == "first last"
 
 
@@ -128,7 +128,7 @@ async def test_an_answer_is_passed_on_as_it_comes(service: Stage) -> None:
 )
 async def test_paths_out_of_the_app_are_refused(service: Stage, path: str) -> None:
     project = service.add(ECHO)
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
     assert (await service.visit(project, path)).status_code == 404
 
 
@@ -165,10 +165,10 @@ async def test_whoever_wants_no_page_gets_a_sentence(service: Stage) -> None:
 
 async def test_an_app_that_crashed_shows_why_and_comes_back(service: Stage) -> None:
     project = service.add(ECHO)
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
     await service.visit(project, "/die")
     await service.sees(project, "The app stopped (exit code 9).")
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
 
 
 async def test_a_failed_install_is_shown_to_the_visitor(service: Stage) -> None:
@@ -183,15 +183,40 @@ async def test_a_failed_install_is_shown_to_the_visitor(service: Stage) -> None:
 
 async def test_an_edit_restarts_an_app_that_does_not_watch(service: Stage) -> None:
     project = service.add(ECHO)
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
     changed = ECHO["server.js"].replace("JSON.stringify(request.headers)", "'changed'")
     await service.write(project, "server.js", changed)
     await service.sees(project, "changed")
 
 
+async def test_what_an_owner_names_is_in_the_apps_environment(service: Stage) -> None:
+    code = "JSON.stringify([process.env.GREETING, process.env.HOST])"
+    script = ECHO["server.js"].replace("JSON.stringify(request.headers)", code)
+    project = service.add({**ECHO, "server.js": script})
+    service.agent.projects[project].variables = {"GREETING": "hello", "HOST": "::"}
+    await service.sees(project, '["hello","127.0.0.1"]')
+    await service.set_variables(project, GREETING="goodbye")
+    await service.sees(project, '["goodbye","127.0.0.1"]')
+
+
+async def test_a_picture_is_shown_byte_for_byte(service: Stage) -> None:
+    picture = bytes(range(256)) * 4096
+    project = service.add({**PAGE, "img/a.png": picture})
+    answer = await service.visit(project, "/img/a.png")
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.content == picture
+
+
+async def test_a_file_that_a_person_deletes_is_gone(service: Stage) -> None:
+    project = service.add(PAGE)
+    await service.sees(project, "About", "/about")
+    await service.delete_file(project, "about.html")
+    await service.sees(project, "no preview here", "/about")
+
+
 async def test_an_app_sleeps_and_wakes_over_a_restart(service: Stage) -> None:
     project = service.add(ECHO)
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')
     service.restart()
     assert service.processes_of(project) == []
-    await service.sees(project, "accept")
+    await service.sees(project, '"accept":')

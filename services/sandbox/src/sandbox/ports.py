@@ -58,6 +58,8 @@ class Command(Struct, frozen=True):
     """It listens on a port: the variable PORT, and `{port}` in its arguments."""
     installs: bool = False
     """It may reach the package registries and use their cache."""
+    variables: Mapping[str, str] = {}
+    """Its environment, beside what makes it run at all, which goes before."""
 
 
 OnOutput = Callable[[Stream, bytes], Awaitable[None]]

@@ -1,5 +1,7 @@
 """The agent's answers about a project's files, over the bus."""
 
+import base64
+import binascii
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -9,6 +11,7 @@ from typing_extensions import override
 from contracts import codec, subjects
 from contracts.project import Actor
 from contracts.requests import (
+    FileContent,
     Files,
     GetFiles,
     GetManifest,
@@ -50,7 +53,7 @@ class AgentFiles(ProjectFiles):
         answer = await self._ask(project_id, GetFiles(list(paths)))
         if not isinstance(answer, Files):
             raise Unavailable("the agent answered something else than files")
-        return {file.path: file.content.encode() for file in answer.files}
+        return {file.path: _bytes_of(file) for file in answer.files}
 
     async def _ask(self, project_id: UUID, query: ProjectQuery) -> QueryAnswer:
         verb = str(query.__struct_config__.tag)
@@ -68,3 +71,12 @@ class AgentFiles(ProjectFiles):
                 raise ProjectGone
             raise Unavailable(answer.message)
         return answer
+
+
+def _bytes_of(file: FileContent) -> bytes:
+    if file.encoding == "utf-8":
+        return file.content.encode()
+    try:
+        return base64.b64decode(file.content, validate=True)
+    except binascii.Error as exc:
+        raise Unavailable(f"the content of {file.path} cannot be read") from exc

@@ -129,7 +129,7 @@ class BubblewrapLauncher(Launcher):
             mark=mark,
             spec={
                 "argv": launch.as_arguments(argv, port),
-                "env": self._environment(port, registries),
+                "env": {**command.variables, **self._environment(port, registries)},
                 "cwd": _APP,
                 "uid": self._layout.own_uid(project_id) if own else None,
                 "drop": own,

@@ -76,6 +76,7 @@ class PlainLauncher(Launcher):
             spec={
                 "argv": launch.as_arguments(argv, port),
                 "env": {
+                    **command.variables,
                     **self._environment(box, port, registries),
                     VARIABLE: mark,
                 },

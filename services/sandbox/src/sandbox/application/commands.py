@@ -1,6 +1,7 @@
 """Running commands in a sandbox: those that end by themselves, and servers."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -55,25 +56,28 @@ class Commands:
             why = install.reason(tail, code)
             raise Troubled(f"Installing the packages failed: {why}", tail)
 
-    async def serve(self, argv: tuple[str, ...], host: str) -> Process:
+    async def serve(
+        self, argv: tuple[str, ...], host: str, variables: Mapping[str, str]
+    ) -> Process:
         """Start a server and return it as soon as it answers for *host*.
 
         Raises:
             Troubled: It ended, or does not answer.
 
         """
+        command = Command(argv, serves=True, variables=variables)
         for _ in range(_STARTS - 1):
             try:
-                return await self._serve_once(argv, host)
+                return await self._serve_once(command, host)
             except Troubled as exc:
                 # A port that was free a moment ago: somebody else was faster.
                 if not any(word in exc.log_tail for word in _PORT_TAKEN):
                     raise
-        return await self._serve_once(argv, host)
+        return await self._serve_once(command, host)
 
-    async def _serve_once(self, argv: tuple[str, ...], host: str) -> Process:
-        source = self._announce(argv)
-        process = await self._launch(Command(argv, serves=True), source)
+    async def _serve_once(self, command: Command, host: str) -> Process:
+        source = self._announce(command.argv)
+        process = await self._launch(command, source)
         try:
             reason = await _until_ready(process, host)
         except BaseException:

@@ -62,7 +62,12 @@ class Server(Struct, frozen=True):
     app: App
     process: Process | None
     """None where the files are served as they are."""
+    variables: dict[str, str]
     since: float
+
+    def shows(self, app: App, variables: dict[str, str]) -> bool:
+        """Tell whether files of *app* that have changed are seen without a restart."""
+        return app == self.app and app.reloads and variables == self.variables
 
 
 class Sandbox:
@@ -95,6 +100,8 @@ class Sandbox:
         """What runs does not show the files as they are."""
         self._packages: tuple[str, ...] | None = None
         """What the model asked to be installed; None: not known yet."""
+        self._variables: dict[str, str] = {}
+        """The environment that the app's owner wants for it."""
         self._output = parts.outputs.of(project_id)
         self._commands = Commands(project_id, parts.runtime, self._output)
 
@@ -205,7 +212,8 @@ class Sandbox:
         finally:
             self.doing = None
         self._packages = outcome.packages
-        if outcome.changed:
+        if outcome.changed or outcome.variables != self._variables:
+            self._variables = outcome.variables
             await self._notice_change()
         return Synced(count=outcome.count, version=outcome.version)
 
@@ -235,7 +243,7 @@ class Sandbox:
         if self.server is not None:
             try:
                 app, _ = await self._detect()
-                self._stale = self._stale or app != self.server.app or not app.reloads
+                self._stale |= not self.server.shows(app, self._variables)
             except Troubled:
                 self._stale = True
         self.changed.set()
@@ -279,7 +287,10 @@ class Sandbox:
         return wanted == installed and await self.folder.has_folder(name)
 
     async def _requested(self) -> tuple[str, ...]:
-        """Return the packages asked for by the model: known since the last sync."""
+        """Return the packages asked for by the model; syncs where nobody has yet.
+
+        Neither they nor the app's variables are saved.
+        """
         if self._packages is None:
             await self._sync(0)
         return self._packages or ()
@@ -292,6 +303,7 @@ class Sandbox:
         return None if self._stale else self.server
 
     async def _start(self) -> None:
+        await self._requested()
         app, _ = await self._detect()
         if self.shown is not None and self.shown.app == app:
             return
@@ -300,11 +312,13 @@ class Sandbox:
         if app.argv:
             self.doing = "Starting the app"
             try:
-                process = await self._commands.serve(app.argv, self.site.host)
+                process = await self._commands.serve(
+                    app.argv, self.site.host, self._variables
+                )
             finally:
                 self.doing = None
         self.trouble = None
-        self.server = Server(app, process, time.monotonic())
+        self.server = Server(app, process, self._variables, time.monotonic())
         self._stale = False
         if process is not None:
             self._parts.tasks.create_task(self._watch(self.server, process))

@@ -29,6 +29,9 @@ class Outcome(Struct, frozen=True):
     count: int
     packages: tuple[str, ...]
     """What the model asked for beside the manifest files."""
+    variables: dict[str, str]
+    """The app's environment. It may hold secrets of its owner: nobody else's business,
+    so neither saved nor logged."""
     changed: frozenset[str]
     """Paths that were written or deleted."""
 
@@ -71,6 +74,7 @@ async def sync(
         version=manifest.version,
         count=len(files),
         packages=install.requested_packages(manifest.packages),
+        variables=manifest.variables,
         changed=frozenset(writes.keys() | deletes),
     )
 

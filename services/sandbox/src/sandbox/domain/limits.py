@@ -29,6 +29,8 @@ STOP_S = 3.0
 IDLE_S = 900.0
 """Without a request or an operation a server is stopped; the next one starts it."""
 READ_BYTES = 1_048_576
-"""Largest file that is read back out of a sandbox."""
+"""Largest manifest that is read back out of a sandbox."""
+SERVED_BYTES = 8_388_608
+"""Largest file of a plain page: a project's are smaller, and it is held in memory."""
 FILES = 1000
 """Most files of a project that are written to its folder."""

@@ -8,7 +8,12 @@ import msgspec
 from chassis import logs
 from contracts import codec, subjects
 from contracts.envelope import Recorded
-from contracts.project import FileWritten, ProjectDeleted
+from contracts.project import (
+    FileDeleted,
+    FileWritten,
+    ProjectDeleted,
+    SettingsChanged,
+)
 from contracts.sandbox import Failed, SandboxAnswer, SandboxRequest
 from eventcore.ports import Bus, Headers, Subscription
 from sandbox.application.controller import Controller
@@ -18,7 +23,10 @@ _requests = codec.decoder(SandboxRequest)
 
 _EVENTS = "evt.*.*"
 
-_FOLLOWED = {str(kind.__struct_config__.tag) for kind in (FileWritten, ProjectDeleted)}
+_FOLLOWED = {
+    str(kind.__struct_config__.tag)
+    for kind in (FileWritten, FileDeleted, SettingsChanged, ProjectDeleted)
+}
 """Types of events that are worth decoding here."""
 
 _UNREADABLE = Failed("The request cannot be read.")
@@ -94,7 +102,9 @@ def _action_for(
         _log.warning("an event cannot be read", type=recorded.type)
         return None
     match event:
-        case FileWritten(author="user"):
+        case FileWritten(author="user") | FileDeleted(author="user"):
+            return controller.edited
+        case SettingsChanged():
             return controller.edited
         case ProjectDeleted():
             return controller.deleted

@@ -12,7 +12,7 @@ from proxy import Answer, RequestHead, Upstream
 from sandbox.application.controller import Controller
 from sandbox.application.sandbox import Sandbox
 from sandbox.domain import pages, static_site
-from sandbox.domain.limits import READ_BYTES
+from sandbox.domain.limits import SERVED_BYTES
 from sandbox.domain.preview_headers import ADDED, to_app, to_browser
 from sandbox.domain.preview_name import read_preview_name
 from sandbox.ports import Process
@@ -102,7 +102,7 @@ async def _static(head: RequestHead, sandbox: Sandbox) -> Answer:
     if head.path == static_site.CHANGES:
         return await _changes(head, sandbox)
     paths = static_site.candidates(head.path)
-    found = await sandbox.folder.read(paths, READ_BYTES)
+    found = await sandbox.folder.read(paths, SERVED_BYTES)
     path = next((one for one in paths if one in found), None)
     if path is None:
         return _missing()
