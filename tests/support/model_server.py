@@ -109,7 +109,7 @@ class Asked:
     def texts(self) -> list[str]:
         """The messages of the user."""
         messages = self.body["messages"]
-        return [one["content"] for one in messages if one["role"] == "user"]
+        return [_text(one["content"]) for one in messages if one["role"] == "user"]
 
     @property
     def is_design(self) -> bool:
@@ -128,6 +128,13 @@ class Asked:
         section = self.texts[-1].partition("# Write these files\n")[2]
         lines = itertools.takewhile(lambda line: line[:2] == "- ", section.split("\n"))
         return [line[2:].partition(": ")[0] for line in lines]
+
+
+def _text(content: str | list[dict[str, Any]]) -> str:
+    """Return the text of a message, which may have pictures beside it."""
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content if part["type"] == "text")
 
 
 # --- an app that the model knows --------------------------------------------------
@@ -195,6 +202,8 @@ class ModelServer:
         self.app = app
         self.scripts: deque[Script] = deque()
         self.asked: list[Asked] = []
+        self.models: list[dict[str, Any]] = []
+        """What ``GET /models`` lists."""
         self._arrived = asyncio.Condition()
         self.url = ""
 
@@ -220,6 +229,9 @@ class ModelServer:
             asked = await _read(reader)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+            return
+        if asked is None:
+            await _list(self.models, writer)
             return
         async with self._arrived:
             self.asked.append(asked)
@@ -263,8 +275,20 @@ class _HungUp(Exception):
     """The agent has closed the connection."""
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _list(models: list[dict[str, Any]], writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        writer.write(
+            head(kind="application/json") + json.dumps({"data": models}).encode()
+        )
+        await writer.drain()
+    writer.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> Asked | None:
+    """Return what is asked of the model; None where its like are to be listed."""
     lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    if lines[0].startswith("GET "):
+        return None
     headers = {
         name.lower(): value.strip()
         for name, _, value in (line.partition(":") for line in lines[1:] if line)

@@ -112,7 +112,11 @@ class GetFiles(Query, frozen=True, tag="files"):
     paths: list[str]
 
 
-ProjectQuery: TypeAlias = GetProject | GetHistory | GetManifest | GetFiles
+class GetDigest(Query, frozen=True, tag="digest"):
+    """Answered with a StateDigest."""
+
+
+ProjectQuery: TypeAlias = GetProject | GetHistory | GetManifest | GetFiles | GetDigest
 
 
 class QueryRequest(Struct, frozen=True):
@@ -173,7 +177,16 @@ class ProjectAnswer(Struct, frozen=True, tag="project"):
     project: ProjectView
 
 
-QueryAnswer: TypeAlias = ProjectAnswer | History | Manifest | Files | Refused
+class StateDigest(Struct, frozen=True, tag="digest"):
+    """What a fold of the log up to *version* comes to, in this version of Atelier."""
+
+    version: int
+    sha256: str
+
+
+QueryAnswer: TypeAlias = (
+    ProjectAnswer | History | Manifest | Files | StateDigest | Refused
+)
 
 
 # --- language models: any agent worker answers --------------------------------------

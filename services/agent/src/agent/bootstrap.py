@@ -51,6 +51,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                 settings.openrouter_base_url,
                 settings.openrouter_api_key or None,
                 _limits(settings),
+                stream_plans=settings.model_streams_plans,
             )
         )
         projects = Executor(

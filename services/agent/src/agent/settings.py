@@ -40,6 +40,9 @@ class Settings(Struct, frozen=True):
     """Dollars that all projects may cost a day; 0: any amount."""
     demo_model: bool = False
     """Whether the built-in model answers, which has a name of its own."""
+    model_streams_plans: bool = False
+    """Whether a server other than OpenRouter is asked to stream JSON of a schema, so
+    that answers to questions are seen as they are written."""
     model_connect_s: float = 10.0
     """Seconds until a connection to the model's server stands."""
     model_first_byte_s: float = 60.0

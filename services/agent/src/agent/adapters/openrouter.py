@@ -73,7 +73,11 @@ class _Failed(Exception):
 
 @asynccontextmanager
 async def open_model(
-    base_url: str, api_key: str | None, limits: Limits | None = None
+    base_url: str,
+    api_key: str | None,
+    limits: Limits | None = None,
+    *,
+    stream_plans: bool = False,
 ) -> AsyncIterator["OpenRouter"]:
     """Lend the model behind *base_url*, which ends before ``/chat/completions``."""
     limits = limits or Limits()
@@ -88,7 +92,11 @@ async def open_model(
         # A proxy of the environment is for the world outside this machine.
         trust_env=host not in _LOOPBACK,
     ) as client:
-        yield OpenRouter(client, base_url.rstrip("/"), limits, secret=api_key)
+        yield OpenRouter(
+            *(client, base_url.rstrip("/"), limits),
+            secret=api_key,
+            stream_plans=stream_plans,
+        )
 
 
 class OpenRouter(Model):
@@ -101,13 +109,16 @@ class OpenRouter(Model):
         limits: Limits,
         *,
         secret: str | None = None,
+        stream_plans: bool = False,
     ) -> None:
+        """With *stream_plans* JSON of a schema is streamed, as always by OpenRouter."""
         self._client = client
         self._url = f"{base_url}/chat/completions"
         self._limits = limits
         self._secret = secret
         host = urlsplit(base_url).hostname or ""
         self._is_openrouter = host.endswith("openrouter.ai")
+        self._stream_plans = stream_plans or self._is_openrouter
         self.catalog = ProviderCatalog(
             client, f"{base_url}/models", eager=self._is_openrouter
         )
@@ -299,6 +310,8 @@ class OpenRouter(Model):
             body |= {"stream": True, "stream_options": {"include_usage": True}}
             return body
         # Strict schemas name every property as required; what may be left out is null.
+        if self._stream_plans:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
         schema = {**call.schema, "required": list(call.schema.get("properties", {}))}
         named = {"name": "phase", "strict": True, "schema": schema}
         body["response_format"] = {"type": "json_schema", "json_schema": named}

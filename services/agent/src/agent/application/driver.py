@@ -18,6 +18,7 @@ from agent.application.budget import budget_of
 from agent.application.commands import Projects
 from agent.application.lease import HeldLease
 from agent.application.open_file import OpenText
+from agent.application.open_reply import OpenReply
 from agent.application.operating import (
     SandboxLimits,
     app_runs,
@@ -266,25 +267,34 @@ class Driver:
         )
         messages = design_messages(self.log.project, run, _window(info))
         call = ModelCall(models[0], _seen_by(info, messages), SCHEMA, models[1:])
-        answer, end = await self._whole_answer(call)
-        await self.log.record(self._planned(effect, answer, end))
+        reply_id = self._world.new_id()
+        screen = None
+        if run.is_asked or run.messages:  # there may be a question
+            screen = OpenReply(self._world.bus, self.log.project_id, reply_id)
+        answer, end = await self._whole_answer(call, screen)
+        await self.log.record(self._planned(effect, answer, end, reply_id))
 
-    async def _whole_answer(self, call: ModelCall) -> tuple[str, CallEnd]:
+    async def _whole_answer(
+        self, call: ModelCall, screen: OpenReply | None
+    ) -> tuple[str, CallEnd]:
         texts: list[str] = []
         end = CallEnd("cut", call.model, error="The answer broke off without an end.")
         async with aclosing(self._world.model.answer(call)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, CallEnd):
                     end = piece
-                else:
-                    texts.append(piece)
+                    continue
+                texts.append(piece)
+                if screen is not None:
+                    screen.add(piece)
         return "".join(texts), end
 
-    def _planned(self, effect: DesignPhase, answer: str, end: CallEnd) -> Outcome:
+    def _planned(
+        self, effect: DesignPhase, answer: str, end: CallEnd, reply_id: UUID
+    ) -> Outcome:
         """Return what is recorded of an answer that may be a plan."""
         if end.outcome != "complete":
             return lambda project: outcome.call_ended(project, effect, end)
-        reply_id = self._world.new_id()
 
         def record(project: Project) -> list[ProjectEvent]:
             try:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from agent.application.commands import Projects, refused
 from agent.domain.project import check_access
+from agent.domain.replay import state_hash
 from agent.domain.state import Project
 from agent.domain.views import (
     MAX_ANSWER_BYTES,
@@ -16,6 +17,7 @@ from contracts.envelope import Recorded
 from contracts.project import Actor, ProjectEvent
 from contracts.requests import (
     Files,
+    GetDigest,
     GetFiles,
     GetHistory,
     GetManifest,
@@ -24,6 +26,7 @@ from contracts.requests import (
     ProjectAnswer,
     QueryAnswer,
     QueryRequest,
+    StateDigest,
 )
 from contracts.subjects import INTERNAL_SERVICES
 from eventcore.errors import Rejected
@@ -64,6 +67,8 @@ class Queries:
                 return manifest(project)
             case GetFiles(paths):
                 return Files(file_contents(project, paths))
+            case GetDigest():
+                return StateDigest(project.version, state_hash(project))
             case _:
                 assert_never(request.query)
 
