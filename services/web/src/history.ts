@@ -6,13 +6,18 @@
  */
 
 import type { ServerMessage } from "./contract";
-import { fold, INITIAL, isRunning, type ProjectState } from "./state";
+import { fold } from "./fold";
+import { INITIAL, type ProjectState } from "./state";
 
 /** A file as it was written once. */
 export interface Version {
   readonly seq: number;
+  /** In base64 where the file is no text; empty where it was deleted. */
   readonly content: string;
   readonly by: "agent" | "person";
+  readonly what: "written" | "deleted" | "not taken";
+  /** When; null where the server did not say. */
+  readonly at: string | null;
 }
 
 /** Between two states that are kept. */
@@ -63,16 +68,12 @@ export class History {
     return this.#last;
   }
 
-  /** Every content that *path* has had, oldest first. */
+  /** Every content that *path* has had, oldest first, with those that gave way to a person's. */
   versions(path: string): Version[] {
     const found: Version[] = [];
-    let running = false;
-    for (const [index, message] of this.#messages.entries()) {
-      if (message.type === "state_update") running = isRunning(message.data.currentState);
-      else if (message.type === "file_end" && message.data.path === path) {
-        const by = running ? "agent" : "person";
-        found.push({ seq: index + 1, content: message.data.content, by });
-      }
+    for (const message of this.#messages) {
+      const one = versionOf(message, path);
+      if (one !== null) found.push(one);
     }
     return found;
   }
@@ -80,4 +81,33 @@ export class History {
   #fold(state: ProjectState, seq: number): ProjectState {
     return this.#messages.slice(state.lastSeq, seq).reduce(fold, state);
   }
+}
+
+function versionOf(message: ServerMessage, path: string): Version | null {
+  switch (message.type) {
+    case "file_end": {
+      const { author, content } = message.data;
+      return message.data.path === path ? version(message, content, author, "written") : null;
+    }
+    case "file_deleted":
+      return message.data.path === path
+        ? version(message, "", message.data.author, "deleted")
+        : null;
+    case "file_conflict":
+      return message.data.path === path
+        ? version(message, message.data.content, "agent", "not taken")
+        : null;
+    default:
+      return null;
+  }
+}
+
+function version(
+  message: { seq?: number; at?: string },
+  content: string,
+  author: "agent" | "user",
+  what: Version["what"],
+): Version {
+  const by = author === "user" ? "person" : "agent";
+  return { seq: message.seq ?? 0, content, by, what, at: message.at ?? null };
 }

@@ -1,9 +1,10 @@
 /** Holds the state of the project on the screen; folds what arrived once per frame. */
 
 import type { ClientMessage, ServerMessage } from "./contract";
+import { foldAll } from "./fold";
 import { History } from "./history";
 import { ProjectSocket, socketUrl, type SocketStatus } from "./socket";
-import { foldAll, INITIAL, type ProjectState } from "./state";
+import { INITIAL, type ProjectState } from "./state";
 
 export interface Snapshot {
   readonly project: ProjectState;

@@ -1,10 +1,13 @@
 import { describe, expect, test } from "vitest";
 
+import { foldAll } from "../src/fold";
 import { History } from "../src/history";
-import { foldAll, INITIAL, textOf } from "../src/state";
+import { INITIAL, textOf } from "../src/state";
 import {
   chunk,
+  conflict,
   created,
+  deleted,
   fileEnd,
   fileStart,
   history as recorded,
@@ -31,7 +34,9 @@ const LONG = recorded(
     phaseEnd(at, "a.ts"),
   ]).flat(),
   state("complete"),
-  fileEnd("a.ts", "by hand"),
+  fileEnd("a.ts", "by hand", "user"),
+  conflict("a.ts", "by the agent"),
+  deleted("a.ts"),
 );
 
 const EVENTS = LONG.filter((message) => "seq" in message);
@@ -83,7 +88,11 @@ test("what comes twice or too early is not taken in", () => {
 
 test("the versions of a file are those that were recorded, with who wrote them", () => {
   const versions = given().versions("a.ts");
-  expect(versions).toHaveLength(61);
-  expect(versions[0]).toMatchObject({ content: "a 0", by: "agent" });
-  expect(versions.at(-1)).toEqual({ seq: EVENTS.length, content: "by hand", by: "person" });
+  expect(versions).toHaveLength(63);
+  expect(versions[0]).toMatchObject({ content: "a 0", by: "agent", what: "written" });
+  expect(versions.slice(-3)).toMatchObject([
+    { seq: EVENTS.length - 2, content: "by hand", by: "person", what: "written" },
+    { seq: EVENTS.length - 1, content: "by the agent", by: "agent", what: "not taken" },
+    { seq: EVENTS.length, content: "", by: "person", what: "deleted" },
+  ]);
 });

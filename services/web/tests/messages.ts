@@ -12,7 +12,14 @@ export function history(...messages: object[]): ServerMessage[] {
   });
 }
 
-const PROGRESS = new Set(["agent_connected", "file_start", "file_chunk", "sandbox_log", "error"]);
+const PROGRESS = new Set([
+  "agent_connected",
+  "assistant_chunk",
+  "error",
+  "file_chunk",
+  "file_start",
+  "sandbox_log",
+]);
 
 export const created = (description: string) => ({
   type: "project_created",
@@ -28,7 +35,7 @@ export const runStarted = (prompt: string) => ({
 
 export const posted = (content: string) => ({
   type: "message_posted",
-  data: { messageId: "m", content },
+  data: { messageId: "m", content, images: [] },
 });
 
 export const state = (currentState: RunState, more: Partial<StateUpdateData> = {}) => ({
@@ -67,9 +74,9 @@ export const chunk = (path: string, text: string) => ({
   data: { path, chunk: text },
 });
 
-export const fileEnd = (path: string, content: string) => ({
+export const fileEnd = (path: string, content: string, author: "agent" | "user" = "agent") => ({
   type: "file_end",
-  data: { path, content },
+  data: { path, content, encoding: "utf-8", author },
 });
 
 export const stopped = () => ({ type: "run_stopped", data: { runId: "r" } });
@@ -80,3 +87,35 @@ export const log = (content: string, type: "stdout" | "stderr" = "stdout") => ({
 });
 
 export const refused = (code: string) => ({ type: "error", data: { code, message: "No." } });
+
+export const deleted = (path: string, author: "agent" | "user" = "user") => ({
+  type: "file_deleted",
+  data: { path, author },
+});
+
+export const conflict = (path: string, content: string) => ({
+  type: "file_conflict",
+  data: { path, content, reason: "edited", encoding: "utf-8" },
+});
+
+export const replied = (content: string) => ({
+  type: "assistant_message",
+  data: { messageId: "a", content },
+});
+
+export const replyChunk = (offset: number, text: string) => ({
+  type: "assistant_chunk",
+  data: { messageId: "a", offset, chunk: text },
+});
+
+export const problems = (...messages: string[]) => ({
+  type: "problems_reported",
+  data: {
+    problems: messages.map((message) => ({
+      source: "compile",
+      message,
+      path: "src/App.tsx",
+      line: 3,
+    })),
+  },
+});

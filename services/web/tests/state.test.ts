@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
 
 import type { ServerMessage } from "../src/contract";
+import { fold, foldAll } from "../src/fold";
 import {
   currentPhase,
-  fold,
-  foldAll,
   INITIAL,
   isCaughtUp,
   MAX_LOG_LINES,
@@ -14,8 +13,10 @@ import {
 } from "../src/state";
 import {
   chunk,
+  conflict,
   connected,
   created,
+  deleted,
   fileEnd,
   fileStart,
   history,
@@ -23,7 +24,10 @@ import {
   phaseEnd,
   phaseStart,
   posted,
+  problems,
   refused,
+  replied,
+  replyChunk,
   runStarted,
   state,
   stopped,
@@ -35,7 +39,10 @@ const shown = (project: ProjectState, path: string) => {
   return file === undefined ? null : textOf(file);
 };
 const lines = (project: ProjectState) =>
-  project.entries.map((entry) => ("text" in entry ? entry.text : entry.phase.name));
+  project.entries.map((entry) => {
+    if ("text" in entry) return entry.text;
+    return entry.kind === "phase" ? entry.phase.name : entry.kind;
+  });
 const last = (messages: ServerMessage[]) => messages.at(-1) as ServerMessage;
 
 const RUN = [
@@ -125,6 +132,25 @@ describe("files", () => {
     expect(project.writing).toBeNull();
   });
 
+  test("a deleted file is gone", () => {
+    const project = given(created("a"), fileEnd("a.ts", "x", "user"), deleted("a.ts"));
+    expect([project.files.size, project.touched]).toEqual([0, null]);
+    expect(lines(project)).toEqual(["a", "Saved a.ts", "Deleted a.ts"]);
+  });
+
+  test("what the agent wrote beside a person's version leaves that one", () => {
+    const written = [...RUN, fileEnd("a.ts", "mine", "user")];
+    const project = given(...written, fileStart("a.ts"), chunk("a.ts", "th"), conflict("a.ts", "theirs"));
+    expect(shown(project, "a.ts")).toBe("mine");
+    expect(lines(project).at(-1)).toBe("conflict");
+  });
+
+  test("a file that is no text has none", () => {
+    const data = { path: "a.png", content: "iVBORw==", encoding: "base64", author: "user" };
+    const project = given(created("a"), { type: "file_end", data });
+    expect([shown(project, "a.png"), project.files.get("a.png")?.binary]).toEqual(["", true]);
+  });
+
   test("a path like a property of objects is a path", () => {
     expect(shown(given(...RUN, fileEnd("__proto__", "x")), "__proto__")).toBe("x");
   });
@@ -155,16 +181,16 @@ describe("phases", () => {
     expect(currentPhase(project)?.ended).toBe(true);
   });
 
-  test("a file that is written between runs was saved by a person", () => {
-    const project = given(...RUN, stopped(), state("idle"), fileEnd("a.ts", "x"));
+  test("a file that a person saves is told, and is none of the phase", () => {
+    const project = given(...RUN, stopped(), state("idle"), fileEnd("a.ts", "x", "user"));
     expect(lines(project).at(-1)).toBe("Saved a.ts");
     expect(currentPhase(project)?.written).toEqual([]);
   });
 
   test("saving again and again is one item", () => {
-    const idle = [created("a"), fileEnd("a.ts", "1"), fileEnd("a.ts", "2")];
+    const idle = [created("a"), fileEnd("a.ts", "1", "user"), fileEnd("a.ts", "2", "user")];
     expect(lines(given(...idle))).toEqual(["a", "Saved a.ts"]);
-    expect(lines(given(...idle, fileEnd("b.ts", "1")))).toEqual(["a", "Saved 2 files"]);
+    expect(lines(given(...idle, fileEnd("b.ts", "1", "user")))).toEqual(["a", "Saved 2 files"]);
   });
 });
 
@@ -217,6 +243,44 @@ describe("conversation", () => {
   });
 });
 
+describe("answers of the agent", () => {
+  const reply = (...messages: object[]) => given(created("a"), ...messages).reply?.text;
+
+  test("are shown as they come", () => {
+    expect(reply(replyChunk(0, "Yes, "), replyChunk(5, "it is."))).toBe("Yes, it is.");
+  });
+
+  test("count as the server counts: in code points", () => {
+    expect(reply(replyChunk(0, "😀 "), replyChunk(2, "yes"))).toBe("😀 yes");
+  });
+
+  test("hold what comes twice once", () => {
+    expect(reply(replyChunk(0, "a😀b"), replyChunk(1, "😀bc"))).toBe("a😀bc");
+  });
+
+  test("begin in the middle for who comes late", () => {
+    expect(reply(replyChunk(7, "late"), replyChunk(11, "r"))).toBe("… later");
+  });
+
+  test("are an item of the conversation once they are whole", () => {
+    const project = given(created("a"), replyChunk(0, "Ye"), replied("Yes."));
+    expect([project.reply, lines(project).at(-1)]).toEqual([null, "Yes."]);
+  });
+
+  test("are void on a new connection", () => {
+    expect(given(created("a"), replyChunk(0, "Ye"), connected()).reply).toBeNull();
+  });
+});
+
+describe("problems that the server reports", () => {
+  test("stay until a run ends well", () => {
+    const broken = [created("a"), problems("no such name")];
+    expect(given(...broken).reported).toMatchObject({ seq: 2, problems: [{ line: 3 }] });
+    const end = { type: "generation_complete", data: { files: [], phases: 1 } };
+    expect(given(...broken, end).reported).toBeNull();
+  });
+});
+
 describe("where the run stands", () => {
   const answer = (version: number, current: "idle" | "complete") =>
     ({ ...state(current, { version }) }) as unknown as ServerMessage;
@@ -255,11 +319,9 @@ describe("the rest", () => {
       data: { outcome: "complete", promptTokens: 10, completionTokens, costUsd },
     });
     expect(given(created("a"), call(5, null)).usage.costUsd).toBeNull();
-    expect(given(created("a"), call(5, 0.5), call(null, 0.25)).usage).toEqual({
-      promptTokens: 20,
-      completionTokens: 5,
-      costUsd: 0.75,
-    });
+    const project = given(created("a"), call(5, 0.5), runStarted("b"), call(null, 0.25));
+    expect(project.usage).toEqual({ promptTokens: 20, completionTokens: 5, costUsd: 0.75 });
+    expect(project.runUsage).toEqual({ promptTokens: 10, completionTokens: 0, costUsd: 0.25 });
   });
 
   test("the log keeps its last lines, each with its own id", () => {
@@ -268,6 +330,13 @@ describe("the rest", () => {
     expect(logs).toHaveLength(MAX_LOG_LINES);
     expect(logs.at(-1)?.text).toBe(`line ${MAX_LOG_LINES + 4}`);
     expect(new Set(logs.map((line) => line.id)).size).toBe(MAX_LOG_LINES);
+  });
+
+  test("a line knows how far the record was", () => {
+    expect(given(created("a"), log("one\n"), posted("b"), log("two\n")).logs).toMatchObject([
+      { text: "one", seq: 1 },
+      { text: "two", seq: 2 },
+    ]);
   });
 
   test("several lines in one message are several lines", () => {

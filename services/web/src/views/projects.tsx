@@ -5,6 +5,7 @@ import { type FormEvent, useState } from "react";
 
 import { api, type Project } from "../api";
 import { isRunning } from "../state";
+import { ago } from "../time";
 import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/field";
@@ -145,22 +146,10 @@ function Item({ project, now }: { project: Project; now: number }) {
   );
 }
 
-const UNITS: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-];
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-
 function Ago({ time, now }: { time: string; now: number }) {
-  const date = new Date(time);
-  const seconds = (date.getTime() - now) / 1000;
-  const unit = UNITS.find(([, size]) => Math.abs(seconds) >= size);
-  const text =
-    unit === undefined ? "just now" : RELATIVE.format(Math.round(seconds / unit[1]), unit[0]);
   return (
-    <time dateTime={time} title={date.toLocaleString()}>
-      {text}
+    <time dateTime={time} title={new Date(time).toLocaleString()}>
+      {ago(time, now)}
     </time>
   );
 }

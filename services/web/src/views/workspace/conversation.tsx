@@ -1,38 +1,46 @@
-import { ArrowDown, Check, CircleCheck, CircleStop, PencilLine } from "lucide-react";
-import { memo, useCallback, useState } from "react";
+import { ArrowDown } from "lucide-react";
+import { useCallback, useMemo, useState } from "react";
 
 import {
+  type ConflictEntry,
   count,
   currentPhase,
-  type Entry,
   isCaughtUp,
   isRunning,
+  type OutcomeEntry,
   type ProjectState,
   standingOf,
 } from "../../state";
 import { Button, Spinner } from "../../ui/button";
-import { Notice } from "../../ui/notice";
 import { Composer, type Draft, NO_DRAFT } from "./composer";
+import { type EntryActions, EntryView, ReplyView } from "./entries";
 import { PhaseCard } from "./phase-card";
 import { useStickToEnd } from "./stick";
-import type { ProjectLink } from "./use-project";
+import type { Desk } from "./use-desk";
 
 interface ConversationProps {
-  link: ProjectLink;
+  desk: Desk;
   description: string;
   /** Shows the preview; absent where it is seen already. */
   onPreview: (() => void) | undefined;
+  /** Leaves the past; absent where it is now. */
+  onNow: (() => void) | undefined;
+  /** Shows the code. */
+  onCode: () => void;
 }
 
-export function Conversation({ link, description, onPreview }: ConversationProps) {
-  const { project } = link;
+/** So many items are drawn at first: the newest ones. */
+const PAGE = 200;
+
+export function Conversation({ desk, description, onPreview, onNow, onCode }: ConversationProps) {
+  const { link, project } = desk;
   const [draft, setDraft] = useState<Draft>(NO_DRAFT);
   const { ref, atEnd, toEnd } = useStickToEnd<HTMLDivElement>();
-  const ready = isCaughtUp(project);
+  const ready = onNow !== undefined || isCaughtUp(project);
   const editPrompt = useCallback(() => {
-    setDraft({ text: project.prompt ?? description, purpose: "prompt" });
+    setDraft({ text: link.project.prompt ?? description, purpose: "prompt" });
     document.getElementById("message")?.focus();
-  }, [project.prompt, description]);
+  }, [link.project.prompt, description]);
 
   return (
     <section aria-label="Conversation" className="flex h-full flex-col bg-paper">
@@ -40,7 +48,7 @@ export function Conversation({ link, description, onPreview }: ConversationProps
         <div
           ref={ref}
           role="log"
-          aria-live="polite"
+          aria-live={onNow === undefined ? "polite" : "off"}
           aria-relevant="additions"
           aria-label="Messages"
           tabIndex={0}
@@ -48,7 +56,7 @@ export function Conversation({ link, description, onPreview }: ConversationProps
           className="h-full overflow-y-auto overscroll-contain px-4 py-4 outline-offset-[-2px]"
         >
           {ready ? (
-            <Entries link={link} onPreview={onPreview} onEditPrompt={editPrompt} />
+            <Entries desk={desk} onPreview={onPreview} onEditPrompt={editPrompt} onCode={onCode} />
           ) : (
             <p role="status" className="flex items-center gap-2 text-sm text-muted">
               <Spinner /> Loading the conversation
@@ -65,20 +73,32 @@ export function Conversation({ link, description, onPreview }: ConversationProps
           </button>
         )}
       </div>
-      <Composer link={link} draft={draft} setDraft={setDraft} />
+      {onNow === undefined ? (
+        <Composer link={link} draft={draft} setDraft={setDraft} />
+      ) : (
+        <p className="m-3 mt-0 flex items-center justify-between gap-3 rounded-lg bg-chalk-soft px-3.5 py-2.5 text-sm">
+          This is how it was.
+          <Button size="small" look="outline" onClick={onNow}>
+            Back to now
+          </Button>
+        </p>
+      )}
     </section>
   );
 }
 
 interface EntriesProps {
-  link: ProjectLink;
+  desk: Desk;
   onPreview: (() => void) | undefined;
   onEditPrompt: () => void;
+  onCode: () => void;
 }
 
-function Entries({ link, onPreview, onEditPrompt }: EntriesProps) {
-  const { project } = link;
+function Entries({ desk, onPreview, onEditPrompt, onCode }: EntriesProps) {
+  const { link, project, past } = desk;
   const { entries } = project;
+  const [shown, setShown] = useState(PAGE);
+  const actions = useActions(desk, onCode);
   if (entries.length === 0) {
     return <p className="text-sm text-muted">Describe below what the app should do.</p>;
   }
@@ -92,7 +112,14 @@ function Entries({ link, onPreview, onEditPrompt }: EntriesProps) {
     });
   return (
     <ol className="space-y-3">
-      {entries.map((entry) => (
+      {entries.length > shown && (
+        <li className="text-center">
+          <Button size="small" look="quiet" onClick={() => setShown(shown + PAGE)}>
+            Show earlier ({entries.length - shown})
+          </Button>
+        </li>
+      )}
+      {entries.slice(-shown).map((entry) => (
         <li key={entry.seq}>
           {entry.kind === "phase" ? (
             <PhaseCard
@@ -101,9 +128,9 @@ function Entries({ link, onPreview, onEditPrompt }: EntriesProps) {
               writing={entry.phase === phase ? project.writing : null}
             />
           ) : (
-            <EntryView entry={entry} />
+            <EntryView entry={entry} actions={actions} />
           )}
-          {entry === last && entry.kind === "outcome" && !running && (
+          {entry === last && entry.kind === "outcome" && !running && !past && (
             <WayOn
               outcome={entry.outcome}
               onRestart={restart}
@@ -113,7 +140,12 @@ function Entries({ link, onPreview, onEditPrompt }: EntriesProps) {
           )}
         </li>
       ))}
-      {running && (
+      {project.reply !== null && (
+        <li>
+          <ReplyView reply={project.reply} />
+        </li>
+      )}
+      {running && !past && project.reply === null && (
         <li className="flex items-center gap-2 text-sm text-muted" data-testid="activity">
           <Spinner /> <span className="min-w-0 truncate">{activity(project)}</span>
         </li>
@@ -122,61 +154,24 @@ function Entries({ link, onPreview, onEditPrompt }: EntriesProps) {
   );
 }
 
-const EntryView = memo(function EntryView({ entry }: { entry: Entry }) {
-  switch (entry.kind) {
-    case "person":
-      return (
-        <p
-          data-testid="message"
-          className="ml-6 rounded-lg rounded-br-sm bg-accent-soft px-3.5 py-2.5 break-words whitespace-pre-wrap"
-        >
-          {entry.text}
-        </p>
-      );
-    case "outcome":
-      return <Outcome outcome={entry.outcome} text={entry.text} />;
-    case "saved":
-      return (
-        <p
-          className="flex items-start gap-2 text-sm text-muted"
-          data-testid="step"
-          title={entry.paths.join("\n")}
-        >
-          <PencilLine aria-hidden size={16} className="mt-0.5 shrink-0 text-accent" />
-          <span className="min-w-0 break-words">{entry.text}</span>
-        </p>
-      );
-    case "step":
-      return (
-        <p className="flex items-start gap-2 text-sm text-muted" data-testid="step">
-          <Check aria-hidden size={16} className="mt-0.5 shrink-0 text-accent" />
-          <span className="min-w-0 break-words">{entry.text}</span>
-        </p>
-      );
-    default:
-      return null;
-  }
-});
-
-type OutcomeKind = Extract<Entry, { kind: "outcome" }>["outcome"];
-
-function Outcome({ outcome, text }: { outcome: OutcomeKind; text: string }) {
-  if (outcome === "failed") return <Notice testId="generation-error">{text}</Notice>;
-  const Icon = outcome === "complete" ? CircleCheck : CircleStop;
-  return (
-    <p className="flex items-start gap-2 font-medium" data-testid={`outcome-${outcome}`}>
-      <Icon
-        aria-hidden
-        size={19}
-        className={`mt-0.5 shrink-0 ${outcome === "complete" ? "text-accent" : "text-muted"}`}
-      />
-      {text}
-    </p>
+function useActions({ openFile, compare }: Desk, onCode: () => void): EntryActions {
+  return useMemo(
+    () => ({
+      openFile: (path: string, line: number | null) => {
+        openFile(path, { line: line ?? 1, column: 1, length: 0 });
+        onCode();
+      },
+      compareConflict: ({ path, seq }: ConflictEntry) => {
+        compare({ path, before: seq, after: "now" });
+        onCode();
+      },
+    }),
+    [openFile, compare, onCode],
   );
 }
 
 interface WayOnProps {
-  outcome: OutcomeKind;
+  outcome: OutcomeEntry["outcome"];
   onRestart: () => void;
   onEditPrompt: () => void;
   onPreview: (() => void) | undefined;

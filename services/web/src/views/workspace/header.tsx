@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { Play, Square } from "lucide-react";
+import { History as HistoryIcon, Play, Square } from "lucide-react";
 
 import type { SocketStatus } from "../../socket";
 import {
@@ -10,21 +10,26 @@ import {
   type ProjectState,
   standingOf,
 } from "../../state";
-import { Button } from "../../ui/button";
+import { Button, IconButton } from "../../ui/button";
 import { Mark } from "../../ui/logo";
 import { StateBadge } from "../../ui/state-badge";
 import { ThemeToggle } from "../../ui/theme-toggle";
+import { dollarsOf, tokensOf } from "../../units";
+import type { TimelineState } from "./timeline";
 import type { ProjectLink } from "./use-project";
 
 interface HeaderProps {
   link: ProjectLink;
   name: string;
   description: string;
+  timeline: TimelineState;
 }
 
-export function Header({ link, name, description }: HeaderProps) {
-  const { project, status } = link;
+export function Header({ link, name, description, timeline }: HeaderProps) {
+  const { status } = link;
+  const project = timeline.moment?.project ?? link.project;
   const { currentState } = standingOf(project);
+  const toggle = timeline.open ? timeline.hide : timeline.show;
   return (
     <header
       className="border-b border-line bg-surface"
@@ -46,6 +51,16 @@ export function Header({ link, name, description }: HeaderProps) {
         <Progress project={project} />
         <div className="ml-auto flex shrink-0 items-center gap-1.5 sm:gap-2">
           <Spent project={project} />
+          <IconButton
+            label="Timeline"
+            aria-pressed={timeline.open}
+            disabled={link.project.lastSeq === 0}
+            onClick={toggle}
+            data-testid="timeline-open"
+            className="aria-pressed:bg-accent-soft aria-pressed:text-accent"
+          >
+            <HistoryIcon aria-hidden size={17} />
+          </IconButton>
           <span className="max-sm:hidden">
             <ThemeToggle />
           </span>
@@ -79,13 +94,11 @@ function Spent({ project }: { project: ProjectState }) {
       title={`${promptTokens.toLocaleString("en")} read, ${completionTokens.toLocaleString("en")} written`}
       data-testid="usage"
     >
-      {COMPACT.format(tokens)} tokens
-      {costUsd !== null && costUsd > 0 && ` · $${costUsd.toFixed(costUsd < 0.1 ? 4 : 2)}`}
+      {tokensOf(tokens)} tokens
+      {costUsd !== null && costUsd > 0 && ` · ${dollarsOf(costUsd)}`}
     </p>
   );
 }
-
-const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 function StartStop({ link, description }: { link: ProjectLink; description: string }) {
   const { project, status, send } = link;

@@ -9,6 +9,7 @@ import { Header } from "./header";
 import { LogPane } from "./log-pane";
 import { PreviewBar, PreviewPane, usePreview } from "./preview-pane";
 import { type Tab, TabBar } from "./tab-bar";
+import { Timeline, useTimeline } from "./timeline";
 import { useDesk } from "./use-desk";
 import type { ProjectLink } from "./use-project";
 
@@ -31,22 +32,42 @@ interface LayoutProps {
 export function Layout({ projectId, link, name, description }: LayoutProps) {
   const wide = useWide();
   const [view, setView] = useView(link, wide);
-  const desk = useDesk(projectId, link, link.project);
+  const timeline = useTimeline(link.history, link.project.lastSeq);
+  const { moment } = timeline;
+  const desk = useDesk(projectId, link, moment?.project ?? link.project);
   const preview = usePreview(link);
   const toPreview = view === "preview" ? undefined : () => setView("preview");
-  const conversation = (
-    <Conversation link={link} description={description} onPreview={toPreview} />
-  );
+  const backToNow = () => timeline.goTo(link.project.lastSeq);
+  const compareWithNow = (path: string, seq: number) => {
+    desk.compare({ path, before: seq, after: "now" });
+    setView("code");
+  };
   const bar = preview.frame === null ? null : <PreviewBar frame={preview.frame} reload={preview.reload} />;
   const panes: Record<View, ReactNode> = {
-    chat: conversation,
+    chat: (
+      <Conversation
+        desk={desk}
+        description={description}
+        onPreview={toPreview}
+        onNow={moment === null ? undefined : backToNow}
+        onCode={() => setView("code")}
+      />
+    ),
     code: <CodePane desk={desk} wide={wide} />,
-    preview: <PreviewPane link={link} preview={preview} />,
+    preview: <PreviewPane link={link} preview={preview} past={moment !== null} />,
     log: <LogPane logs={link.project.logs} />,
   };
   return (
     <>
-      <Header link={link} name={name} description={description} />
+      <Header link={link} name={name} description={description} timeline={timeline} />
+      {timeline.open && (
+        <Timeline
+          timeline={timeline}
+          history={link.history}
+          now={link.project}
+          onCompare={compareWithNow}
+        />
+      )}
       <main id="main" tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none">
         {wide ? (
           <Desk

@@ -50,7 +50,14 @@ export function PreviewBar({ frame, reload }: { frame: Frame; reload: () => void
   );
 }
 
-export function PreviewPane({ link, preview }: { link: ProjectLink; preview: Preview }) {
+interface PreviewPaneProps {
+  link: ProjectLink;
+  preview: Preview;
+  /** The rest of the page shows the project as it was. */
+  past: boolean;
+}
+
+export function PreviewPane({ link, preview, past }: PreviewPaneProps) {
   const element = useRef<HTMLIFrameElement>(null);
   const loaded = useRef(preview.load);
   const { frame, load } = preview;
@@ -64,16 +71,23 @@ export function PreviewPane({ link, preview }: { link: ProjectLink; preview: Pre
 
   if (frame === null) return <Mat link={link} />;
   return (
-    <iframe
-      ref={element}
-      key={frame.src}
-      src={frame.src}
-      sandbox={frame.sandbox}
-      title="Preview of the app"
-      data-testid="preview-frame"
-      referrerPolicy="no-referrer"
-      className="block size-full border-0 bg-white"
-    />
+    <div className="flex h-full flex-col">
+      {past && (
+        <p className="shrink-0 bg-chalk-soft px-4 py-1.5 text-center text-sm" data-testid="preview-past">
+          The app runs as it is now, whatever the timeline shows.
+        </p>
+      )}
+      <iframe
+        ref={element}
+        key={frame.src}
+        src={frame.src}
+        sandbox={frame.sandbox}
+        title="Preview of the app"
+        data-testid="preview-frame"
+        referrerPolicy="no-referrer"
+        className="block min-h-0 w-full flex-1 border-0 bg-white"
+      />
+    </div>
   );
 }
 

@@ -99,14 +99,14 @@ export function useDesk(projectId: string, link: ProjectLink, project: ProjectSt
       leaves,
       files,
       reveal,
-      comparing: comparing?.path === shown ? comparing : null,
+      comparing,
       side,
       setSide,
       openFile,
       compare,
       saveShown,
     }),
-    [link, history, project, past, edits, leaves, files, reveal, comparing, shown, side, openFile, saveShown],
+    [link, history, project, past, edits, leaves, files, reveal, comparing, side, openFile, saveShown],
   );
 }
 

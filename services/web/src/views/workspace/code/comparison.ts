@@ -34,6 +34,8 @@ export class Comparison {
     const { parent, root } = mountPoint(host);
     const before = [look(), LOOK, language, access(compared.before.label, false)];
     const after = [look(), LOOK, language, ...this.#after(compared)];
+    // Of a text that is all new no part stands out.
+    const marks = compared.before.text !== "" && compared.after.text !== "";
     if (compared.narrow) {
       const state = EditorState.create({
         doc: compared.after.text,
@@ -43,6 +45,7 @@ export class Comparison {
             original: compared.before.text,
             mergeControls: false,
             diffConfig: DIFF,
+            highlightChanges: marks,
             ...(compared.folded && { collapseUnchanged: AROUND }),
           }),
         ],
@@ -56,6 +59,7 @@ export class Comparison {
       a: { doc: compared.before.text, extensions: before },
       b: { doc: compared.after.text, extensions: after },
       diffConfig: DIFF,
+      highlightChanges: marks,
       ...(compared.folded && { collapseUnchanged: AROUND }),
       ...(compared.onType !== undefined && {
         revertControls: "a-to-b" as const,

@@ -36,10 +36,19 @@ export function Versions({ desk, comparing, narrow }: VersionsProps) {
     void desk.edits.store.save(path);
     desk.compare(null);
   };
-  const canRestore = !desk.past && before !== "now" && texts[0] !== textAt(desk, versions, path, "now");
+  const chosen = versions.find(({ seq }) => seq === before);
+  const canRestore =
+    chosen !== undefined &&
+    chosen.what !== "deleted" &&
+    texts[0] !== textAt(desk, versions, path, "now");
   return (
     <section aria-label="Versions" data-testid="versions" className="flex min-h-0 flex-1 flex-col">
       <div className="flex min-h-10 shrink-0 flex-wrap items-center gap-x-2 gap-y-1 border-b border-line py-1 pr-2 pl-4">
+        {!narrow && (
+          <p className="min-w-0 flex-1 truncate font-mono text-[0.8125rem]" title={path} data-testid="compare-path">
+            {path}
+          </p>
+        )}
         <Choice
           label="Before"
           testId="version-before"
@@ -57,7 +66,7 @@ export function Versions({ desk, comparing, narrow }: VersionsProps) {
           value={after}
           onChange={(moment) => set({ after: moment })}
         />
-        <div className="ml-auto flex items-center gap-1">
+        <div className="flex items-center gap-1 max-sm:ml-auto">
           {canRestore && (
             <Button
               size="small"
@@ -119,7 +128,7 @@ interface ChoiceProps {
   label: string;
   testId: string;
   versions: readonly Version[];
-  value: number | "now";
+  value: Version["seq"] | "now";
   onChange: (moment: number | "now") => void;
 }
 
@@ -135,13 +144,22 @@ function Choice({ label, testId, versions, value, onChange }: ChoiceProps) {
       className="h-7 max-w-44 min-w-0 rounded-md border border-control bg-surface px-1.5 text-sm max-sm:max-w-36"
     >
       <option value="now">Now</option>
-      {versions.toReversed().map(({ seq, by }) => (
-        <option key={seq} value={seq}>
-          {`Event ${seq}, ${by}`}
+      {versions.toReversed().map((version) => (
+        <option key={version.seq} value={version.seq}>
+          {saidOf(version)}
         </option>
       ))}
+      <option value={ABSENT}>Before it was there</option>
     </select>
   );
+}
+
+/** The seq of a file that is not there yet. */
+const ABSENT = 0;
+
+function saidOf({ seq, by, what, at }: Version): string {
+  const time = at === null ? "" : `, ${new Date(at).toLocaleTimeString()}`;
+  return `Event ${seq}, ${what === "written" ? by : `${by}, ${what}`}${time}`;
 }
 
 /** The version that *moment* means, as the seq that wrote it. */
@@ -152,13 +170,18 @@ function momentOf(
   after: Moment,
 ): number | "now" {
   if (moment === "now") return "now";
-  const limit = desk.project.lastSeq;
-  if (moment === "shown") return versions.findLast(({ seq }) => seq <= limit)?.seq ?? "now";
-  if (moment === "previous") {
-    const known = after === "now" ? versions : versions.filter(({ seq }) => seq <= limit);
-    return (hasEdit(desk, versions) ? known.at(-1) : known.at(-2) ?? known.at(-1))?.seq ?? "now";
+  if (typeof moment === "number") {
+    const exact = versions.find(({ seq }) => seq === moment);
+    return exact?.seq ?? kept(versions, moment).at(-1)?.seq ?? ABSENT;
   }
-  return versions.findLast(({ seq }) => seq <= moment)?.seq ?? "now";
+  const known = kept(versions, after === "now" ? Infinity : desk.project.lastSeq);
+  if (moment === "shown" || hasEdit(desk, known)) return known.at(-1)?.seq ?? ABSENT;
+  return known.at(-2)?.seq ?? ABSENT;
+}
+
+/** What the file was, one after the other, up to *limit*. */
+function kept(versions: readonly Version[], limit: number): readonly Version[] {
+  return versions.filter(({ seq, what }) => seq <= limit && what !== "not taken");
 }
 
 /** What was typed last is newer than the last version. */
@@ -180,5 +203,6 @@ function textAt(
 }
 
 function nameOf(moment: number | "now"): string {
+  if (moment === ABSENT) return "before it was there";
   return moment === "now" ? "now" : `event ${moment}`;
 }
