@@ -13,11 +13,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from agent.application.operating import recorded
 from agent.domain import outcome
+from agent.domain.changes import is_locked
 from agent.domain.outcome import CallEnd
 from agent.domain.plan import PhasePlan
 from agent.domain.project import PROJECT
 from agent.domain.run import (
+    MAX_REPAIRS,
     CloseCall,
     CompleteRun,
     DesignPhase,
@@ -35,12 +38,19 @@ from agent.domain.run import (
 )
 from agent.domain.state import Project
 from contracts.project import (
+    AssistantReplied,
+    DeleteFile,
+    FileConflict,
+    FileWritten,
     ModelCallEnded,
     ModelCallStarted,
     PlannedFile,
     PostMessage,
+    Problem,
+    ProblemsReported,
     ProjectCommand,
     ProjectEvent,
+    ProjectSettings,
     RunCompleted,
     RunFailed,
     RunStarted,
@@ -50,7 +60,9 @@ from contracts.project import (
     StartRun,
     StateChanged,
     StopRun,
+    UpdateSettings,
 )
+from contracts.sandbox import Failed, Installed, Running, SandboxAnswer, Synced
 from eventcore.errors import Rejected
 from tests.unit.agent.examples import CREATED, URL, by_owner
 
@@ -60,12 +72,12 @@ LEGAL: dict[RunState, set[RunState]] = {
     IDLE: {DESIGNING},
     DESIGNING: {IMPLEMENTING, IDLE, ERROR},
     IMPLEMENTING: {DESIGNING, INSTALL, COMPLETE, IDLE, ERROR},
-    INSTALL: {START, IDLE, ERROR},
-    START: {COMPLETE, IDLE, ERROR},
+    INSTALL: {START, DESIGNING, IDLE, ERROR},
+    START: {COMPLETE, DESIGNING, IDLE, ERROR},
     COMPLETE: {DESIGNING},
     ERROR: {DESIGNING},
 }
-"""The transitions of the public contract."""
+"""The transitions of the public contract; a repair is a next phase."""
 
 MAX_STEPS = 500
 """More than any run can take that nobody adds to."""
@@ -82,7 +94,9 @@ plans = st.builds(
         unique_by=lambda file: file.path,
     ),
     is_last_phase=st.booleans(),
+    reply=st.sampled_from([None, None, "It is so."]),
 )
+PROBLEMS = [[Problem("compile", f"Error {name}")] for name in "abcde"]
 ends = st.builds(
     CallEnd,
     outcome=st.sampled_from(["complete", "complete", "length", "cut", "failed"]),
@@ -93,26 +107,26 @@ COMPLETELY = CallEnd("complete", "fake/model")
 
 
 def model_outcome(
-    effect: ModelEffect, end: CallEnd, plan: PhasePlan, *, works: bool
+    effect: ModelEffect, end: CallEnd, plan: PhasePlan, reply_id: UUID, *, works: bool
 ) -> Outcome:
     if isinstance(effect, ImplementPhase) or end.outcome != "complete":
         return lambda now: outcome.call_ended(now, effect, end)
     if works:
-        return lambda now: outcome.phase_designed(now, effect, end, plan)
+        return lambda now: outcome.phase_designed(now, effect, end, plan, reply_id)
     return lambda now: outcome.plan_refused(now, effect, end, "No.")
 
 
-def sandbox_outcome(effect: SandboxEffect, *, works: bool) -> Outcome:
-    run_id = effect.run_id
-    if not works:
-        return lambda now: outcome.failed(now, run_id, "No.")
-    match effect:
-        case SyncSandbox():
-            return lambda now: outcome.files_synced(now, run_id, 1)
-        case InstallPackages():
-            return lambda now: outcome.packages_installed(now, effect)
-        case StartApp():
-            return lambda now: outcome.app_started(now, run_id, URL, "box")
+def sandbox_outcome(
+    effect: SandboxEffect, problems: list[Problem], *, works: bool
+) -> Outcome:
+    answers: dict[type, SandboxAnswer] = {
+        SyncSandbox: Synced(1, 1),
+        InstallPackages: Installed("", skipped=False),
+        StartApp: Running(URL, "box"),
+    }
+    answer = answers[type(effect)] if works else Failed("No.", problems=problems)
+    found = problems if works else []
+    return lambda now: recorded(now, effect, answer, found)
 
 
 def note_outcome(effect: Note, new_id: UUID) -> Outcome:
@@ -138,6 +152,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.ids = 0
         self.runs: dict[UUID, int] = {}
         self.open_calls = 0
+        self.has_replied = False
         self.append([CREATED])
 
     def new_id(self) -> UUID:
@@ -146,26 +161,47 @@ class Lifecycle(RuleBasedStateMachine):
 
     def append(self, events: list[ProjectEvent]) -> None:
         for event in events:
-            before, run = self.project.state, self.project.run
-            self.project = PROJECT.evolve(self.project, event)
-            match event:
-                case StateChanged(state):
-                    assert state in LEGAL[before], f"{before} -> {state}"
-                case RunStarted(run_id):
-                    self.runs[run_id] = 0
-                case RunCompleted(run_id):
-                    assert run is not None
-                    last, count = run.phases[-1], len(run.phases)
-                    assert last.is_last or count >= run.max_phases
-                    self.runs[run_id] += 1
-                case RunFailed(run_id) | RunStopped(run_id):
-                    self.runs[run_id] += 1
-                case ModelCallStarted():
-                    self.open_calls += 1
-                case ModelCallEnded():
-                    self.open_calls -= 1
-                case _:
-                    pass
+            before = self.project
+            self.project = PROJECT.evolve(before, event)
+            self.check(before, event)
+            self.count(event)
+
+    def check(self, before: Project, event: ProjectEvent) -> None:
+        run = before.run
+        match event:
+            case StateChanged(state):
+                assert state in LEGAL[before.state], f"{before.state} -> {state}"
+            case RunCompleted():
+                assert run is not None
+                planned = sum(not phase.problems for phase in run.phases)
+                is_done = run.phases and run.phases[-1].is_last
+                assert is_done or planned >= run.max_phases or self.has_replied
+            case FileConflict(path, content):
+                kept = before.files.get(path)
+                assert kept is None or kept.content != content
+            case FileWritten(path=path, author="agent"):
+                assert not is_locked(before.settings, path)
+                assert run is None or path not in run.touched
+            case ProblemsReported():
+                assert run is not None
+                assert run.repairs <= MAX_REPAIRS
+            case _:
+                pass
+
+    def count(self, event: ProjectEvent) -> None:
+        match event:
+            case RunStarted(run_id):
+                self.runs[run_id] = 0
+            case RunCompleted(run_id) | RunFailed(run_id) | RunStopped(run_id):
+                self.runs[run_id] += 1
+            case AssistantReplied():
+                self.has_replied = True
+            case ModelCallStarted():
+                self.open_calls += 1
+            case ModelCallEnded():
+                self.open_calls -= 1
+            case _:
+                pass
 
     def record(self, record: Outcome) -> None:
         self.append(record(self.project))
@@ -174,7 +210,8 @@ class Lifecycle(RuleBasedStateMachine):
         try:
             self.append(PROJECT.decide(self.project, by_owner(command)))
         except Rejected as rejection:
-            assert rejection.code.startswith("generation_")  # noqa: PT017 - others pass
+            is_expected = rejection.code.startswith("generation_")
+            assert is_expected or isinstance(command, DeleteFile | SaveFile)
 
     # --- the person -----------------------------------------------------------------
 
@@ -191,6 +228,18 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(path=paths, content=st.text(max_size=5))
     def save(self, path: str, content: str) -> None:
         self.order(SaveFile(self.new_id(), path, content))
+
+    @rule(path=paths, seen=st.sampled_from([None, "", "0" * 64]))
+    def save_what_was_seen(self, path: str, seen: str | None) -> None:
+        self.order(SaveFile(self.new_id(), path, "seen", if_match=seen))
+
+    @rule(path=paths)
+    def delete(self, path: str) -> None:
+        self.order(DeleteFile(path))
+
+    @rule(locked=st.lists(paths, max_size=1))
+    def lock(self, locked: list[str]) -> None:
+        self.order(UpdateSettings(ProjectSettings(locked_paths=locked)))
 
     @rule(in_earnest=st.integers(0, 5), again=st.booleans())
     def stop(self, in_earnest: int, again: bool) -> None:  # noqa: FBT001 - drawn
@@ -236,22 +285,39 @@ class Lifecycle(RuleBasedStateMachine):
         if isinstance(effect, ImplementPhase):
             for _ in effect.missing:
                 self.write_a_file(extra="README.md", planned=True)
-        self.finish(end, plan, works=True)
+        self.finish(end, plan, works=True, problems=[])
 
     @precondition(lambda self: self.effect is not None)
-    @rule(end=ends, plan=plans, works=st.booleans())
-    def finish(self, end: CallEnd, plan: PhasePlan, works: bool) -> None:  # noqa: FBT001 - drawn
+    @rule(
+        end=ends,
+        plan=plans,
+        works=st.booleans(),
+        problems=st.sampled_from([[], *PROBLEMS]),
+    )
+    def finish(
+        self,
+        end: CallEnd,
+        plan: PhasePlan,
+        works: bool,  # noqa: FBT001 - drawn
+        problems: list[Problem],
+    ) -> None:
         effect, self.effect = self.effect, None
         assert effect is not None
-        self.record(self.outcome_of(effect, end, plan, works=works))
+        self.record(self.outcome_of(effect, end, plan, problems, works=works))
 
     def outcome_of(
-        self, effect: Effect, end: CallEnd, plan: PhasePlan, *, works: bool
+        self,
+        effect: Effect,
+        end: CallEnd,
+        plan: PhasePlan,
+        problems: list[Problem],
+        *,
+        works: bool,
     ) -> Outcome:
         if isinstance(effect, DesignPhase | ImplementPhase):
-            return model_outcome(effect, end, plan, works=works)
+            return model_outcome(effect, end, plan, self.new_id(), works=works)
         if isinstance(effect, SyncSandbox | InstallPackages | StartApp):
-            return sandbox_outcome(effect, works=works)
+            return sandbox_outcome(effect, problems, works=works)
         return note_outcome(effect, self.new_id())
 
     # --- what always holds ----------------------------------------------------------
@@ -292,7 +358,7 @@ class Lifecycle(RuleBasedStateMachine):
                 return
             self.effect = None
             self.take_up()
-            self.record(self.outcome_of(effect, COMPLETELY, plan, works=True))
+            self.record(self.outcome_of(effect, COMPLETELY, plan, [], works=True))
         raise AssertionError("the run does not end")
 
 
