@@ -102,6 +102,20 @@ async def running_tree(service: Stage) -> UUID:
     return project
 
 
+async def test_a_service_tells_what_it_keeps_apart_and_runs(
+    own_server: SandboxServer,
+) -> None:
+    async with stage(own_server) as service:
+        await running_tree(service)
+        port = own_server.http_port
+        isolation = (await service.get(port, "/isolation", "localhost")).json()
+        assert isolation["name"] in isolation["summary"]
+        assert isolation["network"] == (isolation["name"] == "bubblewrap")
+        metrics = (await service.get(port, "/metrics", "localhost")).text
+        assert "sandbox_apps_running 0.0" not in metrics
+        assert 'sandbox_answers_total{answer="running"}' in metrics
+
+
 async def test_a_killed_service_leaves_no_process(own_server: SandboxServer) -> None:
     async with stage(own_server) as service:
         project = await running_tree(service)

@@ -220,3 +220,18 @@ async def test_an_app_sleeps_and_wakes_over_a_restart(service: Stage) -> None:
     service.restart()
     assert service.processes_of(project) == []
     await service.sees(project, '"accept":')
+
+
+async def test_a_python_app_is_shown(service: Stage) -> None:
+    script = (
+        "import http.server, os\n"
+        "class Page(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n"
+        "        self.send_response(200)\n"
+        "        self.end_headers()\n"
+        "        self.wfile.write(b'from python')\n"
+        "address = (os.environ['HOST'], int(os.environ['PORT']))\n"
+        "http.server.HTTPServer(address, Page).serve_forever()\n"
+    )
+    project = service.add({"main.py": script})
+    await service.sees(project, "from python")

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, get
+from prometheus_client import Gauge
 
 from chassis import logs
 from chassis.health import health_routes
@@ -42,6 +43,8 @@ from sandbox.settings import Settings
 USER = "sandbox"
 """The NATS user whose permissions are in ``contracts.subjects``."""
 
+RUNNING = Gauge("sandbox_apps_running", "Apps with a process of their own.")
+
 _log = logs.get(__name__)
 
 # Every visitor comes through the door in front of us, as one peer. Open pages hold a
@@ -67,6 +70,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             site_of = partial(_site, settings)
             idle_s = settings.sandbox_idle_s
             controller = Controller(folders, parts, site_of, idle_s=idle_s)
+            RUNNING.set_function(lambda: controller.running)
             secret = settings.secret_key.encode()
             preview = Preview(controller, settings.preview_domain, secret)
             works = (outputs.run, controller.reconcile_forever, runtime.watch_memory)

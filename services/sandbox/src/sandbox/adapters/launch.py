@@ -108,6 +108,7 @@ def install_environment(
         "PIP_INDEX_URL": registries.python[0],
         "PIP_CACHE_DIR": f"{cache}/pip",
         "PIP_NO_INPUT": "1",
+        "PIP_PROGRESS_BAR": "off",
         "UV_INDEX_URL": registries.python[0],
         "UV_CACHE_DIR": f"{cache}/uv",
         "UV_PYTHON_DOWNLOADS": "never",

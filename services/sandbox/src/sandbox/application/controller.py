@@ -84,6 +84,12 @@ class Controller:
         for task in (*self._rising.values(), *self._edited.values()):
             task.cancel()
 
+    @property
+    def running(self) -> int:
+        """How many apps have a process of their own now."""
+        servers = (sandbox.server for sandbox in self._sandboxes.values())
+        return sum(one is not None and one.process is not None for one in servers)
+
     # --- what drivers ask -------------------------------------------------------------
 
     async def answer(self, request: SandboxRequest) -> SandboxAnswer:

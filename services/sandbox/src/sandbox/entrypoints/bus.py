@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
+from prometheus_client import Counter
 
 from chassis import logs
 from contracts import codec, subjects
@@ -17,6 +18,8 @@ from contracts.project import (
 from contracts.sandbox import Failed, SandboxAnswer, SandboxRequest
 from eventcore.ports import Bus, Headers, Subscription
 from sandbox.application.controller import Controller
+
+OPERATIONS = Counter("sandbox_answers", "Answers to drivers, by kind.", ["answer"])
 
 _log = logs.get(__name__)
 _requests = codec.decoder(SandboxRequest)
@@ -38,7 +41,9 @@ async def serve(bus: Bus, controller: Controller) -> list[Subscription]:
     """Begin to answer drivers and to follow projects."""
 
     async def handle(subject: str, body: bytes, headers: Headers) -> bytes:
-        return codec.encode(await answer(controller, subject, body, headers))
+        given = await answer(controller, subject, body, headers)
+        OPERATIONS.labels(str(given.__struct_config__.tag)).inc()
+        return codec.encode(given)
 
     def listen(_: str, body: bytes, __: Headers) -> None:
         follow(controller, body)

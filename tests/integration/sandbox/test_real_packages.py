@@ -1,4 +1,4 @@
-"""A real Vite app: installed from the machine's registry, reloaded while it runs."""
+"""Real apps, with packages from the registries that this machine uses."""
 
 import asyncio
 import json
@@ -41,8 +41,16 @@ APP = {
     "import.meta.hot.accept('./text.js', () => {});",
     "text.js": "export const text = 'first';",
 }
+FASTAPI = {
+    "requirements.txt": "fastapi",
+    "main.py": "from fastapi import FastAPI\n"
+    "app = FastAPI()\n"
+    "@app.get('/')\n"
+    "def home(): return {'hello': 'python'}\n",
+}
 NO_NETWORK = re.compile(
-    "ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|E40[0-9]|50[0-9]"
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|E40\d|E50\d"
+    r"|ConnectionError|No matching distribution"
 )
 UPDATE_S = 20.0
 
@@ -107,3 +115,11 @@ async def test_an_edit_reaches_an_open_page(world: Stage) -> None:
         assert message["updates"][0]["acceptedPath"] == "/text.js"
     assert "second" in (await world.visit(project, "/text.js")).text
     assert world.processes_of(project) == before
+
+
+async def test_a_python_framework_is_installed_and_served(world: Stage) -> None:
+    project = world.add(FASTAPI)
+    await install(world, project)
+    running = await world.ask(project, StartServer())
+    assert isinstance(running, Running), running
+    assert (await world.visit(project)).json() == {"hello": "python"}
