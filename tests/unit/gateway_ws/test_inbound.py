@@ -37,7 +37,7 @@ CONTENT = '"user_message" requires data.content as a non-empty string'
     ],
 )
 def test_a_message_is_understood(frame: str, message: browser.ClientMessage) -> None:
-    assert parse(frame) == message
+    assert parse(frame.encode()) == message
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,28 @@ def test_a_mistake_gets_the_words_of_the_contract(
     frame: str | bytes, code: str, message: str
 ) -> None:
     with pytest.raises(InvalidFrame) as caught:
-        parse(frame)
+        parse(frame if isinstance(frame, bytes) else frame.encode())
     assert (caught.value.code, caught.value.message) == (code, message)
+
+
+PICTURE = '{"mediaType":"image/png","data":"aGk="}'
+
+
+def test_pictures_come_along() -> None:
+    data = f'{{"content":"like this","images":[{PICTURE}]}}'
+    message = parse(f'{{"type":"user_message","data":{data}}}'.encode())
+    assert isinstance(message, browser.UserMessage)
+    assert message.data.images[0].image().data == b"hi"
+
+
+@pytest.mark.parametrize(
+    "images", ["1", "[1]", f"[{','.join([PICTURE] * 11)}]", '[{"data":"%"}]']
+)
+def test_other_pictures_are_refused(images: str) -> None:
+    data = f'{{"content":"like this","images":{images}}}'
+    with pytest.raises(InvalidFrame, match=r"data\.images") as caught:
+        parse(f'{{"type":"user_message","data":{data}}}'.encode())
+    assert caught.value.code == "invalid_message_data"
 
 
 @pytest.mark.parametrize(
@@ -85,18 +105,22 @@ def test_a_mistake_gets_the_words_of_the_contract(
 )
 def test_start_generation_takes_no_other_data(data: str) -> None:
     with pytest.raises(InvalidFrame, match=r"data\.prompt") as caught:
-        parse(f'{{"type":"start_generation","data":{data}}}')
+        parse(f'{{"type":"start_generation","data":{data}}}'.encode())
     assert caught.value.code == "invalid_message_data"
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
-FRAMES = st.binary() | st.text() | JSON.map(repr) | JSON.map(str)
+FRAMES = st.binary() | st.text().map(_utf8) | JSON.map(repr).map(_utf8)
 
 
 @given(FRAMES)
-def test_no_frame_crashes_the_parser(frame: str | bytes) -> None:
+def test_no_frame_crashes_the_parser(frame: bytes) -> None:
     with contextlib.suppress(InvalidFrame):
         parse(frame)

@@ -3,9 +3,7 @@
 import asyncio
 from functools import partial
 
-from litestar import Litestar
-
-from chassis.health import health_routes
+from chassis.health import health_app
 from chassis.process import serve
 from contracts import subjects
 from eventcore.adapters.nats import open_bus
@@ -13,9 +11,9 @@ from gateway_ws.adapters.hearing import BusHearing
 from gateway_ws.adapters.services import BusProjects, BusSessions
 from gateway_ws.application.fan_out import FanOut
 from gateway_ws.application.register import Limits, Register
-from gateway_ws.domain.inbound import MAX_FRAME_BYTES
-from gateway_ws.entrypoints.socket import Backlog, Patience, PatientHttp, Socket
-from gateway_ws.entrypoints.websocket import Doors, socket_route
+from gateway_ws.entrypoints.http import Http
+from gateway_ws.entrypoints.socket import Backlog, House, Patience, Socket
+from gateway_ws.entrypoints.websocket import Doors, Handshake
 from gateway_ws.settings import Settings
 
 USER = "gateway"
@@ -37,21 +35,22 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             lambda subject, _, __: register.session_ended(subjects.user_of(subject)),
         )
         verifying = tasks.create_task(register.verify())
-        doors = Doors(
-            projects=projects,
-            sessions=sessions,
-            fan_out=fan_out,
-            register=register,
-            public_url=settings.public_url,
-            handshake_s=settings.handshake_s,
+        handshake = Handshake(
+            Doors(
+                projects=projects,
+                sessions=sessions,
+                fan_out=fan_out,
+                register=register,
+                public_url=settings.public_url,
+                handshake_s=settings.handshake_s,
+            )
         )
-        routes = health_routes({"nats": bus.check}, stopping=stopping)
         await serve(
-            Litestar([socket_route(doors), *routes], openapi_config=None),
+            health_app({"nats": bus.check}, stopping=stopping),
             host=settings.http_host,
             port=settings.http_port,
             stopping=stopping,
-            options=_server(settings),
+            options=_server(settings, handshake),
         )
         verifying.cancel()
 
@@ -65,19 +64,16 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _server(settings: Settings) -> dict[str, object]:
+def _server(settings: Settings, handshake: Handshake) -> dict[str, object]:
     patience = Patience(
-        handshake_s=settings.handshake_s,
         ping_s=settings.ping_s,
         pong_s=settings.pong_s,
         stall_s=settings.stall_s,
         drain_s=settings.drain_s,
     )
     backlog = Backlog(settings.backlog_mb << 20)
+    house = House(handshake.greet, patience, backlog)
     return {
-        "http": partial(PatientHttp, patience=patience),
-        "ws": partial(Socket, patience=patience, backlog=backlog),
-        "ws_max_size": MAX_FRAME_BYTES,
-        "ws_ping_interval": None,  # the socket itself looks whether its client lives
-        "ws_per_message_deflate": False,  # halves throughput, costs memory per socket
+        "http": partial(Http, patience_s=settings.handshake_s),
+        "ws": partial(Socket, house=house),
     }

@@ -15,7 +15,7 @@ _BUSY = "Atelier could not do that just now; please try again."
 
 
 async def answer(
-    frame: str | bytes,
+    frame: bytes,
     projects: Projects,
     user_id: UUID,
     project_id: UUID,

@@ -332,6 +332,8 @@ class Room:
 
     def _gather_text(self) -> None:
         """Gather what came of the open file since the last time, as one piece."""
+        if self._gathered is self._text.place:
+            return
         for message in self._text.since(self._gathered):
             self._batch.append(wire.text(frames.text_frame(message)))
         self._gathered = self._text.place
@@ -360,7 +362,7 @@ class Room:
                 slow.append(watcher)
             else:
                 watcher.client.write(data)
-        metrics.FRAMES_OUT.inc(count * (len(self._live) - len(slow)))
+        metrics.FRAMES_OUT.count += count * (len(self._live) - len(slow))
         for watcher in slow:
             self._fall_behind(watcher)
         self._told, self._shown = self._head, self._gathered
@@ -369,4 +371,4 @@ class Room:
 
 def _write(watcher: Watcher, frame: bytes) -> None:
     watcher.client.write(wire.text(frame))
-    metrics.FRAMES_OUT.inc()
+    metrics.FRAMES_OUT.count += 1

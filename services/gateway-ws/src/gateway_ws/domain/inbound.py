@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 
 from contracts.browser import AnyClientMessage
+from contracts.project import MAX_IMAGES_BYTES
 
-MAX_FRAME_BYTES = 65_536
-"""Largest frame taken from a client; a longer one closes the socket."""
+MAX_MESSAGE_BYTES = MAX_IMAGES_BYTES * 4 // 3 + 200_000
+"""Largest message taken from a client, images in base64 included; a longer one closes
+the socket."""
 
 
 class InvalidFrame(Exception):
@@ -28,8 +30,12 @@ _TYPES = frozenset(
         "user_message",
     }
 )
+_CONTENT = '"user_message" requires data.content as a non-empty string'
 _BAD_DATA = {
-    "user_message": '"user_message" requires data.content as a non-empty string',
+    "user_message": (
+        '"user_message" takes data.content of at most 20,000 characters and '
+        "data.images as at most 10 pictures, each with mediaType and data"
+    ),
     "start_generation": (
         '"start_generation" takes data.prompt and data.model as strings and '
         "data.maxPhases as an integer from 1 to 20"
@@ -37,7 +43,7 @@ _BAD_DATA = {
 }
 
 
-def parse(frame: str | bytes) -> AnyClientMessage:
+def parse(frame: bytes) -> AnyClientMessage:
     """Return the message in *frame*.
 
     Raises:
@@ -57,8 +63,8 @@ def parse(frame: str | bytes) -> AnyClientMessage:
         raise InvalidFrame(
             "invalid_message_data", 'WebSocket message "data" must be an object'
         )
-    if kind == "user_message" and isinstance(data.get("content"), str):
-        data["content"] = data["content"].strip()
+    if kind == "user_message":
+        data["content"] = _content(data.get("content"))
     try:
         message: AnyClientMessage = msgspec.convert(
             {"type": kind, "data": data}, AnyClientMessage
@@ -69,7 +75,14 @@ def parse(frame: str | bytes) -> AnyClientMessage:
     return message
 
 
-def _read_object(frame: str | bytes) -> dict[str, Any]:
+def _content(given: object) -> str:
+    content = given.strip() if isinstance(given, str) else ""
+    if not content:
+        raise InvalidFrame("invalid_message_data", _CONTENT)
+    return content
+
+
+def _read_object(frame: bytes) -> dict[str, Any]:
     try:
         message = msgspec.json.decode(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

@@ -43,6 +43,7 @@ class OpenText:
         self._closed: Place | None = None
         self._ended_run: UUID | None = None
         self._openings = 0
+        self._last: FileText | None = None
 
     @property
     def place(self) -> Place | None:
@@ -56,7 +57,7 @@ class OpenText:
             TextLost: Something before it never came; nothing is added.
 
         """
-        if message.run_id == self._ended_run:
+        if self._ended_run is not None and message.run_id == self._ended_run:
             return
         if isinstance(message, FileStarted):
             self._open(message, "")
@@ -70,6 +71,7 @@ class OpenText:
             raise TextLost
         fresh = message.text[place.offset - message.offset :]
         if fresh:
+            self._last = message
             self._pieces.append(fresh)
             self._place = replace(place, offset=place.offset + len(fresh))
 
@@ -79,6 +81,9 @@ class OpenText:
         if place is None or place == shown:
             return []
         if shown is not None and shown.opening == place.opening:
+            last = self._last
+            if last is not None and last.offset == shown.offset:
+                return [last]  # as it came, which is the usual case
             return [self._text_after(shown.offset, place)]
         start = FileStarted(place.run_id, place.attempt, place.path)
         return [start, self._text_after(0, place)] if place.offset else [start]
@@ -94,7 +99,7 @@ class OpenText:
             return False
         if not written.content.startswith(self._text()):
             return False
-        self._pieces = [written.content]
+        self._pieces, self._last = [written.content], None
         self._place = replace(place, offset=len(written.content))
         return True
 
@@ -135,7 +140,8 @@ class OpenText:
 
     def _open(self, start: FileStarted | OpenFile, text: str) -> None:
         self._openings += 1
-        self._closed, self._pieces = None, [text] if text else []
+        self._closed, self._last = None, None
+        self._pieces = [text] if text else []
         path = start.path or ""
         self._place = Place(
             start.run_id, start.attempt, path, self._openings, len(text)
@@ -147,7 +153,7 @@ class OpenText:
         if not self._is_open(known) or not answer.text.startswith(self._text()):
             self._open(answer, answer.text)
         elif self._place is not None:
-            self._pieces = [answer.text]
+            self._pieces, self._last = [answer.text], None
             self._place = replace(self._place, offset=len(answer.text))
 
     def _is_over(self, answer: OpenFile) -> bool:
@@ -192,7 +198,7 @@ class OpenText:
 
 def _is_in(place: Place, message: TextMessage) -> bool:
     return (
-        place.run_id == message.run_id
-        and place.attempt == message.attempt
+        place.attempt == message.attempt
         and place.path == message.path
+        and place.run_id == message.run_id
     )

@@ -1,87 +1,90 @@
-"""uvicorn's WebSocket, written to directly.
+"""A WebSocket as a transport: what is written goes out as it is, nothing waits in here.
 
-The handshake is an ordinary ASGI call, in which the application finds the socket itself
-under ``scope["extensions"]`` and may take it over. From then on there is no task and no
-queue: frames go to the transport as they are, and what the client says comes to a
-`Visit`. What waits to be written waits in the transport, whose limits say when a client
-is slow; how long it may be slow, or silent, is watched here.
+uvicorn makes one for each upgrade. The protocol itself is `websockets`' own, without
+its I/O, for everything but what we send: those frames come ready-made. A socket has a
+task only while it is greeted and while it answers. What waits to be written waits in
+the transport, whose limits say when a client is slow; how long it may be slow, silent,
+or in the middle of a message, is watched here.
 """
 
 import asyncio
+import logging
 import random
-from asyncio.transports import BaseTransport
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Protocol, cast
 
 import structlog
 from msgspec import Struct
 from typing_extensions import override
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import (
-    WebSocketsSansIOProtocol,
-)
 from uvicorn.server import ServerState
-from websockets.exceptions import InvalidState
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from gateway_ws.application import metrics
 from gateway_ws.domain import wire
+from gateway_ws.domain.inbound import MAX_MESSAGE_BYTES
 from gateway_ws.domain.rate import Bucket
 from gateway_ws.ports import Client
-
-EXTENSION = "atelier.socket"
-"""Where a handler finds its socket."""
 
 HIGH_WATER_BYTES = 64 * 1024
 """A client that leaves more than this in the transport is slow."""
 LOW_WATER_BYTES = 16 * 1024
 """Below this it is not slow any more."""
+ORDINARY_BYTES = 64 * 1024
+"""A longer message counts against what all clients may have waiting together."""
+LONG_BYTES_PER_S = 1_000_000
+"""After a longer message nothing is read for as long as it takes at this rate."""
 MAX_FRAGMENTS = 64
 """Frames that one message may come in: empty ones would be free for the sender."""
 CONTROL_FRAMES_PER_S = 5
 CONTROL_FRAMES_BURST = 20
 WATCH_S = 2.0
-"""Seconds between two looks at a socket, and what a closing one has to end in."""
+"""Seconds between two looks at a socket."""
+GOODBYE_S = 4.0
+"""In which a client has to answer a goodbye, and take what was written before."""
+
+_PATH = "/ws/"
+_NOT_HERE = "There is no such address."
 
 _log = structlog.get_logger(__name__)
+# Of this one chassis shows warnings only: the library would log addresses and cookies.
+_library_log = logging.getLogger("uvicorn.error")
 
 
 class Patience(Struct, frozen=True):
     """How long a socket waits for its client, in seconds."""
 
-    handshake_s: float
-    """For the head of the request."""
     ping_s: float
     """Silence after which the client is asked for a sign of life."""
     pong_s: float
     """Silence after that, before it is taken for dead."""
     stall_s: float
-    """While something waits for it and it takes nothing."""
+    """While something waits for it and it takes nothing, or in a message of its own."""
     drain_s: float
     """Over which the goodbyes are spread when the process ends."""
 
 
 class Backlog:
-    """Bytes that wait for slow clients, all of them together."""
+    """Bytes that wait for and from clients, all of them together."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
 
     def add(self, size: int) -> bool:
-        """Count *size* more; False where that is too much."""
+        """Count *size* more, or less; False where more is too much."""
         self._bytes += size
-        return self._bytes <= self._max_bytes
-
-    def remove(self, size: int) -> None:
-        """Count *size* less."""
-        self._bytes -= size
+        return size <= 0 or self._bytes <= self._max_bytes
 
 
 class Visit(Protocol):
-    """What becomes of a socket that was taken over."""
+    """What becomes of a socket whose client may stay."""
 
-    async def hear(self, frame: str | bytes) -> None:
+    async def hear(self, message: bytes) -> None:
         """Take in a message; the next one waits until this returns."""
         ...
 
@@ -90,250 +93,284 @@ class Visit(Protocol):
         ...
 
 
-class Socket(WebSocketsSansIOProtocol, Client):
+Greet = Callable[["Socket", Request], Awaitable[Visit | None]]
+"""Finds out who it is; None where it has closed the socket."""
+
+
+class House(Struct, frozen=True):
+    """What all sockets have in common."""
+
+    greet: Greet
+    patience: Patience
+    backlog: Backlog
+
+
+class Socket(asyncio.Protocol, Client):
     """One connection, from its handshake to its end."""
 
-    def __init__(  # what uvicorn gives, and what is ours
+    def __init__(
         self,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
-        *,
-        patience: Patience,
-        backlog: Backlog,
+        house: House,
     ) -> None:
-        super().__init__(config, server_state, app_state)
-        self._patience = patience
-        self._backlog = backlog
+        """Take what uvicorn gives, and *house*, which is ours."""
+        del config, app_state
+        self._server = server_state
+        self._house = house
+        self._protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES, logger=_library_log)
+        self._transport: asyncio.Transport
+        self._loop = asyncio.get_running_loop()
         self._visit: Visit | None = None
-        self._hearing: asyncio.Task[None] | None = None
-        self._slow = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._gone = False
+        # What goes out.
+        self._slow: asyncio.Event | None = None
         self._owed = 0
         self._written = 0
         self._taken = 0
-        self._took_at = self._heard_at = self.loop.time()
+        self._took_at = self._loop.time()
+        # What comes in.
+        self._fragments: list[bytes] = []
+        self._messages: list[bytes] = []
+        self._hearing = False
+        self._unread = 0
+        self._counted = 0
+        self._began_at = self._heard_at = self._took_at
         self._pinged = False
-        self._watch_timer: asyncio.TimerHandle | None = None
         self._control: Bucket | None = None
 
     # --- what the application does with it ------------------------------------------
 
-    def take_over(self, visit: Visit) -> None:
-        """Have *visit* hear the client from now on; the handler may return."""
-        if self.disconnected:
-            visit.end()
-            return
-        self._visit = visit
-        self._hear_soon()
+    @property
+    def peer(self) -> str:
+        """Address of the other end."""
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if name else ""
 
     @property
     @override
     def is_slow(self) -> bool:
-        return self._slow
+        return self._slow is not None
+
+    @property
+    def _is_open(self) -> bool:
+        return self._protocol.state is State.OPEN and not self._gone
 
     @override
     def write(self, data: bytes) -> None:
-        if not self.close_sent:
+        if self._is_open:
             self._written += len(data)
-            self.transport.write(data)
+            self._transport.write(data)
 
     @override
     async def until_ready(self) -> None:
-        await self.writable.wait()
+        if self._slow is not None:
+            await self._slow.wait()
 
     @override
     def close(self, code: int) -> None:
-        if self.close_sent or self.transport.is_closing():
-            return
-        self.close_sent = True
-        try:
-            self.conn.send_close(code, wire.REASONS.get(code, ""))
-        except InvalidState:
-            self.transport.abort()
-            return
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(2 * WATCH_S, self.transport.abort)
+        if self._is_open:
+            self._protocol.send_close(code, wire.REASONS.get(code, ""))
+            self._send()
+            self._leave_soon()
 
-    # --- what the transport says ----------------------------------------------------
+    # --- what uvicorn and the transport say -----------------------------------------
 
     @override
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
+        self._server.connections.add(self)  # type: ignore[arg-type]
+        self._timer = self._loop.call_later(WATCH_S, self._watch)
         metrics.OPENED.inc()
         metrics.CONNECTIONS.inc()
-        self.transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
-        self._watch_timer = self.loop.call_later(WATCH_S, self._watch)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._paid()
-        if self._watch_timer is not None:
-            self._watch_timer.cancel()
+        self._gone = True
+        self._server.connections.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.resume_writing()
+        self._house.backlog.add(-self._counted)
+        self._messages.clear()
         if self._visit is not None:
             self._visit.end()
-        metrics.CONNECTIONS.dec()
-        ours, theirs = self.conn.close_sent, self.conn.close_rcvd
-        first = theirs if self.conn.close_rcvd_then_sent else ours or theirs
+        ours, theirs = self._protocol.close_sent, self._protocol.close_rcvd
+        first = theirs if self._protocol.close_rcvd_then_sent else ours or theirs
         code = first.code if first else wire.ABNORMAL
         metrics.CLOSED.labels(code if code in wire.CODES else "other").inc()
+        metrics.CONNECTIONS.dec()
 
     @override
     def pause_writing(self) -> None:
-        super().pause_writing()
-        self._slow = True
-        self._owed = self.transport.get_write_buffer_size()
-        if not self._backlog.add(self._owed):
+        self._slow = asyncio.Event()
+        self._owed = self._transport.get_write_buffer_size()
+        if not self._house.backlog.add(self._owed):
             self.close(wire.TRY_AGAIN_LATER)
 
     @override
     def resume_writing(self) -> None:
-        self._slow = False
-        self._paid()
-        super().resume_writing()
+        if self._slow is not None:
+            self._slow.set()
+            self._slow = None
+        self._house.backlog.add(-self._owed)
+        self._owed = 0
 
-    @override
     def shutdown(self) -> None:
-        if self._visit is None:
-            super().shutdown()
-            return
-        wait_s = random.uniform(0, self._patience.drain_s)  # noqa: S311 - not a secret
-        self.loop.call_later(wait_s, self.close, wire.SERVICE_RESTART)
+        """Say goodbye at some moment soon: the process is to end."""
+        wait_s = random.uniform(0, self._house.patience.drain_s)  # noqa: S311 - not a secret
+        self._loop.call_later(wait_s, self.close, wire.SERVICE_RESTART)
 
     # --- what the client says -------------------------------------------------------
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._heard_at, self._pinged = self.loop.time(), False
-        super().data_received(data)
+        self._heard_at, self._pinged = self._loop.time(), False
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._open(event)
+            else:
+                self._take(cast("Frame", event))
+        self._send()
+        self._count()
 
-    @override
-    def send_receive_event_to_app(self) -> None:
-        super().send_receive_event_to_app()
-        if self._visit is not None:
-            self._hear_soon()
-
-    @override
-    def handle_cont(self, event: Frame) -> None:
-        if len(self.frames) < MAX_FRAGMENTS:
-            super().handle_cont(event)
+    def _open(self, request: Request) -> None:
+        if request.path.startswith(_PATH):
+            response = self._protocol.accept(request)
         else:
+            response = self._protocol.reject(HTTPStatus.NOT_FOUND, _NOT_HERE)
+        self._protocol.send_response(response)
+        if self._is_open:
+            self._start(self._be_greeted(request))
+
+    async def _be_greeted(self, request: Request) -> None:
+        visit = await self._house.greet(self, request)
+        if visit is None:
+            return
+        if self._gone:
+            visit.end()
+            return
+        self._visit = visit
+        self._hear_soon()
+
+    def _take(self, frame: Frame) -> None:
+        if not self._is_open:
+            return
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                self._messages.append(b"".join(self._fragments))
+                self._fragments = []
+                self._transport.pause_reading()
+                self._hear_soon()
+            elif len(self._fragments) >= MAX_FRAGMENTS:
+                self.close(wire.POLICY_VIOLATION)
+        elif frame.opcode is Opcode.PING and not self._may_ping():
             self.close(wire.POLICY_VIOLATION)
 
-    @override
-    def handle_ping(self) -> None:
-        now = self.loop.time()
+    def _may_ping(self) -> bool:
         if self._control is None:
-            self._control = Bucket(CONTROL_FRAMES_PER_S, CONTROL_FRAMES_BURST, now)
-        if self._control.take(now):
-            super().handle_ping()
-        else:
-            self.close(wire.POLICY_VIOLATION)
+            self._control = Bucket(
+                CONTROL_FRAMES_PER_S, CONTROL_FRAMES_BURST, self._heard_at
+            )
+        return self._control.take(self._heard_at)
 
-    # --- the handshake --------------------------------------------------------------
-
-    @override
-    async def run_asgi(self) -> None:
-        """Run the handler; its return is the end of a socket that nobody took over."""
-        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
-        try:
-            await self.app(self.scope, self.receive, self.send)
-        except Exception:  # noqa: BLE001 - a bug in one must not take the others along
-            _log.exception("handshake failed")
-            self.send_500_response()
-            if self.handshake_complete:
-                self.close(wire.INTERNAL_ERROR)
-        if self._visit is None and not self.close_sent:
-            self.transport.close()
-        del self.scope, self.request, self.response  # of no use any more
+    def _count(self) -> None:
+        """Keep account of what has come in and is not heard yet."""
+        unread = len(self._protocol.reader.buffer) + sum(map(len, self._fragments))
+        if unread and not self._unread:
+            self._began_at = self._heard_at
+        self._unread = unread
+        waiting = unread + sum(map(len, self._messages))
+        more = (waiting if waiting > ORDINARY_BYTES else 0) - self._counted
+        self._counted += more
+        if not self._house.backlog.add(more):
+            self.close(wire.TRY_AGAIN_LATER)
 
     def _hear_soon(self) -> None:
-        if self._hearing is None and not self.queue.empty():
-            self._hearing = self.loop.create_task(self._hear())
-            self.tasks.add(self._hearing)
-            self._hearing.add_done_callback(self._heard)
+        if self._visit is not None and self._messages and not self._hearing:
+            self._hearing = True
+            self._start(self._hear(self._visit))
 
-    async def _hear(self) -> None:
+    async def _hear(self, visit: Visit) -> None:
         """Take in what waits, one message after the other, as each is answered."""
-        assert self._visit is not None  # noqa: S101 - see its caller
-        while not self.queue.empty():
-            await self.writable.wait()
-            event = await self.receive()
-            if event["type"] == "websocket.receive":
-                await self._visit.hear(event.get("text") or event.get("bytes") or b"")
+        try:
+            while self._messages:
+                await self.until_ready()
+                message = self._messages[0]
+                await visit.hear(message)
+                if len(message) > ORDINARY_BYTES:
+                    await asyncio.sleep(len(message) / LONG_BYTES_PER_S)
+                del self._messages[:1]
+        finally:
+            self._hearing = False
+        if not self._gone:
+            self._count()
+            self._transport.resume_reading()
 
-    def _heard(self, task: "asyncio.Task[None]") -> None:
-        self.tasks.discard(task)
-        self._hearing = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a message could not be handled", exc_info=error)
-            self.close(wire.INTERNAL_ERROR)
-        elif not self.disconnected:
-            self._hear_soon()
+    def _start(self, work: Awaitable[None]) -> None:
+        """Run *work*, which uvicorn waits for at its end."""
+        task = self._loop.create_task(_contained(work, self))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def _send(self) -> None:
+        """Write what the protocol has to say; after its end the client has to leave.
+
+        Until then what it still sends is read and dropped: closing at once would reset
+        the connection, and our last words with it.
+        """
+        for data in self._protocol.data_to_send():
+            if data:
+                self._written += len(data)
+                self._transport.write(data)
+            else:
+                self._transport.write_eof()
+                self._leave_soon()
+
+    def _leave_soon(self) -> None:
+        self._transport.resume_reading()
+        self._loop.call_later(GOODBYE_S, self._transport.abort)
 
     # --- how long it may be slow or silent ------------------------------------------
 
     def _watch(self) -> None:
         """Look whether the client takes what is written and says that it lives."""
-        if self.transport.is_closing():
-            self.transport.abort()
+        if self._transport.is_closing():
+            self._transport.abort()
             return
-        self._watch_timer = self.loop.call_later(WATCH_S, self._watch)
-        now, waiting = self.loop.time(), self.transport.get_write_buffer_size()
+        self._timer = self._loop.call_later(WATCH_S, self._watch)
+        now, patience = self._loop.time(), self._house.patience
+        waiting = self._transport.get_write_buffer_size()
         taken = self._written - waiting
         if not waiting or taken > self._taken:
             self._took_at = now
         self._taken = taken
-        silent_s = now - self._heard_at
-        if now - self._took_at >= self._patience.stall_s:
+        if now - self._took_at >= patience.stall_s:
             self.close(wire.TRY_AGAIN_LATER)
-        elif not waiting and silent_s >= self._patience.ping_s:
-            self._ask_for_life(silent_s)
+        elif self._unread and now - self._began_at >= patience.stall_s:
+            self.close(wire.POLICY_VIOLATION)
+        elif not waiting and now - self._heard_at >= patience.ping_s:
+            self._ask_for_life(now - self._heard_at)
 
     def _ask_for_life(self, silent_s: float) -> None:
-        if silent_s >= self._patience.ping_s + self._patience.pong_s:
+        patience = self._house.patience
+        if silent_s >= patience.ping_s + patience.pong_s:
             self.close(wire.INTERNAL_ERROR)
-        elif not self._pinged and self.handshake_complete and not self.close_sent:
+        elif not self._pinged and self._is_open:
             self._pinged = True
-            self.conn.send_ping(b"")
-            self.transport.write(b"".join(self.conn.data_to_send()))
-
-    def _paid(self) -> None:
-        self._backlog.remove(self._owed)
-        self._owed = 0
+            self._protocol.send_ping(b"")
+            self._send()
 
 
-class PatientHttp(H11Protocol):
-    """uvicorn's HTTP, which lets nobody take for ever to say what is wanted."""
-
-    def __init__(self, *args: Any, patience: Patience, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(*args, **kwargs)
-        self._patience = patience
-        self._deadline: asyncio.TimerHandle | None = None
-
-    @override
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._deadline = self.loop.call_later(
-            self._patience.handshake_s, transport.abort
-        )
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.scope is not None:
-            self._at_ease()
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._at_ease()
-
-    def _at_ease(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+async def _contained(work: Awaitable[None], socket: Socket) -> None:
+    """Do *work* for *socket*: a bug in it must not take the others along."""
+    try:
+        await work
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception("a socket failed")
+        socket.close(wire.INTERNAL_ERROR)

@@ -1,14 +1,12 @@
-"""The route ``/ws/{project}``: who is it, may it, and then its socket is a visit."""
+"""The handshake of ``/ws/{project}``: who is it, may it, and then it is a visit."""
 
 import asyncio
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 from uuid import UUID, uuid4
 
-from litestar import WebSocket, websocket
-from litestar.exceptions import WebSocketDisconnect
-from litestar.handlers import WebsocketRouteHandler
 from msgspec import Struct
 from typing_extensions import override
+from websockets.http11 import Request
 
 from gateway_ws.application import metrics
 from gateway_ws.application.answering import answer, refusal
@@ -19,10 +17,8 @@ from gateway_ws.domain import frames, wire
 from gateway_ws.domain.address import counted_as
 from gateway_ws.domain.origin import is_own_page
 from gateway_ws.domain.rate import Bucket
-from gateway_ws.entrypoints.socket import EXTENSION, Socket, Visit
+from gateway_ws.entrypoints.socket import Socket, Visit
 from gateway_ws.ports import Credential, Projects, Refused, Sessions, Unavailable
-
-Request = WebSocket[object, object, object]  # type: ignore[type-var]
 
 _COOKIES = ("__Secure-better-auth.session_token", "better-auth.session_token")
 _MESSAGES_PER_S = 20
@@ -45,16 +41,6 @@ class Doors(Struct, frozen=True):
     """Seconds in which it has to be clear who it is and what it may see."""
 
 
-def socket_route(doors: Doors) -> WebsocketRouteHandler:
-    """Return the handler of the one socket route."""
-
-    @websocket("/ws/{project_id:path}")
-    async def handle(socket: Request, project_id: str) -> None:
-        await _Handshake(socket, doors).run(project_id.removeprefix("/"))
-
-    return handle
-
-
 class _Unauthorized(Exception):
     """Nobody whom the api knows."""
 
@@ -72,20 +58,22 @@ class _Visit(Visit):
         self.guest: Guest | None = None
         self.room: Room | None = None
         self.watcher: Watcher | None = None
-        self._bucket = Bucket(_MESSAGES_PER_S, _BURST, socket.loop.time())
+        self._bucket = Bucket(
+            _MESSAGES_PER_S, _BURST, asyncio.get_running_loop().time()
+        )
 
     @override
-    async def hear(self, frame: str | bytes) -> None:
-        if not self._bucket.take(self.socket.loop.time()):
+    async def hear(self, message: bytes) -> None:
+        if not self._bucket.take(asyncio.get_running_loop().time()):
             self.tell(refusal("rate_limited", _TOO_FAST))
         elif self.guest is not None and self.room is not None:
             user_id, project_id = self.guest.user_id, self.room.project_id
             projects = self._doors.projects
-            self.tell(await answer(frame, projects, user_id, project_id, uuid4))
+            self.tell(await answer(message, projects, user_id, project_id, uuid4))
 
     def tell(self, frame: bytes) -> None:
         """Write one message to this client alone."""
-        metrics.FRAMES_OUT.inc()
+        metrics.FRAMES_OUT.count += 1
         self.socket.write(wire.text(frame))
 
     @override
@@ -99,95 +87,116 @@ class _Visit(Visit):
         self._doors.register.depart(self.address)
 
 
-class _Handshake:
-    """Finds out who it is and lets it join, or says why not."""
+class Handshake:
+    """Lets clients in, or says in the words of the contract why not."""
 
-    def __init__(self, request: Request, doors: Doors) -> None:
-        self._request = request
+    def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        extensions = request.scope["extensions"] or {}
-        self._socket: Socket = extensions[EXTENSION]  # type: ignore[assignment]
 
-    async def run(self, project_id: str) -> None:
+    async def greet(self, socket: Socket, request: Request) -> Visit | None:
+        """Return the visit of a client that has joined its project."""
+        asked = _Asked(request)
         try:
-            await self._request.accept()
-            visit = self._arrive()
-        except WebSocketDisconnect:
-            return
+            visit = self._arrive(socket, asked)
         except Full as error:
-            self._explain(error)
-            return
+            _explain(error, socket)
+            return None
         try:
             async with asyncio.timeout(self._doors.handshake_s):
-                await self._enter(visit, _uuid(project_id))
+                await self._enter(visit, asked)
         except (Refused, Unavailable, Full, _Unauthorized, TimeoutError) as error:
-            self._explain(error)
+            _explain(error, socket)
             visit.end()
+            return None
         except BaseException:
             visit.end()
             raise
-        else:
-            self._socket.take_over(visit)
+        return visit
 
-    def _arrive(self) -> _Visit:
-        client = self._request.client
-        address = counted_as(
-            self._request.headers.get("x-forwarded-for"), client.host if client else ""
-        )
+    def _arrive(self, socket: Socket, asked: "_Asked") -> _Visit:
+        address = counted_as(asked.header("X-Forwarded-For"), socket.peer)
         self._doors.register.arrive(address)
-        return _Visit(self._doors, self._socket, address)
+        return _Visit(self._doors, socket, address)
 
-    async def _enter(self, visit: _Visit, project_id: UUID | None) -> None:
-        doors = self._doors
-        if not is_own_page(self._request.headers.get("origin"), doors.public_url):
+    async def _enter(self, visit: _Visit, asked: "_Asked") -> None:
+        doors, project_id = self._doors, asked.project_id
+        if not is_own_page(asked.header("Origin"), doors.public_url):
             raise Refused("project_access_denied", "a page of another origin")
-        credential, user_id = await self._identify(project_id)
+        credential, user_id = await self._identify(asked)
         if project_id is None:
             raise Refused("project_access_denied", "no project has such an id")
-        guest = Guest(self._socket, user_id, credential)
+        guest = Guest(visit.socket, user_id, credential)
         doors.register.admit(guest)
         visit.guest = guest
         visit.room = room = await doors.fan_out.enter(project_id)
         view = await doors.projects.view(user_id, project_id)
-        after = _after(self._request.query_params.get("after"))
-        if after is not None:
+        if asked.after is not None:
             metrics.RESUMES.inc()
-        seq = view.version if after is None else min(after, view.version)
-        visit.watcher = watcher = Watcher(user_id, self._socket, seq)
+        after = view.version if asked.after is None else asked.after
+        watcher = Watcher(user_id, visit.socket, min(after, view.version))
+        visit.watcher = watcher
         visit.tell(frames.connected(str(project_id)))
         await room.join(watcher, view.version)
 
-    async def _identify(self, project_id: UUID | None) -> tuple[Credential, UUID]:
-        for credential in self._credentials(project_id):
+    async def _identify(self, asked: "_Asked") -> tuple[Credential, UUID]:
+        for credential in asked.credentials():
             user_id = await self._doors.sessions.user_of(credential)
             if user_id is not None:
                 return credential, user_id
         raise _Unauthorized
 
-    def _credentials(self, project_id: UUID | None) -> list[Credential]:
+
+class _Asked:
+    """What the request says, read as one reads a stranger's words."""
+
+    def __init__(self, request: Request) -> None:
+        self._headers = request.headers
+        path, _, query = request.path.partition("?")
+        self.project_id = _uuid(path.removeprefix("/ws/"))
+        try:
+            self._query = parse_qs(query, max_num_fields=20)
+        except ValueError:
+            self._query = {}
+        self.after = _seq(self._query.get("after", [""])[0])
+
+    def header(self, name: str) -> str | None:
+        """Return the last value of a header."""
+        values = self._headers.get_all(name)
+        return values[-1] if values else None
+
+    def credentials(self) -> list[Credential]:
         """Return what the client has shown; a token of the address goes first."""
-        token = self._request.query_params.get("token")
-        if token is not None:
-            fits = project_id is not None and len(token) <= _MAX_TOKEN
-            return [Credential(token, project_id)] if fits else []
-        cookies = (self._request.cookies.get(name) for name in _COOKIES)
-        return [Credential(unquote(cookie)) for cookie in cookies if cookie]
+        if "token" in self._query:
+            token = self._query["token"][0]
+            fits = self.project_id is not None and len(token) <= _MAX_TOKEN
+            return [Credential(token, self.project_id)] if fits else []
+        cookies = self._cookies()
+        return [
+            Credential(unquote(cookies[name])) for name in _COOKIES if name in cookies
+        ]
 
-    def _explain(self, error: Exception) -> None:
-        """Say goodbye in the words of the contract."""
-        match error:
-            case _Unauthorized():
-                self._socket.close(wire.UNAUTHORIZED)
-            case Refused():
-                self._refuse("project_access_denied", _DENIED, wire.FORBIDDEN)
-            case Full():
-                self._refuse("rate_limited", _TOO_MANY, wire.TRY_AGAIN_LATER)
-            case _:
-                self._socket.close(wire.TRY_AGAIN_LATER)
+    def _cookies(self) -> dict[str, str]:
+        pairs = (
+            part.strip().partition("=")
+            for header in self._headers.get_all("Cookie")
+            for part in header.split(";")
+        )
+        return {name: value for name, _, value in pairs if value}
 
-    def _refuse(self, code: str, message: str, close_code: int) -> None:
-        self._socket.write(wire.text(refusal(code, message)))
-        self._socket.close(close_code)
+
+def _explain(error: Exception, socket: Socket) -> None:
+    """Say goodbye in the words of the contract."""
+    match error:
+        case _Unauthorized():
+            socket.close(wire.UNAUTHORIZED)
+        case Refused():
+            socket.write(wire.text(refusal("project_access_denied", _DENIED)))
+            socket.close(wire.FORBIDDEN)
+        case Full():
+            socket.write(wire.text(refusal("rate_limited", _TOO_MANY)))
+            socket.close(wire.TRY_AGAIN_LATER)
+        case _:
+            socket.close(wire.TRY_AGAIN_LATER)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -197,8 +206,8 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _after(text: str | None) -> int | None:
+def _seq(text: str) -> int | None:
     """Return the seq to resume from; what is no number counts as absent."""
-    if text is None or not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit():
         return None
     return min(int(text[:12]), 2**31 - 1)

@@ -1,0 +1,122 @@
+"""The short way from NATS to a room: out of the bytes that came in, into a call.
+
+nats-py makes each message an object, and wakes a task to read it and another one to
+take it. For the subscriptions of rooms all this is left out: their messages are cut out
+of what comes from the network and handed on at once, in their order. Everything else
+goes the library's own way, and what comes behind it goes that way too.
+
+This reaches into parts of nats-py that it promises to nobody, so it is all in this
+module: `Shortcut.into` looks whether they are as they were, and whoever uses it listens
+in the ordinary way if they are not. A test fails then.
+"""
+
+from asyncio import StreamReader
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
+
+Hear = Callable[[bytes], None]
+
+_CRLF = b"\r\n"
+_MESSAGE = (b"MSG ", b"HMSG ")
+
+_log = structlog.get_logger(__name__)
+
+
+class Shortcut:
+    """Stands before nats-py's reader, and hands on what is for rooms."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._hear: dict[bytes, Hear] = {}
+        self._rest = b""
+
+    @classmethod
+    def into(cls, client: Client) -> "Shortcut | None":
+        """Return the short way into *client*, or None where it does not fit."""
+        shortcut = cls(client)
+        return shortcut if shortcut._stand() else None
+
+    def stand_again(self) -> None:
+        """Take the place in a new connection, which has a reader of its own."""
+        if not self._stand():
+            _log.warning("messages take the long way: nats-py has changed")
+
+    def _stand(self) -> bool:
+        parser = getattr(self._client, "_ps", None)
+        transport = getattr(self._client, "_transport", None)
+        reader = getattr(transport, "_io_reader", None)
+        if type(parser) is not Parser or type(reader) is not StreamReader:
+            return False
+        pass_on: Callable[[bytes], None] = reader.feed_data
+        waiting: bytearray = vars(reader).get("_buffer", bytearray(b"unknown"))
+        self._rest = b""
+
+        def feed_data(data: bytes) -> None:
+            is_idle = parser.state == AWAITING_CONTROL_LINE and not parser.buf
+            if is_idle and not waiting:
+                data = self._hand_on(self._rest + data)
+            if data:
+                pass_on(data)
+
+        vars(reader)["feed_data"] = feed_data
+        return True
+
+    def attach(self, subscription: Subscription, hear: Hear) -> None:
+        """Have *hear* called with what comes.
+
+        The subscription has neither a callback nor a limit of bytes. What comes the
+        ordinary way, behind something else, is handed on at once as well.
+        """
+        private: dict[str, Any] = vars(subscription)
+        at_once = _AtOnce(hear)
+        private["_pending_queue"] = at_once
+        self._hear[b"%d" % private["_id"]] = at_once.hear
+
+    def detach(self, subscription: Subscription) -> None:
+        """Stop that."""
+        self._hear.pop(b"%d" % vars(subscription)["_id"], None)
+
+    def _hand_on(self, data: bytes) -> bytes:
+        """Hand on what is for rooms, up to something else; return that and the rest.
+
+        The beginning of a message that is not whole yet waits in here.
+        """
+        self._rest, start = b"", 0
+        while data.startswith(_MESSAGE, start):
+            end = data.find(_CRLF, start)
+            words = data[start : max(end, start)].split()
+            hear = self._hear.get(words[2]) if words else None
+            if hear is None:
+                break
+            stop = end + len(_CRLF) + int(words[-1])
+            if stop + len(_CRLF) > len(data):
+                self._rest = data[start:]
+                return b""
+            headers = int(words[-2]) if data.startswith(b"H", start) else 0
+            hear(data[end + len(_CRLF) + headers : stop])
+            start = stop + len(_CRLF)
+        return data[start:]
+
+
+class _AtOnce:
+    """Stands where nats-py has a queue."""
+
+    def __init__(self, hear: Hear) -> None:
+        self._call = hear
+
+    def put_nowait(self, message: Msg) -> None:
+        """Hand on what came the ordinary way."""
+        self.hear(message.data)
+
+    def hear(self, body: bytes) -> None:
+        """Hand on *body*; a bug there must not end the connection for everybody."""
+        try:
+            self._call(body)
+        except Exception:  # noqa: BLE001 - see above
+            _log.exception("a message could not be taken in")

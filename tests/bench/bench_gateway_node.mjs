@@ -1,0 +1,83 @@
+// A gateway as one would write it with `ws` and the NATS client for Node: who is it, may
+// it, one pair of subscriptions for each project, messages in the words of the browser,
+// each built once and sent to all. It does less than ours: no resuming, no slow readers.
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+
+const require = createRequire(process.argv[2]);
+const { WebSocketServer } = require("ws");
+const { connect } = require("@nats-io/transport-node");
+
+const nats = await connect({ servers: process.env.NATS_URL });
+const rooms = new Map();
+
+async function ask(subject, question) {
+  const answer = await nats.request(subject, JSON.stringify(question), { timeout: 5000 });
+  return answer.json();
+}
+
+function enter(projectId) {
+  let room = rooms.get(projectId);
+  if (room) return room;
+  room = { clients: new Set(), head: 1, place: null };
+  rooms.set(projectId, room);
+  room.subscriptions = [
+    nats.subscribe(`evt.*.${projectId}`, { callback: (_, message) => onEvents(room, message) }),
+    nats.subscribe(`progress.${projectId}.*`, { callback: (_, message) => onProgress(room, message) }),
+  ];
+  return room;
+}
+
+function leave(projectId, room, client) {
+  room.clients.delete(client);
+  if (room.clients.size > 0) return;
+  for (const subscription of room.subscriptions) subscription.unsubscribe();
+  rooms.delete(projectId);
+}
+
+function tell(room, message) {
+  const text = Buffer.from(JSON.stringify(message));
+  for (const client of room.clients) client.send(text, { binary: false });
+}
+
+function onEvents(room, message) {
+  for (const recorded of message.json()) {
+    if (recorded.seq !== room.head + 1) continue;
+    room.head = recorded.seq;
+    const { message_id: messageId, content } = recorded.data;
+    tell(room, { type: "message_posted", data: { messageId, content, images: [] }, seq: recorded.seq });
+  }
+}
+
+function onProgress(room, message) {
+  const progress = message.json();
+  const { path, attempt, run_id: runId } = progress;
+  if (progress.type === "file_started") {
+    room.place = { path, attempt, runId, offset: 0 };
+    tell(room, { type: "file_start", data: { path } });
+  } else if (progress.type === "file_text") {
+    const place = room.place;
+    if (place?.path !== path || place.attempt !== attempt || place.runId !== runId) return;
+    if (progress.offset !== place.offset) return;
+    place.offset += progress.text.length;
+    tell(room, { type: "file_chunk", data: { path, chunk: progress.text } });
+  }
+}
+
+const http = createServer((_, response) => response.end("ready"));
+const server = new WebSocketServer({ server: http, perMessageDeflate: false });
+server.on("connection", async (client, request) => {
+  const projectId = request.url.split("/")[2].split("?")[0];
+  const token = decodeURIComponent(/session_token=([^;]*)/.exec(request.headers.cookie)[1]);
+  const session = await ask("auth.verify", { token });
+  if (session.type !== "verified") return client.close(4001, "Unauthorized");
+  const room = enter(projectId);
+  const actor = { kind: "user", id: session.user_id };
+  const subject = `query.${projectId}.project`;
+  const answer = await ask(subject, { project_id: projectId, actor, query: { type: "project" } });
+  if (answer.type !== "project") return client.close(4003, "Forbidden");
+  client.on("close", () => leave(projectId, room, client));
+  client.send(JSON.stringify({ type: "agent_connected", data: { projectId } }));
+  room.clients.add(client);
+});
+http.listen(Number(process.env.HTTP_PORT), "127.0.0.1");
