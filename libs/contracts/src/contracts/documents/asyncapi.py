@@ -79,12 +79,12 @@ def _verbs(union: Any) -> Schema:  # noqa: ANN401 - unions have no type
 
 
 def _channels() -> Schema:
-    batch = {
-        "name": "RecordedBatch",
-        "summary": "Neighbouring events of one project, in the order of its log.",
-        "payload": {"type": "array", "items": _payload("Recorded")},
-    }
-    shard = {"description": "The project's shard; a follower subscribes to `*`."}
+    """Return all channels: what projects are asked, what they tell, what is inside."""
+    return _asked() | _told() | _between_services() | _answers()
+
+
+def _asked() -> Schema:
+    """Return where projects are commanded and asked about."""
     return {
         "commands": _channel(
             "cmd.{project}.{verb}",
@@ -101,6 +101,30 @@ def _channels() -> Schema:
             project=_ID,
             verb=_verbs(requests.ProjectQuery),
         ),
+        "models": _channel(
+            "models.list",
+            "Which language models are there?",
+            _messages((requests.GetModels,)),
+        ),
+        "openFile": _channel(
+            "live.{project}.open_file",
+            "Asks the driver of a run for the file that is being written. Nobody "
+            "answers when no run is under way.",
+            _messages((requests.GetOpenFile,)),
+            project=_ID,
+        ),
+    }
+
+
+def _told() -> Schema:
+    """Return where projects tell what happens to them."""
+    batch = {
+        "name": "RecordedBatch",
+        "summary": "Neighbouring events of one project, in the order of its log.",
+        "payload": {"type": "array", "items": _payload("Recorded")},
+    }
+    shard = {"description": "The project's shard; a follower subscribes to `*`."}
+    return {
         "events": _channel(
             "evt.{shard}.{project}",
             "Recorded events, published after their commit, also kept in the stream "
@@ -133,18 +157,12 @@ def _channels() -> Schema:
             _messages((progress.ReplyText,)),
             project=_ID,
         ),
-        "models": _channel(
-            "models.list",
-            "Which language models are there?",
-            _messages((requests.GetModels,)),
-        ),
-        "openFile": _channel(
-            "live.{project}.open_file",
-            "Asks the driver of a run for the file that is being written. Nobody "
-            "answers when no run is under way.",
-            _messages((requests.GetOpenFile,)),
-            project=_ID,
-        ),
+    }
+
+
+def _between_services() -> Schema:
+    """Return what only the services of Atelier ask of each other."""
+    return {
         "sandbox": _channel(
             "sandbox.{project}.{verb}",
             "An operation on a project's sandbox; asked again while it is pending.",
@@ -169,6 +187,12 @@ def _channels() -> Schema:
             {},
             user={"description": "The user's UUID."},
         ),
+    }
+
+
+def _answers() -> Schema:
+    """Return where requests want their answers."""
+    return {
         "answers": _channel(
             "",
             "Where a request says that it wants its answer.",
