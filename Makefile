@@ -51,6 +51,10 @@ test: check ## everything that proves it works (under 20 minutes)
 	@$(BIN)/pytest --ignore=tests/unit/scof
 	@$(BIN)/pytest tests/unit/scof --cov=scof --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
+.PHONY: chaos
+chaos: setup ## faults by the hundred: kills, freezes, cuts, bad answers
+	@$(BIN)/pytest tests/chaos
+
 .PHONY: bench
 bench: setup ## ratios between things run side by side
 	@$(BIN)/python -m tests.bench

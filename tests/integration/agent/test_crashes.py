@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -81,6 +82,24 @@ async def test_a_run_survives_a_kill_at_every_border(
         client = await begun(surroundings)
         await eventually(lambda: agent.returncode is not None, "the worker is killed")
         await finish_with_another(surroundings, client)
+
+
+async def test_all_workers_are_replaced_under_load_and_nothing_is_lost(
+    surroundings: World, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        agents = [surroundings.process(tmp_path) for _ in range(2)]
+        for agent in agents:
+            stack.enter_context(agent)
+        clients = [await begun(surroundings) for _ in range(4)]
+        for agent in agents:
+            stack.enter_context(surroundings.process(tmp_path))
+            clients.append(await begun(surroundings))
+            agent.send(signal.SIGTERM)
+            await eventually(lambda one=agent: one.returncode == 0, "it left")  # type: ignore[misc] # bound now
+        for client in clients:
+            await client.until(lambda view: view.state is RunState.COMPLETE)
+            await check_finished(client)
 
 
 async def test_a_finished_file_is_not_asked_for_again(

@@ -376,6 +376,16 @@ class AgentProcess(Server):
             return False
         return answer.status_code == HTTPStatus.OK
 
+    def counted(self, name: str) -> float | None:
+        """Return what a counter shows; None while it does not answer."""
+        url = self._ready.replace("/ready", "/metrics")
+        try:
+            text = httpx.get(url, timeout=1, trust_env=False).text
+        except httpx.TransportError:
+            return None
+        values = [line.split()[1] for line in text.split("\n") if line.startswith(name)]
+        return float(values[0]) if values else None
+
     @property
     def returncode(self) -> int | None:
         """How it ended; None while it lives."""

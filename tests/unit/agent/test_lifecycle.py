@@ -364,5 +364,5 @@ class Lifecycle(RuleBasedStateMachine):
 
 TestLifecycle = Lifecycle.TestCase
 TestLifecycle.settings = settings(
-    max_examples=80, stateful_step_count=80, deadline=None
+    max_examples=40, stateful_step_count=80, deadline=None
 )

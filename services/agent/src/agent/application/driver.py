@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from agent.application import metrics
 from agent.application.budget import budget_of
 from agent.application.commands import Projects
 from agent.application.lease import HeldLease
@@ -130,7 +131,8 @@ async def drive(project_id: UUID, world: World, settings: DriverSettings) -> boo
             performed = await _drive_under(lease, world, settings)
             keeper.cancel()
     except* Fenced:
-        pass  # another driver goes on, and nothing of ours may follow
+        # Another driver goes on, and nothing of ours may follow.
+        metrics.FENCED.inc()
     finally:
         with suppress(Unavailable):
             await world.leases.release(lease)

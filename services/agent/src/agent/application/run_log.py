@@ -5,12 +5,13 @@ import random
 from collections.abc import Callable
 from uuid import UUID
 
+from agent.application import metrics
 from agent.application.commands import Projects
 from agent.domain.run_state import Run
 from agent.domain.state import Project
 from chassis.failpoints import fp
 from contracts.envelope import Context
-from contracts.project import Actor, ProjectEvent
+from contracts.project import Actor, ModelCallEnded, ProblemsReported, ProjectEvent
 from eventcore.errors import Unavailable, WrongExpectedVersion
 from eventcore.execute import Versioned
 from eventcore.ports import Lease
@@ -100,6 +101,7 @@ class RunLog:
                 await _pause()
             else:
                 fp("driver.after_append")
+                _count(events)
                 self._learn(after)
                 return
 
@@ -126,6 +128,14 @@ class RunLog:
         # Somebody who only listens may have learnt more in the meantime.
         if current.version >= self._current.version:
             self._current = current
+
+
+def _count(events: list[ProjectEvent]) -> None:
+    for event in events:
+        if isinstance(event, ModelCallEnded):
+            metrics.CALLS.labels(event.outcome).inc()
+        elif isinstance(event, ProblemsReported):
+            metrics.REPAIRS.inc()
 
 
 async def _pause() -> None:
