@@ -42,7 +42,10 @@ def translated() -> Iterator[None]:
         raise
     except ValueError:
         raise  # asyncpg's DataError: an argument that is wrong stays wrong
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+    except (
+        *(OSError, TimeoutError, asyncpg.InterfaceError),
+        asyncpg.InternalClientError,  # a connection that was lost between two calls
+    ) as error:
         raise Unavailable(f"the database does not answer: {error!r}") from error
 
 
