@@ -52,6 +52,10 @@ def test_a_header_may_be_wrong_or_missing(name: str) -> None:
         ("@@\ntwo\n-three\n+3\nfour\n", "one\ntwo\n3\nfour\nfive\n"),
         ("@@\n two  \n-three\t\n+3\n", "one\ntwo\n3\nfour\nfive\n"),
         ("@@\n two\n three\n", ORIGINAL),
+        ("```\n-one\n+ONE\n```\n", "ONE\ntwo\nthree\nfour\nfive\n"),
+        ("```\n@@\n-five\n", "one\ntwo\nthree\nfour\n"),
+        ("one\n-two\n+2\n", "one\n2\nthree\nfour\nfive\n"),
+        ("@@\n one\n+++ x\n@@\n-five\n", "one\n++ x\ntwo\nthree\nfour\n"),
     ],
 )
 def test_a_diff_as_models_write_it_is_applied(diff: str, changed: str) -> None:
@@ -74,6 +78,7 @@ def test_context_keeps_its_own_blanks() -> None:
 
 def test_an_exact_place_comes_before_one_that_differs_in_blanks() -> None:
     assert apply_patch("a \nx\na\n", "@@\n-a\n+b\n") == "a \nx\nb\n"
+    assert apply_patch("a\nx\na \n", "@@\n-a \n+b\n") == "a\nx\nb\n"
 
 
 def test_other_line_ends_are_content() -> None:
@@ -101,7 +106,10 @@ def test_other_line_ends_are_content() -> None:
         ("a", "-a\n", ""),
         ("x\ny\nx\n", "@@\n-x\n+z\n\\ No newline at end of file\n", "x\ny\nz"),
         ("x\ny\nx", "@@\n-x\n\\ No newline at end of file\n+z\n", "x\ny\nz\n"),
-        ("a\nb\nc", "@@\n-a\n\\ No newline at end of file\n-b\n+x\n c\n", "x\nc"),
+        ("a\nb\nc", "@@\n-a\n\\ No newline at end of file\n-b\n+x\n", "x\nc"),
+        ("a\nb\n", "@@\n-b\n+x\n\\ No newline at end of file\n+y\n", "a\nx\ny\n"),
+        ("b", "@@\n+x\n-b\n\\ No newline at end of file\n", "x\n"),
+        ("a\nb", "@@\n-a\n+x\n", "x\nb"),
         ("a\n", "\\ No newline at end of file\n-a\n+b\n", "b\n"),
     ],
 )
@@ -142,6 +150,13 @@ def test_a_file_that_is_not_there_yet_can_be_created() -> None:
 def test_the_line_number_decides_between_places() -> None:
     assert apply_patch("a\nb\na\nb\n", "@@ -3 +3 @@\n-a\n+x\n b\n") == "a\nb\nx\nb\n"
 
+    assert apply_patch("a\nb\na\nb\n", "@@ -1 +1 @@\n-a\n+x\n b\n") == "x\nb\na\nb\n"
+
+
+def test_line_numbers_may_follow_each_other_at_once() -> None:
+    diff = "@@ -1 +1 @@\n-a\n+x\n@@ -2 +2 @@\n-a\n+y\n"
+    assert apply_patch("a\na\na\n", diff) == "x\ny\na\n"
+
 
 def test_the_order_of_hunks_decides_between_places() -> None:
     diff = "@@\n-m\n+M\n@@\n-x\n+X\n"
@@ -167,6 +182,7 @@ def test_only_blanks_differ_but_the_place_is_certain() -> None:
         ("", "@@\n-a\n", 1, "its context is not there"),
         ("a\n", "@@ -1,0 +2 @@\n+b\n", 1, "it has no context"),
         ("a\nb\n", "@@\n-a\n+b\n\\ No newline at end of file\n", 1, None),
+        ("a\n", "@@\n-a\n+x\n@@\n-a\n+y\n\\ No newline\n", 2, None),
         ("a\n", "", 0, "it has no hunks"),
         ("a\n", "@@ -1 +1 @@\n", 0, "it has no hunks"),
         ("a\n", "--- a/x\n+++ b/x\n", 0, "it has no hunks"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from scof import Limits, apply_patch
+from scof import Limits, Parser, apply_patch
 from tests.unit.scof.answers import pieces
 from tests.unit.scof.metered import calls, metered
 
@@ -120,6 +120,15 @@ def test_a_megabyte_in_one_file_costs_ten_times_a_tenth_of_it(size: int) -> None
     large = metered(pieces(answer(1_000_000), size), LIMITS)
     assert large.calls < 11 * small.calls
     assert large.characters < 11 * small.characters
+
+
+@pytest.mark.parametrize("piece", ["cons", "x\n  y", "  }\n", "\n", "x" * 4096])
+def test_a_piece_of_a_body_takes_a_handful_of_calls(piece: str) -> None:
+    parser = Parser()
+    parser.feed(OPENING)
+    parser.feed("x")
+    # feed, len, isascii, rfind, append, the event and its two fields
+    assert calls(lambda: parser.feed(piece)) < 12
 
 
 # Diffs of some number of lines against texts of as many.

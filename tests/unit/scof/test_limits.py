@@ -124,12 +124,15 @@ def test_what_continues_a_command_that_is_too_long_is_no_command(size: int) -> N
     ]
 
 
-def test_an_answer_over_its_limit_ends_there() -> None:
-    answer = "cat > a << 'EOF'\nxy\nEOF\n"
-    assert told(read(answer, answer, limits=Limits(answer_chars=18))) == [
-        "answer_too_large@2",
-        "truncated@2 a",
-        "cut file a 'x'",
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+def test_an_answer_over_its_limit_ends_there(size: int) -> None:
+    answer = "so\ncat > a << 'EOF'\nabc\ndef\nEOF\n"
+    events = read(*pieces(answer, size), limits=Limits(answer_chars=25))
+    assert told(events) == [
+        "say 'so\\n'",
+        "answer_too_large@4",
+        "truncated@4 a",
+        "cut file a 'abc\\nd'",
     ]
 
 

@@ -82,6 +82,14 @@ def test_halves_of_a_surrogate_pair_are_joined() -> None:
     assert codes(events) == []
 
 
+@pytest.mark.parametrize("character", ["\U00010000", "\U0010ffff"])
+def test_the_first_and_last_surrogate_pairs_are_joined_too(character: str) -> None:
+    halves = character.encode("utf-16-le")
+    high, low = (halves[i : i + 2].decode("utf-16-le", "surrogatepass") for i in (0, 2))
+    assert told(read(high, low)) == [f"say {character!r}"]
+    assert told(read(high + low)) == [f"say {character!r}"]
+
+
 def test_a_lone_surrogate_is_replaced_and_reported_where_it_stands() -> None:
     events = read(f"{OPENING}x\n\ude00\ud83d\ud83d\ude00\nEO\ud83d\nEOF\n\ud83d")
     assert told(events) == [
@@ -110,9 +118,9 @@ def test_a_lone_surrogate_in_a_continued_command_has_the_right_line() -> None:
 
 
 def test_a_byte_order_mark_is_dropped_at_the_start_only() -> None:
-    assert told(read("\ufeff", "x\ufeff")) == [
+    assert told(read("\ufeff", "x\ufeff", "\ufeff")) == [
         "byte_order_mark@1",
-        "say 'x\\ufeff'",
+        "say 'x\\ufeff\\ufeff'",
     ]
 
 

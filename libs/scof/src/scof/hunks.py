@@ -14,7 +14,7 @@ from scof.errors import PatchFailed
 MAX_HUNKS = 2000
 """A diff of more is refused: each of them is looked for in the whole text."""
 
-_HUNK = re.compile(r"@@(?:[ ]?-(?P<line>\d{1,9})(?:,(?P<count>\d{1,9}))?(?!\d))?")
+_HUNK = re.compile(r"@@(?: ?-(?P<line>\d{1,9})(?!\d))?")
 _FENCE = re.compile(r"(?:`{3,}|~{3,})[a-z]*\s*")
 # What tools write above the hunks of a file.
 _FILE_HEADER = re.compile(
@@ -105,9 +105,7 @@ def _headed(line: str) -> Hunk:
     header = _HUNK.match(line)
     if header is None or header["line"] is None:
         return Hunk()
-    first = int(header["line"])
-    # Of no lines, the header names the line before.
-    return Hunk(first if header["count"] == "0" else max(first - 1, 0))
+    return Hunk(max(int(header["line"]) - 1, 0))
 
 
 def _begins_file(lines: Sequence[str], number: int) -> bool:
