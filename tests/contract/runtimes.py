@@ -26,6 +26,7 @@ from tests.support.npm import NODE
 from tests.support.servers import server_folder
 
 KINDS = ("bubblewrap with own users", "bubblewrap with mapped users", "process")
+"""The second is what whoever is not root gets; root can have it too."""
 DOMAIN = "preview.localhost"
 DEADLINE_S = 20.0
 
@@ -108,14 +109,18 @@ async def until(
 
 @asynccontextmanager
 async def bench(
-    kind: str, environ: Mapping[str, str], *, memory_bytes: int = 1 << 30
+    kind: str,
+    environ: Mapping[str, str],
+    *,
+    memory_bytes: int = 1 << 30,
+    is_old: bool = False,
 ) -> AsyncIterator[Bench]:
     """Lend a runtime of this *kind*; skip where the machine cannot have it."""
     with server_folder() as root, _umask(0o077):
         layout = Layout(root)
         layout.make()
         tools = await find_tools(str(NODE), environ)
-        launcher = await _launcher(kind, layout, tools, environ)
+        launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
         folders = DiskFolders(layout, own_users=launcher.isolation.own_user)
         project_id = uuid4()
         async with asyncio.TaskGroup() as tasks:
@@ -131,7 +136,12 @@ async def bench(
 
 
 async def _launcher(
-    kind: str, layout: Layout, tools: Toolbox, environ: Mapping[str, str]
+    kind: str,
+    layout: Layout,
+    tools: Toolbox,
+    environ: Mapping[str, str],
+    *,
+    is_old: bool,
 ) -> Launcher:
     if kind == "process":
         return PlainLauncher(layout, tools, environ, DOMAIN)
@@ -142,7 +152,7 @@ async def _launcher(
     if own and os.geteuid() != 0:
         pytest.skip("only root can give each project a user of its own")
     users: Users = "own" if own else "mapped"
-    launcher = BubblewrapLauncher(program, users, layout, tools, DOMAIN)
+    launcher = BubblewrapLauncher(program, users, layout, tools, DOMAIN, is_old=is_old)
     reason = await launcher.probe()
     if reason is not None:
         pytest.skip(f"bubblewrap does not work here: {reason}")

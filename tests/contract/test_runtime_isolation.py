@@ -104,6 +104,11 @@ async def test_fork_bombs_end_at_the_limit(inside: Bench) -> None:
     assert inside.processes() == []
 
 
+async def test_an_old_bubblewrap_will_do() -> None:
+    async with bench(BUBBLEWRAP[1], os.environ, is_old=True) as lent:
+        assert await lent.run("console.log('here')") == (0, "here\n")
+
+
 # --- while something is being installed -----------------------------------------------
 
 

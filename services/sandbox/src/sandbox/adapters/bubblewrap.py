@@ -10,6 +10,7 @@ namespace, and is that person to the rest of the machine, of which it sees nothi
 """
 
 import asyncio
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing_extensions import override
 from chassis import logs
 from sandbox.adapters import launch, system_calls
 from sandbox.adapters.launch import Launcher, Plan
-from sandbox.adapters.layout import Box, Layout
+from sandbox.adapters.layout import FIRST_UID, Layout
 from sandbox.adapters.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox
 from sandbox.domain.limits import STOP_S
@@ -57,6 +58,12 @@ _ETC_FILES = {
 }
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib64", "/lib32", "/nix")
 _USER = 1000
+_BECOME = f"""
+import os
+os.setgroups([])
+os.setresgid({FIRST_UID}, {FIRST_UID}, {FIRST_UID})
+os.setresuid({FIRST_UID}, {FIRST_UID}, {FIRST_UID})
+"""
 
 Users = Literal["own", "mapped"]
 
@@ -71,9 +78,13 @@ class BubblewrapLauncher(Launcher):
         layout: Layout,
         tools: Toolbox,
         preview_domain: str,
+        *,
+        is_old: bool = False,
     ) -> None:
         self._program = program
         self._users = users
+        self._is_old = is_old
+        """Releases before 0.8 bound neither nested user namespaces nor a tmpfs."""
         self._layout = layout
         self._tools = tools
         self._preview_domain = preview_domain
@@ -111,11 +122,8 @@ class BubblewrapLauncher(Launcher):
         keeper = [str(self._tools.python), "-I", "-S", _KEEPER, str(control_fd)]
         reading, writing = os.pipe()
         passed = [writing]
-        options = [*self._namespaces(), *self._mounts(box), "--info-fd", str(writing)]
-        if self._filter is not None:
-            filter_fd = _in_memory(self._filter)
-            passed.append(filter_fd)
-            options += ["--seccomp", str(filter_fd)]
+        options = [*self._namespaces(), *self._mounts(box.app, box.home)]
+        options += ["--info-fd", str(writing), *self._filtered(passed)]
         if registries is not None:
             cache = box.cache if self._users == "own" else self._layout.cache
             options += ["--bind", str(cache), _CACHE]
@@ -144,15 +152,25 @@ class BubblewrapLauncher(Launcher):
         )
 
     async def probe(self) -> str | None:
-        """Make a sandbox with nothing in it; return why that failed, if it did."""
-        options = ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
-        process = await asyncio.create_subprocess_exec(
-            *(self._program, *self._namespaces(), *options, "--", "/bin/true"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env={},
-        )
+        """Make a sandbox as for an app; return why that failed, if it did."""
+        nothing = self._layout.etc
+        passed: list[int] = []
+        options = [*self._namespaces(), *self._mounts(nothing, nothing)]
+        options += self._filtered(passed)
+        python = str(self._tools.python)
+        script = _BECOME if self._users == "own" else ""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(self._program, *options, "--", python, "-I", "-S", "-c", script),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                env={},
+                pass_fds=passed,
+            )
+        finally:
+            for handle in passed:
+                os.close(handle)
         try:
             async with asyncio.timeout(_PROBE_S):
                 _, said = await process.communicate()
@@ -164,6 +182,14 @@ class BubblewrapLauncher(Launcher):
             return None
         return said.decode(errors="replace").strip() or "it failed"
 
+    def _filtered(self, passed: list[int]) -> list[str]:
+        """Return the options for system calls, and add the filter to what is passed."""
+        if self._filter is None:
+            return []
+        handle = _in_memory(self._filter)
+        passed.append(handle)
+        return ["--seccomp", str(handle)]
+
     def _namespaces(self) -> list[str]:
         options = [
             *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
@@ -173,13 +199,13 @@ class BubblewrapLauncher(Launcher):
         if self._users == "mapped":
             user = str(_USER)
             options += ["--unshare-user", "--uid", user, "--gid", user]
-            return [*options, "--disable-userns"]
+            return options if self._is_old else [*options, "--disable-userns"]
         # Mounts are made by root, who alone can reach every folder; then the keeper
         # uses these two, once, to become the project's user.
         options += ["--cap-drop", "ALL"]
         return [*options, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
 
-    def _mounts(self, box: Box) -> list[str]:
+    def _mounts(self, app: Path, home: Path) -> list[str]:
         options = ["--ro-bind", "/usr", "/usr"]
         for name in _SYSTEM_FOLDERS:
             folder = Path(name)
@@ -188,8 +214,9 @@ class BubblewrapLauncher(Launcher):
             elif folder.is_dir():
                 options += ["--ro-bind", name, name]
         options += ["--proc", "/proc", "--dev", "/dev"]
-        options += ["--size", str(_TEMPORARY_BYTES), "--perms", "1777"]
-        options += ["--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own
+        if not self._is_old:
+            options += ["--size", str(_TEMPORARY_BYTES)]
+        options += ["--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's
         options += _parents(*_ETC, _TOOLS, _HOME, *map(str, self._tools.roots))
         for name in _ETC:
             options += ["--ro-bind-try", name, name]
@@ -200,7 +227,7 @@ class BubblewrapLauncher(Launcher):
         options += ["--ro-bind", str(self._layout.tools), _TOOLS]
         options += ["--ro-bind", str(launch.KEEPER), _KEEPER]
         # The keeper enters /app: nobody but the project's user may.
-        return [*options, "--bind", str(box.app), _APP, "--bind", str(box.home), _HOME]
+        return [*options, "--bind", str(app), _APP, "--bind", str(home), _HOME]
 
     def _environment(self, port: int, registries: Registries | None) -> dict[str, str]:
         found = launch.base_environment(Path(_TOOLS), _HOME)
@@ -238,8 +265,10 @@ async def find(
         _log.info("bubblewrap is not installed")
         return None
     users: tuple[Users, ...] = ("own", "mapped") if launch.is_root() else ("mapped",)
-    for one in users:
-        launcher = BubblewrapLauncher(program, one, layout, tools, preview_domain)
+    for one, is_old in itertools.product(users, (False, True)):
+        launcher = BubblewrapLauncher(
+            program, one, layout, tools, preview_domain, is_old=is_old
+        )
         reason = await launcher.probe()
         if reason is None:
             return launcher
