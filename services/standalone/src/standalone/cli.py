@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import aclosing
@@ -21,6 +22,8 @@ from standalone.client.pull import pull
 from standalone.client.server import Server, connected, signed_in
 from standalone.client.terminal import Terminal, complain, say
 from standalone.client.view import View
+from standalone.errors import CannotStart
+from standalone.machine.local_log import log_url
 
 _INTERRUPTED = 130
 _MAX_NAME = 60
@@ -81,6 +84,23 @@ def files_pull(options: argparse.Namespace) -> int:
         say(path)
     say(f"{len(written)} of {len(contents)} files written to {options.folder}")
     return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Fold a project's log offline; print what it comes to and its hash."""
+    arguments = [options.project] if options.project else []
+    environment = dict(os.environ)
+    if options.history is not None:
+        arguments += ["--history", str(options.history)]
+    else:
+        try:
+            url = log_url(Path(os.environ.get("DATA_DIR") or ".data"))
+        except CannotStart as exc:
+            raise CommandFailed(str(exc)) from exc
+        environment["DATABASE_URL"] = url
+    # The agent's own program: nobody else knows what its events mean.
+    command = (sys.executable, "-m", "agent", "replay", *arguments)
+    return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - ours
 
 
 def sign_in(options: argparse.Namespace) -> int:
@@ -165,6 +185,11 @@ def _parser() -> argparse.ArgumentParser:
     pulling.add_argument("project", help="id, beginning of an id, or name")
     pulling.add_argument("folder", type=Path, help="where to")
     pulling.add_argument("--force", action="store_true", help="overwrite what differs")
+
+    folding = commands.add_parser("replay", help="fold a project's log offline")
+    folding.add_argument("project", nargs="?", help="id of the project")
+    folding.add_argument("--history", type=Path, help="a file, one event a line")
+    folding.set_defaults(command=replay)
 
     entering = _command(commands, "sign-in", sign_in, "sign in to a server")
     entering.add_argument("--email", help="address of the account")

@@ -95,6 +95,12 @@ def postgres(
     )
 
 
+def url_of(root: Path, *, role: str, password: str) -> str:
+    """Return the URL of our database in the cluster below *root*, running or not."""
+    folder = quote(str(_socket_folder(root)), safe="/")
+    return f"postgresql://{role}:{quote(password, safe='')}@/{OWNER}?host={folder}"
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
