@@ -115,7 +115,6 @@ CREATE POLICY own_tokens ON identity.api_token
     account_id = (SELECT nullif(current_setting('app.user_id', true), '')::uuid)
     OR token_sha256
       = (SELECT decode(nullif(current_setting('app.token', true), ''), 'hex'))
-    OR id = (SELECT nullif(current_setting('app.token_id', true), '')::uuid)
   );
 CREATE POLICY named_login ON identity.external_login
   USING (
@@ -131,16 +130,13 @@ CREATE POLICY too_old ON identity.answered FOR DELETE
   USING (at < now() - interval '1 day');
 CREATE POLICY too_old_to_see ON identity.answered FOR SELECT
   USING (at < now() - interval '1 day');
--- A socket asks after the session that its token was made from, by its id.
-CREATE POLICY named_session ON identity.session FOR SELECT
-  USING (id = (SELECT nullif(current_setting('app.session_id', true), '')::uuid));
 
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'api') THEN
     GRANT EXECUTE ON FUNCTION identity.administers TO api;
     GRANT SELECT, UPDATE ON identity.installation TO api;
-    GRANT SELECT, INSERT ON identity.administrator TO api;
+    GRANT SELECT, INSERT, DELETE ON identity.administrator TO api;
     GRANT SELECT, INSERT, UPDATE, DELETE
       ON identity.invitation, identity.api_token, identity.external_login,
          identity.answered

@@ -1,4 +1,8 @@
-"""Every route, asked by its owner, by somebody else and by nobody."""
+"""Every route, asked by its owner, by somebody else, by nobody and by programs.
+
+What a route needs is said where it is made; here is what others are told, and a body
+that fits. A route that is not in the tables fails the first test.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,46 +12,97 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from api.bootstrap import application
+from api.bootstrap import Parts, application
+from api.domain.scope import Needs, Scope
+from api.entrypoints.operation import described
 from api.settings import Settings
 from chassis.health import health_routes
-from tests.support.backend import Backend
+from tests.support.backend import PASSWORD, Backend
+
+Route = tuple[str, str]
 
 PROJECT_NOT_FOUND = (HTTPStatus.NOT_FOUND, "Project not found")
 FILE_NOT_FOUND = (HTTPStatus.NOT_FOUND, "Project file not found")
-UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, "Unauthorized")
+WEBHOOK_NOT_FOUND = (HTTPStatus.NOT_FOUND, "Webhook not found")
+DELIVERY_NOT_FOUND = (HTTPStatus.NOT_FOUND, "Delivery not found")
 NOTHING_OF_OTHERS = (HTTPStatus.OK, "[]")
 
 
 @dataclass(frozen=True)
 class Private:
-    """A route behind a session: what others are told, and a body that fits."""
+    """A route about something of somebody: what others are told, and a body."""
 
     to_others: tuple[HTTPStatus, str]
-    body: dict[str, str] | None = None
+    body: dict[str, Any] | None = None
 
 
 PROJECT = "/api/projects/{project_id}"
 FILES = "/api/project-files/{project_id}"
 FILE = "/api/project-files/{project_id}/{file_id}"
-PRIVATE = {
+WEBHOOKS = f"{PROJECT}/webhooks"
+WEBHOOK = f"{WEBHOOKS}/{{webhook_id}}"
+GRANT = f"{PROJECT}/grants/{{service}}"
+TOKEN = "/api/tokens/{token_id}"  # noqa: S105 - a path
+HOOK = {"url": "https://example.org/mine", "events": ["run_started"]}
+
+PRIVATE: dict[Route, Private] = {
     ("GET", "/api/projects"): Private(NOTHING_OF_OTHERS),
     ("GET", PROJECT): Private(PROJECT_NOT_FOUND),
-    ("PATCH", PROJECT): Private(PROJECT_NOT_FOUND, {"name": "Mine"}),
+    ("PATCH", PROJECT): Private(PROJECT_NOT_FOUND, {"name": "Private"}),
     ("GET", FILES): Private(NOTHING_OF_OTHERS),
     ("PUT", FILES): Private(FILE_NOT_FOUND, {"path": "a.txt", "content": "mine"}),
     ("GET", FILE): Private(FILE_NOT_FOUND),
+    ("GET", f"{PROJECT}/events"): Private(PROJECT_NOT_FOUND),
+    ("POST", f"{PROJECT}/socket-token"): Private(PROJECT_NOT_FOUND),
+    ("GET", WEBHOOKS): Private(PROJECT_NOT_FOUND),
+    ("POST", WEBHOOKS): Private(PROJECT_NOT_FOUND, HOOK),
+    ("PATCH", WEBHOOK): Private(WEBHOOK_NOT_FOUND, {"enabled": True}),
+    ("GET", f"{WEBHOOK}/deliveries"): Private(WEBHOOK_NOT_FOUND),
+    ("DELETE", WEBHOOK): Private(WEBHOOK_NOT_FOUND),
+    ("GET", f"{PROJECT}/grants"): Private(PROJECT_NOT_FOUND),
+    ("PUT", GRANT): Private(PROJECT_NOT_FOUND, {"access": "read"}),
+    ("DELETE", GRANT): Private(PROJECT_NOT_FOUND),
+    ("GET", "/api/tokens"): Private(NOTHING_OF_OTHERS),
+    ("DELETE", TOKEN): Private((HTTPStatus.NOT_FOUND, "Token not found")),
     ("DELETE", PROJECT): Private(PROJECT_NOT_FOUND),
 }
-OF_ONESELF = {("POST", "/api/projects")}
-"""Makes something of one's own: there is nothing of others to ask for."""
-PUBLIC = {
+"""In an order in which the owner can ask for all of them."""
+DELIVERY: dict[Route, Private] = {
+    ("POST", f"{WEBHOOK}/deliveries/{{delivery_id}}"): Private(DELIVERY_NOT_FOUND)
+}
+"""There has to be a delivery first: `test_rest_webhooks` asks as the owner."""
+OF_ONESELF: set[Route] = {
+    ("POST", "/api/projects"),
+    ("POST", "/api/tokens"),
+    ("GET", "/api/auth/list-sessions"),
+    ("POST", "/api/auth/revoke-session"),
+    ("POST", "/api/auth/revoke-sessions"),
+    ("POST", "/api/auth/revoke-other-sessions"),
+    ("POST", "/api/auth/change-password"),
+    ("POST", "/api/auth/link-social"),
+}
+"""About oneself alone: there is nothing of others to ask for."""
+ADMINISTRATION: set[Route] = {
+    ("GET", "/api/admin/users"),
+    ("PATCH", "/api/admin/users/{user_id}"),
+    ("GET", "/api/admin/sign-up"),
+    ("PATCH", "/api/admin/sign-up"),
+    ("GET", "/api/admin/invitations"),
+    ("POST", "/api/admin/invitations"),
+    ("DELETE", "/api/admin/invitations/{invitation_id}"),
+}
+PUBLIC: set[Route] = {
     *(("GET", path) for path in ("/", "/{path}", "/assets/{path}", "/api/config")),
     *(("HEAD", path) for path in ("/", "/{path}", "/assets/{path}")),
     *(("GET", path) for path in ("/health", "/ready", "/metrics")),
+    *(("GET", f"/api/docs{path}") for path in ("", "/docs.js", "/docs.css")),
+    ("GET", "/api/openapi.json"),
     *(("POST", f"/api/auth/{what}/email") for what in ("sign-in", "sign-up")),
+    ("POST", "/api/auth/sign-in/social"),
+    ("GET", "/api/auth/callback/oidc"),
     ("POST", "/api/auth/sign-out"),
     ("GET", "/api/auth/get-session"),
 }
@@ -55,21 +110,33 @@ REFUSING = {"/api", "/api/{_}", "/ws", "/ws/{_}", "/assets"}
 """Paths of ours at which there is nothing, whatever the method."""
 
 
-def routes() -> set[tuple[str, str]]:
-    """Return method and path of each route that the api has."""
+def app() -> Litestar:
     nothing = cast("Any", None)
-    app = application(
-        Settings(database_url="", nats_url=""),
-        *(nothing, nothing, nothing),
-        health_routes({}),
-    )
+    parts = Parts(*([nothing] * len(Parts.__struct_fields__)))
+    settings = Settings(database_url="", nats_url="")
+    return application(settings, parts, health_routes({}))
+
+
+def needs_of_routes() -> dict[Route, Needs]:
+    """Return what each route that the api has needs; nothing where it does not say."""
     return {
-        (method, route.path_format)
-        for route in app.routes
+        (method, route.path_format): operation.needs if operation else Needs.NOTHING
+        for route in app().routes
         if isinstance(route, HTTPRoute) and route.path_format not in REFUSING
-        for method in route.methods
+        for handler in route.route_handlers
+        for operation in [described(handler)]
+        for method in handler.http_methods
         if method != "OPTIONS"
     }
+
+
+NEEDS = needs_of_routes()
+GUARDED = sorted(route for route, needs in NEEDS.items() if needs is not Needs.NOTHING)
+OF_PROJECTS = [*PRIVATE, *DELIVERY]
+WRITING = sorted(route for route in GUARDED if NEEDS[route] is Needs.WRITE)
+FOR_PEOPLE = sorted(
+    route for route in GUARDED if NEEDS[route] in (Needs.SESSION, Needs.ADMINISTRATOR)
+)
 
 
 @dataclass(frozen=True)
@@ -79,67 +146,141 @@ class Cast:
     owner: httpx.Client
     other: httpx.Client
     nobody: httpx.Client
-    project_id: str
-    file_id: str
+    ids: dict[str, str]
 
-    def ask(self, who: httpx.Client, method: str, path: str) -> httpx.Response:
+    def ask(self, who: httpx.Client, route: Route) -> httpx.Response:
         """Ask for what is the owner's."""
-        filled = path.format(project_id=self.project_id, file_id=self.file_id)
-        return who.request(method, filled, json=PRIVATE[method, path].body)
+        method, path = route
+        known = {**PRIVATE, **DELIVERY}.get(route)
+        body = known.body if known else {}
+        return who.request(method, path.format(**self.ids), json=body)
+
+
+def others_answer(route: Route) -> tuple[HTTPStatus, str]:
+    return {**PRIVATE, **DELIVERY}[route].to_others
 
 
 @pytest.fixture
 def people(backend: Backend) -> Iterator[Cast]:
-    """Two people and a stranger, and a project with a file."""
+    """Two people and a stranger, and a project with all that one can have."""
     with backend.person() as owner, backend.person() as other:
         project = {"name": "Private", "description": "nobody else's"}
         project_id = owner.post("/api/projects", json=project).json()["id"]
         file = {"path": "secret.txt", "content": "theirs"}
         saved = owner.put(f"/api/project-files/{project_id}", json=file)
+        hooks = f"/api/projects/{project_id}/webhooks"
+        token = {"name": "CI", "scopes": ["projects:read"]}
+        ids = {
+            "project_id": project_id,
+            "file_id": saved.json()["id"],
+            "webhook_id": owner.post(hooks, json=HOOK).json()["id"],
+            "token_id": owner.post("/api/tokens", json=token).json()["id"],
+            **dict.fromkeys(("delivery_id", "user_id", "invitation_id"), str(uuid4())),
+            "service": "integration",
+        }
         with backend.client() as nobody:
-            yield Cast(owner, other, nobody, project_id, saved.json()["id"])
+            yield Cast(owner, other, nobody, ids)
 
 
-def test_each_route_is_in_the_table() -> None:
-    assert routes() == {*PRIVATE, *OF_ONESELF, *PUBLIC}
+def program(backend: Backend, owner: httpx.Client, *scopes: Scope) -> httpx.Client:
+    """Return somebody's program, with a token of these scopes."""
+    body = {"name": "a program", "scopes": scopes}
+    token = owner.post("/api/tokens", json=body).json()["token"]
+    return backend.client(Authorization=f"Bearer {token}")
 
 
-@pytest.mark.parametrize(("method", "path"), PRIVATE)
-def test_the_owner_is_answered(people: Cast, method: str, path: str) -> None:
-    answer = people.ask(people.owner, method, path)
-    assert answer.status_code == HTTPStatus.OK
-    assert answer.json() or answer.json() == []
+def test_each_route_is_in_a_table() -> None:
+    tables = {*OF_PROJECTS, *OF_ONESELF, *ADMINISTRATION, *PUBLIC}
+    assert set(NEEDS) == tables
 
 
-@pytest.mark.parametrize(("method", "path"), PRIVATE)
-def test_others_are_told_that_there_is_nothing(
-    people: Cast, method: str, path: str
-) -> None:
-    answer = people.ask(people.other, method, path)
-    assert (answer.status_code, answer.text) == PRIVATE[method, path].to_others
+def test_the_tables_agree_with_what_the_routes_say_that_they_need() -> None:
+    administration = {one for one in NEEDS if NEEDS[one] is Needs.ADMINISTRATOR}
+    public = {one for one in NEEDS if NEEDS[one] is Needs.NOTHING}
+    assert (administration, public) == (ADMINISTRATION, PUBLIC)
 
 
-@pytest.mark.parametrize(("method", "path"), PRIVATE)
+def test_the_owner_is_answered(people: Cast) -> None:
+    answers = {route: people.ask(people.owner, route) for route in PRIVATE}
+    refused = {
+        route: answer.text
+        for route, answer in answers.items()
+        if answer.status_code != HTTPStatus.OK
+    }
+    assert refused == {}
+
+
+@pytest.mark.parametrize("route", OF_PROJECTS)
+def test_others_are_told_that_there_is_nothing(people: Cast, route: Route) -> None:
+    answer = people.ask(people.other, route)
+    assert (answer.status_code, answer.text) == others_answer(route)
+
+
+@pytest.mark.parametrize("route", OF_PROJECTS)
 def test_others_cannot_tell_a_foreign_project_from_none(
-    people: Cast, method: str, path: str
+    people: Cast, route: Route
 ) -> None:
-    foreign = people.ask(people.other, method, path)
-    nowhere = replace(people, project_id=str(uuid4()))
-    none = nowhere.ask(people.other, method, path)
+    foreign = people.ask(people.other, route)
+    nowhere = replace(people, ids={**people.ids, "project_id": str(uuid4())})
+    none = nowhere.ask(people.other, route)
     assert (foreign.status_code, foreign.text) == (none.status_code, none.text)
 
 
-@pytest.mark.parametrize(("method", "path"), {*PRIVATE, *OF_ONESELF})
-def test_nobody_is_unauthorized(people: Cast, method: str, path: str) -> None:
-    filled = path.format(project_id=people.project_id, file_id=people.file_id)
-    answer = people.nobody.request(method, filled)
-    assert (answer.status_code, answer.text) == UNAUTHORIZED
+@pytest.mark.parametrize("route", GUARDED)
+def test_nobody_is_unauthorized(people: Cast, route: Route) -> None:
+    answer = people.ask(people.nobody, route)
+    assert answer.status_code == HTTPStatus.UNAUTHORIZED
+    assert "nauthorized" in answer.text
 
 
-@pytest.mark.parametrize(("method", "path"), PRIVATE)
-def test_what_others_try_changes_nothing(people: Cast, method: str, path: str) -> None:
-    people.ask(people.other, method, path)
-    project = people.owner.get(f"/api/projects/{people.project_id}").json()
-    files = people.owner.get(f"/api/project-files/{people.project_id}").json()
-    assert project["name"] == "Private"
+@pytest.mark.parametrize("route", sorted(ADMINISTRATION))
+def test_administration_is_not_for_others(people: Cast, route: Route) -> None:
+    answer = people.ask(people.other, route)
+    assert answer.status_code == HTTPStatus.FORBIDDEN
+    assert answer.text == "Only administrators may do this"
+
+
+def test_a_program_that_reads_cannot_write(backend: Backend, people: Cast) -> None:
+    with program(backend, people.owner, Scope.PROJECTS_READ) as reader:
+        for route in WRITING:
+            answer = people.ask(reader, route)
+            assert answer.status_code == HTTPStatus.FORBIDDEN, route
+            assert answer.text == "This token does not have the scope projects:write"
+
+
+def test_a_program_does_nothing_that_only_people_do(
+    backend: Backend, people: Cast
+) -> None:
+    with program(backend, people.owner, *Scope) as mighty:
+        for route in FOR_PEOPLE:
+            answer = people.ask(mighty, route)
+            assert answer.status_code == HTTPStatus.FORBIDDEN, route
+            assert "API tokens may not do this" in answer.text
+
+
+def test_a_program_with_the_scopes_does_what_its_owner_does(
+    backend: Backend, people: Cast
+) -> None:
+    with program(backend, people.owner, Scope.PROJECTS_WRITE) as mighty:
+        for route in PRIVATE:
+            is_for_programs = NEEDS[route] in (Needs.READ, Needs.WRITE)
+            expected = HTTPStatus.OK if is_for_programs else HTTPStatus.FORBIDDEN
+            assert people.ask(mighty, route).status_code == expected, route
+
+
+@pytest.mark.parametrize("route", OF_PROJECTS)
+def test_what_others_try_changes_nothing(people: Cast, route: Route) -> None:
+    people.ask(people.other, route)
+    base = f"/api/projects/{people.ids['project_id']}"
+    files = people.owner.get(f"/api/project-files/{people.ids['project_id']}").json()
+    hooks = people.owner.get(f"{base}/webhooks").json()
+    assert people.owner.get(base).json()["name"] == "Private"
     assert [file["content"] for file in files] == ["theirs"]
+    assert [hook["url"] for hook in hooks] == [HOOK["url"]]
+    assert people.owner.get(f"{base}/grants").json() == []
+
+
+def test_the_password_is_asked_for_again_before_it_is_changed(people: Cast) -> None:
+    body = {"currentPassword": "not it", "newPassword": PASSWORD}
+    answer = people.owner.post("/api/auth/change-password", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_PASSWORD")

@@ -13,10 +13,20 @@ import pytest
 from argon2 import PasswordHasher
 
 from api.adapters import passwords
+from api.adapters.administration import PostgresAdministration
 from api.adapters.identity import PostgresAccounts
 from api.adapters.passwords import Argon2Passwords
-from api.application.accounts import Client, Identity, Login, SignedIn, SignInLimits
+from api.application.accounts import (
+    Client,
+    Identity,
+    Login,
+    Profile,
+    SignedIn,
+    SignInLimits,
+)
+from api.application.admission import Admissions
 from api.application.rate_limit import RateLimit
+from api.application.socket_tokens import SocketTokens
 from api.domain.account import SESSION_LIFE, digest
 from api.entrypoints.sessions import serve_sessions
 from contracts import codec, subjects
@@ -45,14 +55,15 @@ async def identity(pool: asyncpg.Pool) -> AsyncIterator[Identity]:
     slow = Argon2Passwords()
     many = RateLimit(1000, time.monotonic)
     limits = SignInLimits(account=many, address=many, sign_up=many)
-    yield Identity(PostgresAccounts(pool), slow, limits)
+    admissions = Admissions(PostgresAdministration(pool), None)
+    yield Identity(PostgresAccounts(pool), slow, limits, admissions, lambda _: None)
     slow.close()
 
 
 @pytest.fixture
 async def ada(identity: Identity) -> SignedIn:
     return await identity.sign_up(
-        *(uuid4(), login("first")), name="Ada", email=EMAIL, password=PASSWORD
+        *(uuid4(), login("first"), Profile("Ada", EMAIL)), password=PASSWORD
     )
 
 
@@ -70,9 +81,7 @@ async def test_of_two_who_want_an_address_one_gets_it(identity: Identity) -> Non
     outcomes = await asyncio.gather(
         *(
             identity.sign_up(
-                *(uuid4(), login(f"token-{n}")),
-                name="Ada",
-                email=EMAIL,
+                *(uuid4(), login(f"token-{n}"), Profile("Ada", EMAIL)),
                 password=PASSWORD,
             )
             for n in range(4)
@@ -183,10 +192,11 @@ async def test_passwords_do_not_wait_in_an_endless_line(
 
 @pytest.fixture
 async def ask(
-    identity: Identity, bus: NatsBus
+    identity: Identity, bus: NatsBus, pool: asyncpg.Pool
 ) -> Callable[[bytes], "asyncio.Future[SessionAnswer]"]:
     """Ask on the bus whose session a token is."""
-    await serve_sessions(bus, identity)
+    tokens = SocketTokens(b"key", PostgresAccounts(pool), time.time)
+    await serve_sessions(bus, identity, tokens)
 
     async def asked(body: bytes) -> SessionAnswer:
         answer = await bus.request(

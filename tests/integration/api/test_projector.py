@@ -10,10 +10,12 @@ import pytest
 
 from api.adapters import project_store
 from api.adapters.agent import ACTOR, BusAgent
+from api.adapters.grant_source import PostgresGrantSource
 from api.adapters.project_store import PostgresProjectStore
 from api.adapters.project_views import PostgresProjectViews
 from api.adapters.turns import PostgresTurns
 from api.application.catch_up import CatchUp
+from api.application.forwarding import Telling
 from api.entrypoints.projector import run_projector
 from contracts.project import ProjectDeleted, ProjectUpdated, ServerStarted
 from eventcore.adapters.feed import JetStreamFeed
@@ -43,16 +45,18 @@ class World:
         self.catch_up = CatchUp(self.store, BusAgent(bus))
         self._dsn = as_role(dsn, "api")
         self._bus = bus
+        self._pool = pool
 
     @asynccontextmanager
     async def projecting(self) -> AsyncIterator[None]:
         """Run a projector, as a process of the api does."""
+        telling = Telling(self.store, PostgresGrantSource(self._pool), self._bus)
         projection = Projection(
-            SHARD, JetStreamFeed(self._bus), self.store, self.catch_up.page
+            SHARD, JetStreamFeed(self._bus), telling, self.catch_up.page
         )
         turns = PostgresTurns(self._dsn)
         task = asyncio.create_task(
-            run_projector(SHARD, turns, projection, self.catch_up)
+            run_projector(SHARD, turns, projection, telling, self.catch_up)
         )
         try:
             yield

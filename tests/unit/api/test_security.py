@@ -30,7 +30,7 @@ class Request:
 
 def security(public_url: str = "http://localhost:3000") -> Security:
     trusted = frozenset({"127.0.0.1"})
-    return Security(NOBODY, public_url=public_url, trusted_proxies=trusted)
+    return Security(NOBODY, NOBODY, public_url=public_url, trusted_proxies=trusted)
 
 
 def is_own_will(method: str = "POST", **headers: str) -> bool:

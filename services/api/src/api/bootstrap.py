@@ -1,38 +1,70 @@
 """Composition root: the one module that names adapters."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 import asyncpg
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
 
 from api.adapters import database
+from api.adapters.administration import PostgresAdministration
 from api.adapters.agent import BusAgent
+from api.adapters.answered import PostgresAnswers
+from api.adapters.api_tokens import PostgresTokens
+from api.adapters.delivery_queue import PostgresDeliveryQueue
+from api.adapters.grant_source import PostgresGrantSource
 from api.adapters.identity import PostgresAccounts
+from api.adapters.openid import Client, OpenIdIssuer
+from api.adapters.outbound import Outbound, open_outbound
 from api.adapters.page_files import FolderPageFiles
 from api.adapters.passwords import Argon2Passwords
 from api.adapters.project_store import PostgresProjectStore
 from api.adapters.project_views import PostgresProjectViews
+from api.adapters.sealing import AesSeal
 from api.adapters.turns import PostgresTurns
+from api.adapters.webhooks import PostgresWebhooks
 from api.application.accounts import Identity, SignInLimits
+from api.application.administration import People
+from api.application.admission import Admissions
+from api.application.api_tokens import ApiTokens
 from api.application.catch_up import CatchUp
+from api.application.delivering import Courier
+from api.application.events import Events
+from api.application.external import ExternalSignIn
+from api.application.forwarding import ProgressForwarder, Telling
+from api.application.once import Once
 from api.application.projects import Projects
 from api.application.rate_limit import RateLimit
+from api.application.socket_tokens import SocketTokens
+from api.domain.keys import derived_key
 from api.entrypoints import errors
+from api.entrypoints.administration import administration_routes
+from api.entrypoints.api_tokens import token_routes
 from api.entrypoints.auth import auth_routes
+from api.entrypoints.auth_openid import CALLBACK, openid_routes
+from api.entrypoints.auth_sessions import session_routes
+from api.entrypoints.docs import docs_routes
 from api.entrypoints.door import Door
+from api.entrypoints.events import event_routes
 from api.entrypoints.files import file_routes
+from api.entrypoints.grants import grant_routes
+from api.entrypoints.idempotency import AnswerOnce
 from api.entrypoints.page import PublicConfig, page_routes
-from api.entrypoints.projector import run_projector
+from api.entrypoints.projector import run_forwarder, run_projector
 from api.entrypoints.projects import project_routes
 from api.entrypoints.security import Security
-from api.entrypoints.sessions import serve_sessions
-from api.ports import ProjectViews
+from api.entrypoints.sessions import serve_sessions, tell_ended
+from api.entrypoints.socket_tokens import socket_token_routes
+from api.entrypoints.webhooks import webhook_routes
+from api.ports import ProjectViews, Seal, Webhooks
 from api.settings import Settings
+from chassis import logs
 from chassis.health import health_routes
 from chassis.process import serve
 from eventcore.adapters.feed import JetStreamFeed
@@ -42,34 +74,70 @@ from eventcore.projection import Projection
 USER = "api"
 """The NATS user whose permissions are in ``contracts.subjects``."""
 
+_log = logs.get(__name__)
+
+
+class World(Struct, frozen=True):
+    """What was opened, and is closed by whoever did."""
+
+    pool: asyncpg.Pool
+    bus: NatsBus
+    web: Outbound
+    passwords: Argon2Passwords
+    stopping: asyncio.Event
+
+
+class Parts(Struct, frozen=True):
+    """What the routes are made of."""
+
+    identity: Identity
+    admissions: Admissions
+    people: People
+    tokens: ApiTokens
+    socket_tokens: SocketTokens
+    external: ExternalSignIn | None
+    projects: Projects
+    views: ProjectViews
+    events: Events
+    webhooks: Webhooks
+    once: Once
+    once_key: bytes
+    seal: Seal
+
 
 async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """Serve requests and project events until *stopping* is set."""
-    async with (
-        _pool(settings.database_url) as pool,
-        open_bus(settings.nats_url, user=USER) as bus,
-    ):
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(_pool(settings.database_url))
+        bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
+        web = await stack.enter_async_context(
+            open_outbound(allow_private=settings.webhooks_to_private_addresses)
+        )
         passwords = Argon2Passwords()
-        identity = Identity(PostgresAccounts(pool), passwords, _limits(settings))
-        await serve_sessions(bus, identity)
+        stack.callback(passwords.close)
         store, agent = PostgresProjectStore(pool), BusAgent(bus)
         catch_up = CatchUp(store, agent)
-        views = PostgresProjectViews(pool)
-        projects = Projects(agent, views, catch_up)
+        world = World(pool, bus, web, passwords, stopping)
+        parts = _parts(settings, world, catch_up)
+        await serve_sessions(bus, parts.identity, parts.socket_tokens)
 
         async def check_database() -> None:
             await database.check(pool)
 
-        app = application(
-            *(settings, identity, projects, views),
-            health_routes(
-                {"database": check_database, "nats": bus.check}, stopping=stopping
-            ),
-        )
+        checks = {"database": check_database, "nats": bus.check}
+        app = application(settings, parts, health_routes(checks, stopping=stopping))
         async with asyncio.TaskGroup() as tasks:
-            projectors = [
-                tasks.create_task(_projector(settings, shard, bus, store, catch_up))
+            background = [
+                tasks.create_task(_projector(settings, shard, bus, pool, catch_up))
                 for shard in range(settings.shards)
+            ]
+            background += [
+                tasks.create_task(_forwarder(settings, bus, pool)),
+                tasks.create_task(
+                    Courier(
+                        PostgresDeliveryQueue(pool), web, parts.seal, time.time
+                    ).run()
+                ),
             ]
             await serve(
                 Door(app, public_url=settings.public_url),
@@ -77,21 +145,17 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                 port=settings.http_port,
                 stopping=stopping,
             )
-            for projector in projectors:
-                projector.cancel()
-        passwords.close()
+            for task in background:
+                task.cancel()
 
 
 def application(
-    settings: Settings,
-    identity: Identity,
-    projects: Projects,
-    views: ProjectViews,
-    health: Sequence[HTTPRouteHandler],
+    settings: Settings, parts: Parts, health: Sequence[HTTPRouteHandler]
 ) -> Litestar:
     """Return all routes; errors leave every one of them as one plain sentence."""
     security = Security(
-        identity,
+        parts.identity,
+        parts.tokens,
         public_url=settings.public_url,
         trusted_proxies=frozenset(settings.trusted_proxies),
     )
@@ -101,31 +165,107 @@ def application(
         demo_model=settings.demo_model,
         public_url=settings.public_url,
         preview_domain=settings.preview_domain,
+        sign_in_elsewhere=settings.oidc_name if settings.has_issuer else None,
     )
     return Litestar(
         [
-            project_routes(security, projects, views),
-            file_routes(security, projects, views),
-            auth_routes(security, identity),
+            *_identity_routes(security, parts),
+            *_project_routes(security, parts),
+            *docs_routes(config.version, config.public_url),
             *page_routes(FolderPageFiles(settings.static_dir), config),
             *health,
         ],
+        middleware=[AnswerOnce(parts.once, security, parts.once_key)],
         exception_handlers={Exception: errors.plain},
         openapi_config=None,
         logging_config=None,  # ours is there already
     )
 
 
+def _identity_routes(security: Security, parts: Parts) -> list[Router]:
+    return [
+        auth_routes(security, parts.identity),
+        session_routes(security, parts.identity),
+        openid_routes(security, parts.external),
+        token_routes(security, parts.tokens),
+        administration_routes(security, parts.admissions, parts.people),
+    ]
+
+
+def _project_routes(security: Security, parts: Parts) -> list[Router]:
+    projects, views = parts.projects, parts.views
+    return [
+        project_routes(security, projects, views),
+        file_routes(security, projects, views),
+        event_routes(security, parts.events, views),
+        socket_token_routes(security, parts.socket_tokens, views),
+        webhook_routes(security, parts.webhooks, views, parts.seal),
+        grant_routes(security, projects, views),
+    ]
+
+
+def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
+    pool, bus = world.pool, world.bus
+    secret = _secret(settings)
+    accounts, views = PostgresAccounts(pool), PostgresProjectViews(pool)
+    agent = BusAgent(bus)
+    administration = PostgresAdministration(pool)
+    admissions = Admissions(administration, settings.sign_up)
+    ended = tell_ended(bus)
+    identity = Identity(accounts, world.passwords, _limits(settings), admissions, ended)
+    seal = AesSeal(derived_key(secret, "seal"))
+    external: ExternalSignIn | None = None
+    if settings.has_issuer:
+        external = ExternalSignIn(
+            OpenIdIssuer(_client(settings), world.web, time.monotonic),
+            *(identity, accounts, admissions, seal),
+            redirect_uri=settings.public_url.rstrip("/") + CALLBACK,
+            clock=time.time,
+        )
+    return Parts(
+        identity=identity,
+        admissions=admissions,
+        people=People(administration, ended),
+        tokens=ApiTokens(PostgresTokens(pool), ended),
+        socket_tokens=SocketTokens(
+            derived_key(secret, "socket token"), accounts, time.time
+        ),
+        external=external,
+        projects=Projects(agent, views, catch_up),
+        views=views,
+        events=Events(agent, bus, world.stopping),
+        webhooks=PostgresWebhooks(pool),
+        once=Once(PostgresAnswers(pool), seal),
+        once_key=derived_key(secret, "once"),
+        seal=seal,
+    )
+
+
 async def _projector(
-    settings: Settings,
-    shard: int,
-    bus: NatsBus,
-    store: PostgresProjectStore,
-    catch_up: CatchUp,
+    settings: Settings, shard: int, bus: NatsBus, pool: asyncpg.Pool, catch_up: CatchUp
 ) -> None:
-    projection = Projection(shard, JetStreamFeed(bus), store, catch_up.page)
+    store, grants = PostgresProjectStore(pool), PostgresGrantSource(pool)
+    telling = Telling(store, grants, bus)
+    projection = Projection(shard, JetStreamFeed(bus), telling, catch_up.page)
     turns = PostgresTurns(settings.database_url)
-    await run_projector(shard, turns, projection, catch_up)
+    await run_projector(shard, turns, projection, telling, catch_up)
+
+
+async def _forwarder(settings: Settings, bus: NatsBus, pool: asyncpg.Pool) -> None:
+    turns = PostgresTurns(settings.database_url)
+    await run_forwarder(turns, ProgressForwarder(PostgresGrantSource(pool), bus))
+
+
+def _secret(settings: Settings) -> str:
+    if not settings.secret_key:
+        _log.warning("SECRET_KEY is not set: this process uses one of its own")
+    return settings.secret_key or secrets.token_urlsafe(32)
+
+
+def _client(settings: Settings) -> Client:
+    return Client(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret
+    )
 
 
 def _limits(settings: Settings) -> SignInLimits:

@@ -31,7 +31,6 @@ ACTOR = Actor("service", "api")
 T = TypeVar("T")
 
 _TIMEOUT_S = 5.0
-_PAGE = 200
 
 _command_answers: msgspec.json.Decoder[CommandAnswer] = codec.decoder(CommandAnswer)
 _query_answers: msgspec.json.Decoder[QueryAnswer] = codec.decoder(QueryAnswer)
@@ -52,9 +51,17 @@ class BusAgent(Agent):
         raise _refusal(answer)
 
     @override
-    async def history(self, project_id: UUID, after: int) -> History:
-        query = GetHistory(after, _PAGE)
-        request = QueryRequest(project_id, ACTOR, query)
+    async def history(
+        self,
+        project_id: UUID,
+        after: int,
+        *,
+        limit: int = 200,
+        user_id: UUID | None = None,
+    ) -> History:
+        query = GetHistory(after, limit)
+        actor = Actor("user", str(user_id)) if user_id is not None else ACTOR
+        request = QueryRequest(project_id, actor, query)
         subject = subjects.query(project_id, codec.tag(query))
         answer = await self._ask(subject, request, _query_answers)
         if isinstance(answer, History):

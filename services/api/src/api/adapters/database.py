@@ -21,6 +21,11 @@ _SERVER_SETTINGS = {
 }
 
 
+def sql(*parts: str) -> str:
+    """Return one statement of parts that are constants; values are parameters."""
+    return " ".join(parts)
+
+
 async def create_pool(dsn: str) -> asyncpg.Pool:
     """Return a pool that opens connections as they are needed, and none before."""
     return await asyncpg.create_pool(
@@ -77,5 +82,5 @@ async def check(pool: asyncpg.Pool) -> None:
     """
     with translated():
         await pool.fetch(
-            "SELECT FROM identity.session, views.project, views.position LIMIT 0"
+            "SELECT FROM identity.api_token, views.service_grant, hooks.webhook LIMIT 0"
         )

@@ -7,6 +7,7 @@ import asyncpg
 from typing_extensions import override
 
 from api.adapters.database import projecting
+from api.adapters.delivery_queue import enqueue
 from api.domain.project_fold import ProjectFold, ProjectRow
 from api.ports import ProjectStore
 from chassis import logs
@@ -48,6 +49,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (project_id, path) DO UPDATE
    SET (content, updated_at) = (excluded.content, excluded.updated_at)
 """
+_SAVE_GRANT = """
+INSERT INTO views.service_grant (project_id, service, access, user_id, granted_at)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (project_id, service) DO UPDATE
+   SET (access, granted_at) = (excluded.access, excluded.granted_at)
+"""
+_END_GRANT = "DELETE FROM views.service_grant WHERE project_id = $1 AND service = $2"
 _MOVE = """
 UPDATE views.position AS place SET seq = moved.seq
   FROM unnest($1::uuid[], $2::bigint[]) AS moved(project_id, seq)
@@ -82,6 +90,7 @@ class PostgresProjectStore(ProjectStore):
             for recorded in wanted:
                 folds[recorded.project_id].add(recorded, _readable(recorded))
             await _save(connection, folds)
+            await enqueue(connection, wanted)
             if checkpoint is not None:
                 await connection.execute(
                     _SAVE_CHECKPOINT,
@@ -183,5 +192,21 @@ async def _save(
             for file in fold.files.values()
         ],
     )
+    await _save_grants(connection, folds)
     positions = {one: fold.seq for one, fold in folds.items()}
     await connection.execute(_MOVE, list(positions), list(positions.values()))
+
+
+async def _save_grants(
+    connection: asyncpg.Connection, folds: Mapping[UUID, ProjectFold]
+) -> None:
+    for project_id, fold in folds.items():
+        for service, grant in fold.grants.items():
+            if grant is None:
+                await connection.execute(_END_GRANT, project_id, service)
+            elif fold.project is not None:
+                owner = fold.project.user_id
+                await connection.execute(
+                    _SAVE_GRANT,
+                    *(project_id, service, grant.access, owner, grant.granted_at),
+                )

@@ -6,7 +6,7 @@ import asyncpg
 from typing_extensions import override
 
 from api.adapters.database import naming
-from api.domain.project_fold import FileRow, ProjectRow
+from api.domain.project_fold import FileRow, GrantRow, ProjectRow
 from api.ports import ProjectViews
 from eventcore.adapters.database import translated
 
@@ -38,6 +38,11 @@ _FILE_AT = """
 SELECT id, project_id, path, content, created_at, updated_at
   FROM views.file
  WHERE user_id = $1 AND project_id = $2 AND path = $3
+"""
+_GRANTS = """
+SELECT service, access, granted_at FROM views.service_grant
+ WHERE user_id = $1 AND project_id = $2
+ ORDER BY service
 """
 _POSITION = "SELECT seq FROM views.position WHERE project_id = $1"
 
@@ -81,6 +86,12 @@ class PostgresProjectViews(ProjectViews):
         async with naming(self._pool, user_id=str(user_id)) as connection:
             row = await connection.fetchrow(_FILE_AT, user_id, project_id, path)
         return _file(row) if row else None
+
+    @override
+    async def grants(self, user_id: UUID, project_id: UUID) -> list[GrantRow]:
+        async with naming(self._pool, user_id=str(user_id)) as connection:
+            rows = await connection.fetch(_GRANTS, user_id, project_id)
+        return [GrantRow(**row) for row in rows]
 
     @override
     async def position(self, project_id: UUID) -> int:

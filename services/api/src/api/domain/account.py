@@ -38,9 +38,13 @@ class Account(Struct, frozen=True):
     name: str
     image: str | None
     email_verified: bool
-    password_hash: str
+    password_hash: str | None
+    """None: this person signs in elsewhere."""
     created_at: datetime
     updated_at: datetime
+    disabled_at: datetime | None = None
+    """Since when nothing is open to this person; None: everything is."""
+    is_administrator: bool = False
 
 
 class Session(Struct, frozen=True):
@@ -78,7 +82,7 @@ class NewSession(Struct, frozen=True):
 
 
 def digest(token: str) -> bytes:
-    """Return what is stored of a session's token.
+    """Return what is stored of a token: a session's, a program's, an invitation's.
 
     A plain hash is enough: the token is 256 random bits, which nobody can guess.
     """

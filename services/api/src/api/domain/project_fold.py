@@ -9,6 +9,9 @@ from msgspec import Struct, structs
 from contracts.codec import AnyEvent
 from contracts.envelope import Recorded
 from contracts.project import (
+    Access,
+    AccessGranted,
+    AccessRevoked,
     FileWritten,
     ProjectCreated,
     ProjectDeleted,
@@ -44,17 +47,28 @@ class FileRow(Struct, frozen=True, rename="camel"):
     updated_at: datetime
 
 
+class GrantRow(Struct, frozen=True, rename="camel"):
+    """A service outside that may use a project."""
+
+    service: str
+    access: Access
+    granted_at: datetime
+
+
 @dataclass(slots=True)
 class ProjectFold:
     """A project while events are folded into it.
 
-    It starts from what is stored and ends as what has to be stored. *files* holds the
-    changed ones alone; a file that is stored already keeps its id and creation time.
+    It starts from what is stored and ends as what has to be stored. *files* and
+    *grants* hold the changed ones alone; a file that is stored already keeps its id and
+    creation time.
     """
 
     seq: int
     project: ProjectRow | None = None
     files: dict[str, FileRow] = field(default_factory=dict)
+    grants: dict[str, GrantRow | None] = field(default_factory=dict)
+    """By service; None where there is none any more."""
     deleted: bool = False
 
     def add(self, recorded: Recorded, event: AnyEvent | None) -> None:
@@ -69,6 +83,7 @@ class ProjectFold:
             case ProjectDeleted():
                 self.project = None
                 self.files.clear()
+                self.grants.clear()
                 self.deleted = True
             case _:
                 if self.project is not None:
@@ -93,6 +108,10 @@ class ProjectFold:
                 )
             case FileWritten(file_id, path, content):
                 self._write(recorded, file_id, _storable(path), content)
+            case AccessGranted(service, access):
+                self.grants[service] = GrantRow(service, access, recorded.at)
+            case AccessRevoked(service):
+                self.grants[service] = None
             case _:
                 pass
         self.project = project

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
-from api.application.errors import LimitReached
+from api.application.errors import Busy, Forbidden, LimitReached
 from chassis import logs
 from contracts.requests import RefusalCode
 from eventcore.errors import Rejected, Unavailable
@@ -75,10 +75,6 @@ def read(request: AnyRequest, error: Exception) -> HttpError:
     match error:
         case HttpError():
             return error
-        case LimitReached():
-            return HttpError(
-                HTTPStatus.TOO_MANY_REQUESTS, retry_after_s=error.retry_after_s
-            )
         case Rejected():
             return _refused(request, error)
         case Unavailable():
@@ -110,6 +106,22 @@ def missing(request: AnyRequest) -> HttpError:
 
 
 def _refused(request: AnyRequest, error: Rejected) -> HttpError:
+    match error:
+        case LimitReached():
+            return HttpError(
+                HTTPStatus.TOO_MANY_REQUESTS, retry_after_s=error.retry_after_s
+            )
+        case Busy():
+            return HttpError(
+                HTTPStatus.CONFLICT, error.message, retry_after_s=RETRY_AFTER_S
+            )
+        case Forbidden():
+            return HttpError(HTTPStatus.FORBIDDEN, error.message)
+        case _:
+            return _refused_by_code(request, error)
+
+
+def _refused_by_code(request: AnyRequest, error: Rejected) -> HttpError:
     status = STATUS.get(error.code)  # type: ignore[call-overload]
     match status:
         case HTTPStatus.NOT_FOUND:

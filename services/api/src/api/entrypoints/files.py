@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, get, put
@@ -9,9 +10,13 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from api.application.projects import Projects
+from api.domain.project_fold import FileRow
+from api.domain.scope import Needs
 from api.entrypoints.body import json_response, read_json
-from api.entrypoints.errors import MISSING, AnyRequest, HttpError, missing
+from api.entrypoints.errors import AnyRequest, HttpError, missing
 from api.entrypoints.idempotency import command_id, derived_id
+from api.entrypoints.operation import Operation
+from api.entrypoints.projects import EXAMPLE as PROJECT_EXAMPLE
 from api.entrypoints.projects import id_in_path
 from api.entrypoints.security import Security
 from api.entrypoints.shared import Shared
@@ -31,6 +36,46 @@ class NewFile(Struct, frozen=True):
     content: str
 
 
+EXAMPLE = FileRow(
+    id=UUID("5b1f2e6a-6c0b-4f3e-9a53-1c7d6b1f1d33"),
+    project_id=PROJECT_EXAMPLE.id,
+    path="src/main.ts",
+    content="console.log(1);\n",
+    created_at=PROJECT_EXAMPLE.created_at,
+    updated_at=PROJECT_EXAMPLE.updated_at,
+)
+NOT_FOUND = "Project file not found"
+
+LIST = Operation(
+    id="listFiles",
+    tag="files",
+    about="A project's files by path; none of a project that is not yours",
+    needs=Needs.READ,
+    answer=list[FileRow],
+    example=[EXAMPLE],
+    missing=NOT_FOUND,
+)
+SAVE = Operation(
+    id="saveFile",
+    tag="files",
+    about="Create a file, or replace it by its path",
+    needs=Needs.WRITE,
+    body=NewFile,
+    body_example=NewFile(EXAMPLE.path, EXAMPLE.content),
+    answer=FileRow,
+    example=EXAMPLE,
+    missing=NOT_FOUND,
+)
+GET = Operation(
+    id="getFile",
+    tag="files",
+    about="A file",
+    needs=Needs.READ,
+    answer=FileRow,
+    example=EXAMPLE,
+    missing=NOT_FOUND,
+)
+
 _new_file = msgspec.json.Decoder(NewFile)
 
 
@@ -48,7 +93,7 @@ class FileDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with a project's files; with none where there is no project."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         try:
             id_ = id_in_path(request, project_id)
         except HttpError:
@@ -59,7 +104,7 @@ class FileDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Create or replace a file by its path."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         body = await read_json(request, _new_file, MAX_PUT_BYTES)
         path = _checked(body)
@@ -75,7 +120,7 @@ class FileDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str], file_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with a file."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         found = await self._views.file(user.id, id_, id_in_path(request, file_id))
         if found is None:
@@ -89,11 +134,10 @@ def file_routes(security: Security, projects: Projects, views: ProjectViews) -> 
     return Router(
         "/api/project-files",
         route_handlers=[
-            get("/{project_id:str}")(door.list_all),
-            put("/{project_id:str}")(door.save),
-            get("/{project_id:str}/{file_id:str}")(door.get),
+            get("/{project_id:str}", opt=LIST.opt)(door.list_all),
+            put("/{project_id:str}", opt=SAVE.opt)(door.save),
+            get("/{project_id:str}/{file_id:str}", opt=GET.opt)(door.get),
         ],
-        opt={MISSING: "Project file not found"},
     )
 
 

@@ -8,8 +8,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
+from api.domain.scope import Needs
 from api.entrypoints.body import json_response
 from api.entrypoints.errors import AnyRequest, HttpError
+from api.entrypoints.operation import Operation
 from api.entrypoints.shared import Shared
 from api.ports import PageFiles
 
@@ -36,6 +38,24 @@ class PublicConfig(Struct, frozen=True, rename="camel"):
     """A built-in model answers, because there is no key for a real one."""
     public_url: str
     preview_domain: str
+    sign_in_elsewhere: str | None = None
+    """What the page calls the other server on which people can sign in."""
+
+
+CONFIG = Operation(
+    id="getConfig",
+    tag="about",
+    about="What anybody may know of this server",
+    needs=Needs.NOTHING,
+    answer=PublicConfig,
+    example=PublicConfig(
+        name="Atelier",
+        version="0.1.0",
+        demo_model=False,
+        public_url="http://localhost:3000",
+        preview_domain="preview.localhost",
+    ),
+)
 
 
 class Page(Shared):
@@ -108,7 +128,7 @@ def page_routes(files: PageFiles, config: PublicConfig) -> list[HTTPRouteHandler
         route("/", http_method=_READ)(page.front),
         route("/assets/{path:path}", http_method=_READ)(page.asset),
         route("/{path:path}", http_method=_READ)(page.view),
-        get("/api/config")(page.config),
+        get("/api/config", opt=CONFIG.opt)(page.config),
         route([*ours, "/assets"], http_method=_ANY)(nothing),
     ]
 

@@ -1,5 +1,6 @@
 """REST of projects."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
@@ -7,13 +8,15 @@ from uuid import UUID
 import msgspec
 from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from api.application.projects import Projects
 from api.domain.project_fold import ProjectRow
+from api.domain.scope import Needs
 from api.entrypoints.body import json_response, read_json
-from api.entrypoints.errors import MISSING, AnyRequest, missing
+from api.entrypoints.errors import AnyRequest, missing
 from api.entrypoints.idempotency import command_id, derived_id
+from api.entrypoints.operation import Operation
 from api.entrypoints.security import Security
 from api.entrypoints.shared import Shared
 from api.ports import ProjectViews
@@ -38,6 +41,69 @@ class ProjectChange(Struct, frozen=True):
     description: _Text | UnsetType = UNSET
 
 
+EXAMPLE = ProjectRow(
+    id=UUID("0d4f2e6a-6c0b-4f3e-9a53-1c7d6b1f1d11"),
+    name="Todo",
+    description="A list of things to do, with due dates",
+    status="idle",
+    preview_url=None,
+    sandbox_id=None,
+    user_id=UUID("7f9a2e6a-6c0b-4f3e-9a53-1c7d6b1f1d22"),
+    created_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+    updated_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+)
+NOT_FOUND = "Project not found"
+
+LIST = Operation(
+    id="listProjects",
+    tag="projects",
+    about="Your projects, the newest first",
+    needs=Needs.READ,
+    answer=list[ProjectRow],
+    example=[EXAMPLE],
+)
+CREATE = Operation(
+    id="createProject",
+    tag="projects",
+    about="Begin a project",
+    needs=Needs.WRITE,
+    body=NewProject,
+    body_example=NewProject(EXAMPLE.name, EXAMPLE.description),
+    answer=ProjectRow,
+    example=EXAMPLE,
+    errors=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
+    missing=NOT_FOUND,
+)
+GET = Operation(
+    id="getProject",
+    tag="projects",
+    about="A project",
+    needs=Needs.READ,
+    answer=ProjectRow,
+    example=EXAMPLE,
+    missing=NOT_FOUND,
+)
+UPDATE = Operation(
+    id="updateProject",
+    tag="projects",
+    about="Rename a project, or describe it anew",
+    needs=Needs.WRITE,
+    body=ProjectChange,
+    body_example=ProjectChange(name="Groceries"),
+    answer=ProjectRow,
+    example=structs.replace(EXAMPLE, name="Groceries"),
+    missing=NOT_FOUND,
+)
+DELETE = Operation(
+    id="deleteProject",
+    tag="projects",
+    about="End a project for good, with its run, its sandbox and its sockets",
+    needs=Needs.WRITE,
+    answer=bool,
+    example=True,
+    missing=NOT_FOUND,
+)
+
 _new_project = msgspec.json.Decoder(NewProject)
 _change = msgspec.json.Decoder(ProjectChange)
 
@@ -54,12 +120,12 @@ class ProjectDoor(Shared):
 
     async def list_all(self, request: AnyRequest) -> Response[bytes]:
         """Answer with the user's projects."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         return json_response(await self._views.projects(user.id))
 
     async def create(self, request: AnyRequest) -> Response[bytes]:
         """Begin a project."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         body = await read_json(request, _new_project)
         command = command_id(request, user.id, body)
         project_id = derived_id(command, "project")
@@ -71,7 +137,7 @@ class ProjectDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with a project."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         return json_response(await self._shown(request, user.id, id_))
 
@@ -79,7 +145,7 @@ class ProjectDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Rename or describe anew."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         body = await read_json(request, _change)
         update = UpdateProject(
@@ -95,7 +161,7 @@ class ProjectDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """End a project for good."""
-        user = (await self._security.signed_in(request)).account
+        user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         command = command_id(request, user.id, None)
         await self._projects.execute(user.id, id_, command, DeleteProject())
@@ -118,13 +184,14 @@ def project_routes(
     return Router(
         "/api/projects",
         route_handlers=[
-            get("/")(door.list_all),
-            post("/", status_code=HTTPStatus.OK)(door.create),
-            get("/{project_id:str}")(door.get),
-            patch("/{project_id:str}")(door.update),
-            delete("/{project_id:str}", status_code=HTTPStatus.OK)(door.delete),
+            get("/", opt=LIST.opt)(door.list_all),
+            post("/", status_code=HTTPStatus.OK, opt=CREATE.opt)(door.create),
+            get("/{project_id:str}", opt=GET.opt)(door.get),
+            patch("/{project_id:str}", opt=UPDATE.opt)(door.update),
+            delete("/{project_id:str}", status_code=HTTPStatus.OK, opt=DELETE.opt)(
+                door.delete
+            ),
         ],
-        opt={MISSING: "Project not found"},
     )
 
 

@@ -2,13 +2,18 @@
 
 from http import HTTPStatus
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from litestar.datastructures import Cookie
 from msgspec import Struct
 
 from api.application.accounts import Client, Identity, SignedIn
-from api.domain.account import Session
+from api.application.api_tokens import ApiTokens
+from api.domain.account import Account, Session
+from api.domain.api_token import PREFIX
+from api.domain.scope import Needs
 from api.entrypoints.errors import AnyRequest, HttpError
+from api.entrypoints.operation import operation_of
 
 _COOKIE = "better-auth.session_token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -17,40 +22,97 @@ _BEARER = "bearer "
 
 
 class Credential(Struct, frozen=True):
-    """A session's token, and whether the browser added it by itself."""
+    """A token of a session or a program, and whether the browser added it by itself."""
 
     token: str
     is_cookie: bool
 
 
+class Caller(Struct, frozen=True):
+    """Somebody who may do what the route does."""
+
+    account: Account
+    login_id: UUID
+    """The session's id, or the API token's."""
+
+    @property
+    def id(self) -> UUID:
+        """Whose request it is."""
+        return self.account.id
+
+
 class Security:
-    """The session cookie, the origin of requests and the address of clients."""
+    """The session cookie, tokens, the origin of requests and the address of clients."""
 
     def __init__(
-        self, identity: Identity, *, public_url: str, trusted_proxies: frozenset[str]
+        self,
+        identity: Identity,
+        tokens: ApiTokens,
+        *,
+        public_url: str,
+        trusted_proxies: frozenset[str],
     ) -> None:
         url = urlsplit(public_url)
         self.is_https = url.scheme == "https"
         self.cookie_name = f"__Secure-{_COOKIE}" if self.is_https else _COOKIE
         self._identity = identity
+        self._tokens = tokens
         self._origin = f"{url.scheme}://{url.netloc}"
         self._trusted_proxies = trusted_proxies
 
-    async def signed_in(self, request: AnyRequest) -> SignedIn:
-        """Return who is asking.
+    async def caller(self, request: AnyRequest) -> Caller:
+        """Return who is asking; the route's operation says who may.
 
         Raises:
-            HttpError: 401, nobody who is signed in; 403, the browser was made to ask
-                by another site.
+            HttpError: 401, nobody who is known; 403, the browser was made to ask by
+                another site, or this is not for whoever asks.
+            Unavailable: The database does not answer.
+
+        """
+        needs = operation_of(request).needs
+        credential = self.credential(request)
+        if credential is not None and credential.token.startswith(PREFIX):
+            return await self._program(credential.token, needs)
+        signed_in = await self._signed_in(request, credential)
+        account = signed_in.account
+        if needs is Needs.ADMINISTRATOR and not account.is_administrator:
+            raise HttpError(HTTPStatus.FORBIDDEN, "Only administrators may do this")
+        return Caller(account, signed_in.session.id)
+
+    async def person(self, request: AnyRequest) -> SignedIn:
+        """Return whose session is shown; no program may do what is asked.
+
+        Raises:
+            HttpError: As `caller`.
 
         """
         credential = self.credential(request)
+        if credential is not None and credential.token.startswith(PREFIX):
+            await self._program(credential.token, Needs.SESSION)
+        return await self._signed_in(request, credential)
+
+    async def _signed_in(
+        self, request: AnyRequest, credential: Credential | None
+    ) -> SignedIn:
         found = credential and await self._identity.signed_in(credential.token)
         if not credential or not found:
             raise HttpError(HTTPStatus.UNAUTHORIZED)
         if credential.is_cookie and not self.is_own_will(request):
             raise HttpError(HTTPStatus.FORBIDDEN)
         return found
+
+    async def _program(self, token: str, needs: Needs) -> Caller:
+        found = await self._tokens.use(token)
+        if found is None:
+            raise HttpError(HTTPStatus.UNAUTHORIZED)
+        api_token, account = found
+        if needs in (Needs.SESSION, Needs.ADMINISTRATOR):
+            raise HttpError(HTTPStatus.FORBIDDEN, "API tokens may not do this: sign in")
+        if not api_token.allows(needs):
+            raise HttpError(
+                HTTPStatus.FORBIDDEN, f"This token does not have the scope {needs}"
+            )
+        return Caller(account, api_token.id)
 
     def credential(self, request: AnyRequest) -> Credential | None:
         """Return what the request shows, the header before the cookie."""

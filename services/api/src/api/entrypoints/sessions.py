@@ -1,27 +1,56 @@
-"""Questions on the bus about whose session a token is."""
+"""Questions on the bus about whose a token is, and word of sessions that have ended."""
+
+from collections.abc import Callable
+from uuid import UUID
 
 import msgspec
 
 from api.application.accounts import Identity
+from api.application.socket_tokens import SocketTokens
 from contracts import codec, subjects
-from contracts.requests import SessionRefused, SessionVerified, VerifySession
-from eventcore.ports import Bus, Headers, Subscription
+from contracts.requests import (
+    SessionRefused,
+    SessionVerified,
+    VerifySession,
+    VerifySocketToken,
+)
+from eventcore.ports import Bus, Headers
 
-_questions = msgspec.json.Decoder(VerifySession)
+_sessions = msgspec.json.Decoder(VerifySession)
+_socket_tokens = msgspec.json.Decoder(VerifySocketToken)
+_REFUSED = codec.encode(SessionRefused())
 
 
-async def serve_sessions(bus: Bus, identity: Identity) -> Subscription:
+def tell_ended(bus: Bus) -> Callable[[UUID], None]:
+    """Return what tells everybody that sessions of a user have ended."""
+    return lambda user_id: bus.publish(subjects.auth_ended(user_id), b"")
+
+
+async def serve_sessions(bus: Bus, identity: Identity, tokens: SocketTokens) -> None:
     """Answer, together with all other processes of the api."""
 
-    async def verify(_: str, body: bytes, __: Headers) -> bytes:
+    async def verify_session(_: str, body: bytes, __: Headers) -> bytes:
         try:
-            token = _questions.decode(body).token
-        except msgspec.MsgspecError:
-            return codec.encode(SessionRefused())
+            token = _sessions.decode(body).token
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return _REFUSED
         found = await identity.signed_in(token)
         if found is None:
-            return codec.encode(SessionRefused())
+            return _REFUSED
         session = found.session
         return codec.encode(SessionVerified(session.account_id, session.id))
 
-    return await bus.serve(subjects.AUTH_VERIFY, subjects.API_QUEUE, verify)
+    async def verify_socket_token(_: str, body: bytes, __: Headers) -> bytes:
+        try:
+            asked = _socket_tokens.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return _REFUSED
+        claims = await tokens.read(asked.token, asked.project_id, opened=asked.opened)
+        if claims is None:
+            return _REFUSED
+        return codec.encode(SessionVerified(claims.user_id, claims.session_id))
+
+    await bus.serve(subjects.AUTH_VERIFY, subjects.API_QUEUE, verify_session)
+    await bus.serve(
+        subjects.AUTH_VERIFY_SOCKET, subjects.API_QUEUE, verify_socket_token
+    )

@@ -1,0 +1,51 @@
+"""Answers to requests with a key, in schema ``identity``."""
+
+import asyncpg
+from typing_extensions import override
+
+from api.adapters.database import naming
+from api.ports import Answers
+
+# A row without an answer is being worked on, unless whoever did it is gone.
+_BEGIN = """
+INSERT INTO identity.answered (request) VALUES ($1)
+ON CONFLICT (request) DO UPDATE SET at = clock_timestamp()
+ WHERE answered.answer IS NULL AND answered.at < now() - interval '30 seconds'
+RETURNING true
+"""
+_FORGET_OLD = "DELETE FROM identity.answered WHERE at < now() - interval '1 day'"
+
+
+class PostgresAnswers(Answers):
+    """One row for each request, which goes after a day."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @override
+    async def begin(self, request: bytes) -> tuple[bool, bytes | None]:
+        async with naming(self._pool, request=request.hex()) as connection:
+            await connection.execute(_FORGET_OLD)
+            if await connection.fetchval(_BEGIN, request):
+                return True, None
+            answer: bytes | None = await connection.fetchval(
+                "SELECT answer FROM identity.answered WHERE request = $1", request
+            )
+        return False, answer
+
+    @override
+    async def keep(self, request: bytes, answer: bytes) -> None:
+        async with naming(self._pool, request=request.hex()) as connection:
+            await connection.execute(
+                "UPDATE identity.answered SET answer = $2 WHERE request = $1",
+                request,
+                answer,
+            )
+
+    @override
+    async def forget(self, request: bytes) -> None:
+        async with naming(self._pool, request=request.hex()) as connection:
+            await connection.execute(
+                "DELETE FROM identity.answered WHERE request = $1 AND answer IS NULL",
+                request,
+            )

@@ -1,0 +1,141 @@
+"""Making deliveries of webhooks: any process may, one at a time has each."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NoReturn
+from uuid import UUID
+
+from prometheus_client import Counter as Metric
+
+from api.domain.webhook import (
+    DeliveryState,
+    DueDelivery,
+    retry_after,
+    signed_headers,
+)
+from api.ports import DeliveryQueue, Seal, Undeliverable, WebhookCaller
+from chassis import logs
+from eventcore.errors import Unavailable
+
+AT_ONCE = 16
+"""Attempts of this process under way."""
+AT_ONCE_EACH = 2
+"""Of one webhook, so that a slow receiver delays itself alone."""
+HOLD_S = 60.0
+"""Longer than an attempt takes at most."""
+LOOK_S = 1.0
+TIDY_S = 600.0
+CONTEXT = b"webhook secret"
+"""What secrets of webhooks are sealed for."""
+
+_FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
+"""Redirects are failures too: they are not followed."""
+
+_TRIED = Metric("webhook_attempts_total", "Attempts by outcome.", ["outcome"])
+_log = logs.get(__name__)
+
+
+class Courier:
+    """Takes what is due from the queue; *clock* is seconds since 1970."""
+
+    def __init__(
+        self,
+        queue: DeliveryQueue,
+        caller: WebhookCaller,
+        seal: Seal,
+        clock: Callable[[], float],
+        *,
+        look_s: float = LOOK_S,
+    ) -> None:
+        self._queue = queue
+        self._caller = caller
+        self._seal = seal
+        self._clock = clock
+        self._look_s = look_s
+        self._busy = Counter[UUID]()
+        self._freed = asyncio.Event()
+
+    async def run(self) -> NoReturn:
+        """Deliver for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tidy())
+            while True:
+                claimed = await self._claimed()
+                for delivery in claimed:
+                    self._busy[delivery.webhook_id] += 1
+                    tasks.create_task(self._attempt(delivery))
+                if not claimed:
+                    await self._wait()
+
+    async def _claimed(self) -> list[DueDelivery]:
+        free = AT_ONCE - self._busy.total()
+        if free <= 0:
+            return []
+        busy = [one for one, count in self._busy.items() if count >= AT_ONCE_EACH]
+        try:
+            return await self._queue.claim(free, busy, HOLD_S)
+        except Unavailable as error:
+            _log.warning("deliveries wait", reason=str(error))
+            return []
+
+    async def _wait(self) -> None:
+        self._freed.clear()
+        try:
+            async with asyncio.timeout(self._look_s):
+                await self._freed.wait()
+        except TimeoutError:
+            pass
+
+    async def _attempt(self, delivery: DueDelivery) -> None:
+        try:
+            await self.deliver(delivery)
+        except Unavailable as error:
+            # It is due again when the time for which it is ours is over.
+            _log.warning("a delivery is not settled", reason=str(error))
+        finally:
+            self._busy[delivery.webhook_id] -= 1
+            self._busy += Counter()  # drops those at zero
+            self._freed.set()
+
+    async def deliver(self, delivery: DueDelivery) -> None:
+        """Make one attempt, and record how it came out.
+
+        Raises:
+            Unavailable: It cannot be recorded: it is made again later.
+
+        """
+        status, error = await self._called(delivery)
+        state: DeliveryState = "failed"
+        after = None
+        if error is None and status is not None and status < _FIRST_FAILURE:
+            state = "delivered"
+        elif status == HTTPStatus.GONE:
+            await self._queue.disable(delivery.webhook_id)
+        else:
+            after = retry_after(delivery.attempts + 1, random.random())  # noqa: S311 - jitter
+            state = "failed" if after is None else "pending"
+        _TRIED.labels(state).inc()
+        reason = None if state == "delivered" else error or f"answered {status}"
+        await self._queue.settle(
+            delivery, state=state, after=after, status=status, error=reason
+        )
+
+    async def _called(self, delivery: DueDelivery) -> tuple[int | None, str | None]:
+        secret = self._seal.open(delivery.secret, CONTEXT)
+        headers = signed_headers(delivery.id, int(self._clock()), delivery.body, secret)
+        headers["content-type"] = "application/json"
+        try:
+            return await self._caller.call(delivery.url, delivery.body, headers), None
+        except Undeliverable as error:
+            return None, str(error)
+
+    async def _tidy(self) -> NoReturn:
+        while True:
+            try:
+                await self._queue.tidy()
+            except Unavailable as error:
+                _log.warning("old deliveries stay", reason=str(error))
+            await asyncio.sleep(TIDY_S)

@@ -1,0 +1,150 @@
+"""A project's recorded events, in pages and as they happen."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from uuid import UUID
+
+from api.application.errors import LimitReached
+from api.ports import Agent
+from contracts import codec, subjects
+from contracts.codec import Undecodable
+from contracts.envelope import Recorded
+from contracts.project import ProjectDeleted
+from eventcore.ports import Bus, Headers
+
+MAX_FOLLOWERS = 10
+"""Streams of one person at a time."""
+BEAT_S = 15.0
+"""Silence after which a follower is asked for again, and looked at."""
+_PAGE = 200
+_RETRY_S = 5
+
+IsAllowed = Callable[[], Awaitable[bool]]
+"""Tells whether whoever follows still may."""
+
+
+class Events:
+    """Reads the log through the agent; the bus only says that there is more."""
+
+    def __init__(self, agent: Agent, bus: Bus, stopping: asyncio.Event) -> None:
+        """End all streams with *stopping*: clients come back to another process."""
+        self._agent = agent
+        self._bus = bus
+        self._stopping = stopping
+        self._following: Counter[UUID] = Counter()
+
+    async def page(
+        self, user_id: UUID, project_id: UUID, after: int, limit: int
+    ) -> Sequence[Recorded]:
+        """Return events after *after*, in order; none only where there are no more.
+
+        Raises:
+            Rejected: There is no such project, or it is somebody else's.
+            Unavailable: No agent answers.
+
+        """
+        history = await self._agent.history(
+            project_id, after, limit=limit, user_id=user_id
+        )
+        return history.events
+
+    def check_room(self, user_id: UUID) -> None:
+        """Return if this person may have one more stream.
+
+        Raises:
+            LimitReached: There are too many.
+
+        """
+        if self._following[user_id] >= MAX_FOLLOWERS:
+            raise LimitReached(_RETRY_S)
+
+    @contextmanager
+    def counted(self, user_id: UUID) -> Iterator[None]:
+        """Count a stream of this person."""
+        self._following[user_id] += 1
+        try:
+            yield
+        finally:
+            self._following[user_id] -= 1
+            self._following += Counter()  # drops those at zero
+
+    async def follow(
+        self, user_id: UUID, project_id: UUID, after: int, is_allowed: IsAllowed
+    ) -> AsyncIterator[Sequence[Recorded]]:
+        """Yield all events after *after*, each once and in order, until there are none.
+
+        An empty page says that nothing has happened for a while. It ends after the
+        project does, when the process stops, or when it is not allowed any more.
+
+        Raises:
+            Rejected: As `page`.
+            Unavailable: As `page`; following after the last event loses nothing.
+
+        """
+        heard: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+
+        def hear(_: str, body: bytes, __: Headers) -> None:
+            with suppress(asyncio.QueueFull):  # then the log is asked anyway
+                heard.put_nowait(body)
+
+        listening = await self._bus.listen(subjects.events_of(project_id), hear)
+        try:
+            told: Sequence[Recorded] = ()
+            while not self._stopping.is_set():
+                page = told or await self.page(user_id, project_id, after, _PAGE)
+                if page:
+                    yield page
+                    after = page[-1].seq
+                    if _is_end(page[-1]):
+                        return
+                    told = ()
+                    continue
+                body = await self._next(heard)
+                told = _next_events(body, after)
+                if body is None:
+                    if not await is_allowed():
+                        return
+                    yield ()
+        finally:
+            await listening.close()
+
+    async def _next(self, heard: "asyncio.Queue[bytes]") -> bytes | None:
+        """Return what was heard; None after a while, or when the process stops."""
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(_heard(heard))
+            stopping = tasks.create_task(_until(self._stopping))
+            await asyncio.wait(
+                {waiting, stopping},
+                timeout=BEAT_S,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            stopping.cancel()
+            if not waiting.done():
+                waiting.cancel()
+                return None
+        return waiting.result()
+
+
+async def _heard(queue: "asyncio.Queue[bytes]") -> bytes:
+    return await queue.get()
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _next_events(body: bytes | None, after: int) -> Sequence[Recorded]:
+    """Return what a message tells beyond *after*, where nothing is missing between."""
+    if body is None:
+        return ()
+    try:
+        newer = [one for one in codec.decode_batch(body) if one.seq > after]
+    except Undecodable:
+        return ()
+    return newer if newer and newer[0].seq == after + 1 else ()
+
+
+def _is_end(recorded: Recorded) -> bool:
+    return recorded.type == str(ProjectDeleted.__struct_config__.tag)

@@ -1,0 +1,37 @@
+"""Requests with a key: answered once, and the same again."""
+
+from api.application.errors import Busy
+from api.ports import Answers, Seal
+
+
+class Once:
+    """Keeps answers for a day, encrypted; some of them show secrets."""
+
+    def __init__(self, answers: Answers, seal: Seal) -> None:
+        self._answers = answers
+        self._seal = seal
+
+    async def begin(self, request: bytes) -> bytes | None:
+        """Return the answer that *request* has, or None: then it is ours to answer.
+
+        *request* is a digest of all that makes two requests the same.
+
+        Raises:
+            Busy: It is being answered at this moment.
+            Unavailable: The database does not answer.
+
+        """
+        is_ours, answer = await self._answers.begin(request)
+        if is_ours:
+            return None
+        if answer is None:
+            raise Busy
+        return self._seal.open(answer, request)
+
+    async def keep(self, request: bytes, answer: bytes) -> None:
+        """Give *answer* from now on."""
+        await self._answers.keep(request, self._seal.close(answer, request))
+
+    async def forget(self, request: bytes) -> None:
+        """Let the request be tried again: it came to nothing."""
+        await self._answers.forget(request)

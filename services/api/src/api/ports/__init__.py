@@ -1,0 +1,56 @@
+"""What the api needs from the world, and every error each part may raise.
+
+Belongs here: protocols, named by need. Does not belong here: who fulfils them.
+"""
+
+from api.ports.identity import (
+    Accounts,
+    Administration,
+    Answers,
+    Issuer,
+    Logins,
+    NotOurs,
+    Passwords,
+    Seal,
+    Tokens,
+)
+from api.ports.page import (
+    PageFile,
+    PageFiles,
+)
+from api.ports.projects import (
+    Agent,
+    GrantSource,
+    ProjectStore,
+    ProjectViews,
+    Turns,
+)
+from api.ports.webhooks import (
+    DeliveryQueue,
+    Undeliverable,
+    WebhookCaller,
+    Webhooks,
+)
+
+__all__ = [
+    "Accounts",
+    "Administration",
+    "Agent",
+    "Answers",
+    "DeliveryQueue",
+    "GrantSource",
+    "Issuer",
+    "Logins",
+    "NotOurs",
+    "PageFile",
+    "PageFiles",
+    "Passwords",
+    "ProjectStore",
+    "ProjectViews",
+    "Seal",
+    "Tokens",
+    "Turns",
+    "Undeliverable",
+    "WebhookCaller",
+    "Webhooks",
+]

@@ -1,0 +1,27 @@
+"""The built web client."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class PageFile(Struct, frozen=True):
+    """A file of the built web client, as it is sent."""
+
+    content: bytes
+    media_type: str
+    encoding: str | None
+    """How *content* is compressed, in the words of Content-Encoding."""
+    etag: str
+
+
+class PageFiles(Protocol):
+    """The built web client."""
+
+    def find(self, path: str, accepted: str) -> PageFile | None:
+        """Return a file by its path below the root, such as ``assets/index.js``.
+
+        Of its forms it is the smallest that *accepted*, an Accept-Encoding, allows.
+        None where there is no such file, or no client has been built yet.
+        """
+        ...
