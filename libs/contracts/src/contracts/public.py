@@ -10,7 +10,7 @@ from typing import get_args
 from msgspec import Raw
 from msgspec.structs import replace
 
-from contracts import browser, codec, project
+from contracts import browser, codec, project, requests
 from contracts.envelope import Recorded
 
 RECORDED_TYPES: tuple[str, ...] = tuple(
@@ -36,6 +36,27 @@ def without_secrets(recorded: Recorded) -> Recorded:
         return recorded
     shown = project.SettingsChanged(settings_without_secrets(event.settings))
     return replace(recorded, data=Raw(codec.encode(shown)))
+
+
+def for_outside(
+    answer: requests.CommandAnswer | requests.QueryAnswer,
+) -> requests.CommandAnswer | requests.QueryAnswer:
+    """Return *answer* as a service outside may have it."""
+    match answer:
+        case requests.Accepted(_, view):
+            return replace(answer, project=_view_without_secrets(view))
+        case requests.ProjectAnswer(view):
+            return replace(answer, project=_view_without_secrets(view))
+        case requests.History(events):
+            return replace(answer, events=[without_secrets(one) for one in events])
+        case requests.Manifest(variables=variables):
+            return replace(answer, variables=dict.fromkeys(variables, ""))
+        case _:
+            return answer
+
+
+def _view_without_secrets(view: requests.ProjectView) -> requests.ProjectView:
+    return replace(view, settings=settings_without_secrets(view.settings))
 
 
 def settings_without_secrets(

@@ -15,7 +15,7 @@ from agent.application.models import ModelList
 from agent.application.queries import Queries
 from chassis import logs
 from chassis.tracing import span
-from contracts import codec, subjects
+from contracts import codec, public, subjects
 from contracts.project import Actor
 from contracts.requests import (
     CommandAnswer,
@@ -28,6 +28,9 @@ from eventcore.errors import Unavailable
 from eventcore.ports import Bus
 
 _log = logs.get(__name__)
+
+_OUTSIDE = "svc."
+"""Begins the subjects of services that are none of ours."""
 
 Request = TypeVar("Request", bound=CommandRequest | QueryRequest)
 Answer: TypeAlias = CommandAnswer | QueryAnswer
@@ -72,7 +75,10 @@ class Door(Generic[Request]):
             span(self._verb(request), traceparent) as onward,
             logs.bound(traceparent=onward, **ids),
         ):
-            return codec.encode(await self._answered(request, onward))
+            answer = await self._answered(request, onward)
+            if subject.startswith(_OUTSIDE):
+                answer = public.for_outside(answer)
+            return codec.encode(answer)
 
     async def _answered(self, request: Request, traceparent: str) -> Answer:
         try:
@@ -126,8 +132,8 @@ def _fits(subject: str, request: Request, verb: str) -> bool:
     On the subjects of a service outside the sender is that service and nobody else;
     on the others are our own services, which speak for people.
     """
-    root, *rest = subject.split(".")
-    if root == "svc":
+    rest = subject.split(".")[1:]
+    if subject.startswith(_OUTSIDE):
         name, _, *rest = rest
         is_sender = request.actor == Actor("service", name)
         if not is_sender or name in subjects.INTERNAL_SERVICES:
