@@ -132,15 +132,19 @@ class Batcher:
         """Return the streams whose append was refused."""
         with translated():
             if self._connection is None or self._connection.is_closed():
-                connection = await self._connect()
-                self._statement = await connection.prepare(APPEND)
-                self._connection = connection
+                self._connection = await self._connect()
+                try:
+                    self._statement = await self._connection.prepare(APPEND)
+                except BaseException:
+                    self._disconnect()
+                    raise
             fp("append.before_commit")
             rows = await self._statement.fetch(self._shard, *arguments_of(batch))
             fp("append.after_commit")
             return {row[0] for row in rows}
 
     def _disconnect(self) -> None:
+        """Drop the connection; the next call makes another one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
