@@ -80,7 +80,63 @@ def _verbs(union: Any) -> Schema:  # noqa: ANN401 - unions have no type
 
 def _channels() -> Schema:
     """Return all channels: what projects are asked, what they tell, what is inside."""
-    return _asked() | _told() | _between_services() | _answers()
+    return (
+        _for_services_outside() | _asked() | _told() | _between_services() | _answers()
+    )
+
+
+def _for_services_outside() -> Schema:
+    """Return what a service may use that is none of ours: subjects with its name."""
+    service = {
+        "description": "The service's name, which is its user on NATS.",
+        "examples": ["integration"],
+    }
+    return {
+        "serviceCommands": _channel(
+            "svc.{service}.cmd.{project}.{verb}",
+            "A command of a service outside, which needs a grant to write. Its actor "
+            "is the service itself.",
+            _messages((requests.CommandRequest,)),
+            service=service,
+            project=_ID,
+            verb=_verbs(project.ProjectCommand),
+        ),
+        "serviceQueries": _channel(
+            "svc.{service}.query.{project}.{verb}",
+            "A question of a service outside, which needs a grant to read.",
+            _messages((requests.QueryRequest,)),
+            service=service,
+            project=_ID,
+            verb=_verbs(requests.ProjectQuery),
+        ),
+        "serviceEvents": _channel(
+            "svc.{service}.evt.{project}",
+            "Recorded events of a project that the service has a grant for. Events may "
+            "come again, or be missing: the seq tells, and a history query has all.",
+            {"RecordedBatch": _batch()},
+            service=service,
+            project=_ID,
+        ),
+        "serviceProgress": _channel(
+            "svc.{service}.progress.{project}.{kind}",
+            "Progress of a project that the service has a grant for; never stored.",
+            _messages(get_args(progress.ProgressMessage)),
+            service=service,
+            project=_ID,
+            kind={
+                "description": "What it is about.",
+                "enum": ["text", "log", "reply"],
+            },
+        ),
+    }
+
+
+def _batch() -> Schema:
+    return {
+        "name": "RecordedBatch",
+        "summary": "Neighbouring events of one project, in the order of its log.",
+        "payload": {"type": "array", "items": _payload("Recorded")},
+    }
 
 
 def _asked() -> Schema:
@@ -118,18 +174,13 @@ def _asked() -> Schema:
 
 def _told() -> Schema:
     """Return where projects tell what happens to them."""
-    batch = {
-        "name": "RecordedBatch",
-        "summary": "Neighbouring events of one project, in the order of its log.",
-        "payload": {"type": "array", "items": _payload("Recorded")},
-    }
     shard = {"description": "The project's shard; a follower subscribes to `*`."}
     return {
         "events": _channel(
             "evt.{shard}.{project}",
             "Recorded events, published after their commit, also kept in the stream "
             "EVT_{shard}. Events may come again: drop what is not above the last seq.",
-            {"RecordedBatch": batch},
+            {"RecordedBatch": _batch()},
             shard=shard,
             project=_ID,
         ),
@@ -238,6 +289,24 @@ def _operation(
 def _operations() -> Schema:
     """Return what a service outside does: it sends commands and receives events."""
     return {
+        "serviceCommand": _operation(
+            "send",
+            "serviceCommands",
+            "Change a project, as a service outside",
+            get_args(requests.CommandAnswer),
+        ),
+        "serviceQuery": _operation(
+            "send",
+            "serviceQueries",
+            "Ask about a project, as a service outside",
+            get_args(requests.QueryAnswer),
+        ),
+        "serviceFollow": _operation(
+            "receive", "serviceEvents", "Follow events, as a service outside"
+        ),
+        "serviceWatch": _operation(
+            "receive", "serviceProgress", "See progress, as a service outside"
+        ),
         "command": _operation(
             "send", "commands", "Change a project", get_args(requests.CommandAnswer)
         ),
