@@ -45,7 +45,8 @@ function onEvents(room, message) {
     if (recorded.seq !== room.head + 1) continue;
     room.head = recorded.seq;
     const { message_id: messageId, content } = recorded.data;
-    tell(room, { type: "message_posted", data: { messageId, content, images: [] }, seq: recorded.seq });
+    const { seq, at } = recorded;
+    tell(room, { type: "message_posted", data: { messageId, content, images: [] }, seq, at });
   }
 }
 

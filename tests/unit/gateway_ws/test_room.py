@@ -226,6 +226,35 @@ async def test_text_that_a_slow_client_has_missed_comes_in_one_piece() -> None:
     assert reader.files() == {"a.ts": "ab" * 100}
 
 
+async def test_a_file_that_ends_while_a_client_is_slow_is_shown_whole() -> None:
+    log, reader = Log(1), Reader(room_bytes=0)
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED, piece(0, "ab"))
+        await settle()
+        reader.take(1)
+        await settle()
+        show(room, piece(2, "cd"))
+        record(room, log, written("abcd"))
+        await settle()
+        reader.take()
+    assert reader.files() == {"a.ts": "abcd"}
+    assert reader.types()[-1] == "file_end"
+
+
+async def test_a_file_that_ends_while_the_driver_is_asked_is_shown_whole() -> None:
+    log, reader = Log(1), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED, piece(0, "ab"))
+        await settle()
+        log.open = OpenFile(RUN, 1, "a.ts", "abcdef")
+        show(room, piece(4, "ef"))
+        record(room, log, written("abcdef"))
+    assert reader.files() == {"a.ts": "abcdef"}
+    assert reader.types()[-1] == "file_end"
+
+
 async def test_logs_are_dropped_for_a_slow_client() -> None:
     log, reader = Log(1), Reader(room_bytes=0)
     async with opened(log) as room:
@@ -275,6 +304,17 @@ async def test_pieces_that_come_close_together_become_one() -> None:
         show(room, STARTED, piece(0, "a"), piece(1, "b"), piece(2, "c"))
         await gathered()
     assert [m["data"].get("chunk") for m in reader.heard()] == [None, "abc"]
+
+
+@pytest.mark.usefixtures("gathering")
+async def test_the_end_of_a_file_is_shown_before_the_next_one_begins() -> None:
+    log, reader = Log(), Reader()
+    async with opened(log) as room:
+        await join(room, log, reader)
+        show(room, STARTED, piece(0, "a"), piece(1, "b"))
+        show(room, FileStarted(RUN, 1, "b.ts"), FileText(RUN, 1, "b.ts", 0, "x"))
+        await gathered()
+    assert reader.files() == {"a.ts": "ab", "b.ts": "x"}
 
 
 async def test_a_lost_piece_brings_what_is_missing() -> None:

@@ -15,7 +15,13 @@ import structlog
 
 from contracts import codec, project
 from contracts.envelope import Recorded
-from contracts.progress import ProgressMessage, ReplyText, SandboxLog
+from contracts.progress import (
+    FileStarted,
+    FileText,
+    ProgressMessage,
+    ReplyText,
+    SandboxLog,
+)
 from contracts.requests import History
 from gateway_ws.application import metrics
 from gateway_ws.domain import frames, wire
@@ -273,6 +279,8 @@ class Room:
             if watcher.client.is_slow:
                 break
             event = frames.event_of(recorded)
+            if isinstance(event, project.FileWritten):
+                _finish(watcher, event)
             _write(watcher, frames.event_frame(event, recorded.seq, recorded.at))
             watcher.seq = recorded.seq
         self._flush_soon()
@@ -280,6 +288,8 @@ class Room:
     # --- the open file --------------------------------------------------------------
 
     def _take_text(self, message: TextMessage) -> None:
+        if isinstance(message, FileStarted):
+            self._gather_text()  # the end of the file before
         try:
             self._text.take(message)
         except TextLost:
@@ -292,7 +302,7 @@ class Room:
             case project.FileWritten(author="agent"):
                 if self._asking:
                     self._written.append(event)
-                elif self._text.complete(event):
+                if self._text.complete(event):
                     self._gather_text()
                     self._text.close()
             case project.ModelCallEnded(purpose="implement"):
@@ -314,6 +324,7 @@ class Room:
 
     async def _resume_text(self) -> None:
         answer = await self._projects.open_file(self.project_id)
+        self._gather_text()
         self._asking = False
         pending, self._pending = self._pending, []
         written, self._written = self._written, []
@@ -367,6 +378,19 @@ class Room:
             self._fall_behind(watcher)
         self._told, self._shown = self._head, self._gathered
         self._written_at = self._loop.time()
+
+
+def _finish(watcher: Watcher, written: project.FileWritten) -> None:
+    """Show all of a file that *watcher* was shown a part of before it fell behind."""
+    shown = watcher.shown
+    if shown is not None and written.author == "agent" and shown.path == written.path:
+        watcher.shown = None
+        run_id, attempt, path = shown.run_id, shown.attempt, shown.path
+        for message in (
+            FileStarted(run_id, attempt, path),
+            FileText(run_id, attempt, path, 0, written.content),
+        ):
+            _write(watcher, frames.text_frame(message))
 
 
 def _write(watcher: Watcher, frame: bytes) -> None:
