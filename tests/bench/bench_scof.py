@@ -153,7 +153,8 @@ class _Plain:
 
 
 def _nanoseconds(action: Callable[[], object], number: int = 100_000) -> float:
-    return min(repeat(action, number=number, repeat=7)) / number * 1e9
+    times = repeat(action, number=number, repeat=7, timer=time.process_time)
+    return min(times) / number * 1e9
 
 
 def _event_classes() -> None:

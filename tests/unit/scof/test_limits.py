@@ -109,6 +109,18 @@ def test_a_command_over_the_limit_of_a_line_is_prose() -> None:
     ]
 
 
+def test_the_rest_of_a_command_that_is_too_long_is_no_command() -> None:
+    answer = "npm i aaaa npm i b\n"
+    events = read(answer, limits=Limits(line_chars=10))
+    assert told(events) == ["line_too_long@1", f"say {answer!r}"]
+
+
+def test_lines_are_counted_in_commands_that_are_too_long() -> None:
+    answer = f"npm i \\\n \\\n{'a' * 20}\nrm -rf x\n"
+    events = read(answer, limits=Limits(line_chars=20))
+    assert [e.line for e in events if isinstance(e, Diagnostic)] == [1, 4]
+
+
 def test_a_command_at_the_limit_of_a_line_is_read() -> None:
     assert told(read("npm i a\n", limits=Limits(line_chars=7))) == ["run npm i a"]
 

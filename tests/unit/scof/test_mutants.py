@@ -92,7 +92,7 @@ MUTANTS = {
     ),
     "the fast way forgets the marker": (
         "parser",
-        "if self._marker_line not in text:",
+        "if self._initial not in text or self._marker_line not in text:",
         "if True:",
     ),
     "the fast way forgets the last line": (

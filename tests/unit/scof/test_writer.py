@@ -19,6 +19,10 @@ def test_a_file_is_written_as_documented() -> None:
     assert serialize({"src/a.ts": "x\n"}) == "cat > src/a.ts << 'EOF'\nx\nEOF\n"
 
 
+def test_an_empty_file_is_a_block_without_lines() -> None:
+    assert serialize({"a": ""}) == "cat > a << 'EOF'\nEOF\n"
+
+
 def test_a_content_without_final_line_feed_takes_a_patch() -> None:
     assert serialize({"a": "x\ny"}) == (
         "cat > a << 'EOF'\nx\ny\nEOF\n"

@@ -77,7 +77,8 @@ class Parser:
                 self._credit = credit
                 self._keep(text)
                 return [self._chunk(self._path, text)]
-            if self._marker_line not in text:
+            # One character is looked for ten times as fast as four.
+            if self._initial not in text or self._marker_line not in text:
                 last = text.rfind("\n") + 1
                 if last == len(text) or text[last] != self._initial:
                     self._is_free = last < len(text)
@@ -210,10 +211,10 @@ class Parser:
                 return
             self._granted = self._credit = min(body.room, self._left)
             self._is_free = body.is_free
-            self._initial = body.marker_line[1]
             # Where tabs are dropped, no piece with a line feed stays as it is: the
             # empty text is in every one.
-            self._marker_line = "" if body.strips_tabs else body.marker_line
+            line = "" if body.strips_tabs else body.marker_line
+            self._initial, self._marker_line = line[1:2], line
             self._keep = body.pieces.append
             self._chunk = body.chunk
             self._path = body.path

@@ -97,7 +97,6 @@ class Outside:
         """Go on as if *line* had been read up to its line feed, as a command."""
         self._is_command = True
         self._pieces = [line]
-        self._size = len(line)
         return self
 
     def _hear(self, text: str, start: int, stop: int) -> None:
