@@ -144,6 +144,14 @@ def test_a_marker_after_a_long_line_of_prose_is_an_orphan_all_the_same() -> None
     assert codes(read(*answer)) == ["orphan_marker"]
 
 
+def test_the_end_of_a_long_line_of_prose_is_no_orphan() -> None:
+    assert codes(read(f"{OPENING}EOF\n", "x" * 500, "EOF\n")) == []
+
+
+def test_a_command_far_into_a_piece_is_a_command() -> None:
+    assert told(read("x\n" * 9000 + "npm i a\n"))[-1] == "run npm i a"
+
+
 def test_as_many_blanks_behind_a_marker_as_are_held_back_and_no_more() -> None:
     blanks = " " * 256
     assert files(read(f"{OPENING}EOF {blanks}\nEOF{blanks}\n")) == {

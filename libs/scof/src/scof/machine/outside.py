@@ -81,7 +81,7 @@ class Outside:
             self._report_orphan(events)
             return
         last = "".join(self._pieces)
-        is_half = _continues(last) or (not last and bool(self._lines))
+        is_half = not last or _continues(last)
         self._lines.append(last)
         reading, first = self._read()
         if is_half or _needs_body(reading):
