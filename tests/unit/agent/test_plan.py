@@ -5,10 +5,25 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from agent.domain.plan import MAX_PLANNED_FILES, SCHEMA, PlanInvalid, read_plan
+from agent.domain.plan import (
+    MAX_PLANNED_FILES,
+    SCHEMA,
+    PhasePlan,
+    PlanInvalid,
+    read_plan,
+)
 from agent.domain.state import Project
-from contracts.project import PlannedFile
-from tests.unit.agent.examples import DONE, project_after
+from contracts.project import PlannedFile, PostMessage, StartRun
+from tests.unit.agent.examples import (
+    DONE,
+    MESSAGE_ID,
+    NEXT_RUN_ID,
+    PLAN,
+    RUN_ID,
+    designed,
+    ordered,
+    project_after,
+)
 
 EMPTY = Project()
 BUILT = project_after(DONE)
@@ -80,3 +95,40 @@ def test_nothing_to_do_is_a_plan_once_there_is_an_app() -> None:
 def test_anything_else_is_refused_with_a_reason(text: str, reason: str) -> None:
     with pytest.raises(PlanInvalid, match=reason):
         read_plan(text, EMPTY)
+
+
+# --- answers to questions -----------------------------------------------------------
+
+ASKED = project_after(
+    ordered(DONE, PostMessage(MESSAGE_ID, NEXT_RUN_ID, "What is it?"))
+)
+BUILDING = project_after(ordered(DONE, StartRun(NEXT_RUN_ID)))
+
+
+def test_a_question_gets_an_answer_and_no_files() -> None:
+    plan = read_plan(answer(name="", files=[], reply=" It is. "), ASKED)
+    assert (plan.name, plan.reply, plan.files) == ("Answer", "It is.", [])
+
+
+def test_an_answer_needs_no_app() -> None:
+    empty = project_after(ordered(DONE[:1], PostMessage(MESSAGE_ID, RUN_ID, "Hm?")))
+    assert read_plan(answer(files=[], isLastPhase=False, reply="Yes."), empty).reply
+
+
+@pytest.mark.parametrize("reply", [None, "", "  "])
+def test_no_answer_is_none(reply: str | None) -> None:
+    assert read_plan(answer(reply=reply), ASKED).reply is None
+
+
+def test_where_nobody_asked_there_is_no_answer() -> None:
+    assert read_plan(answer(reply="It is."), BUILDING).reply is None
+    with pytest.raises(PlanInvalid, match="names no file"):
+        read_plan(answer(files=[], isLastPhase=False, reply="It is."), BUILDING)
+
+
+def test_an_answer_during_a_run_leaves_its_plan_as_it_was() -> None:
+    first = PhasePlan("Board", "", PLAN.files, is_last_phase=False)
+    history = designed(ordered(DONE, StartRun(NEXT_RUN_ID)), first)
+    history = ordered(history, PostMessage(MESSAGE_ID, RUN_ID, "What is it?"))
+    plan = read_plan(answer(files=[], reply="It is."), project_after(history))
+    assert not plan.is_last_phase

@@ -3,20 +3,36 @@
 from msgspec.structs import replace
 
 from agent.domain.prompt import Message, design_messages, implement_messages
-from contracts.project import PostMessage
+from contracts.project import (
+    AssistantReplied,
+    FileConflict,
+    Image,
+    PostMessage,
+    Problem,
+    ProblemsReported,
+    ProjectSettings,
+    SettingsChanged,
+    StartRun,
+)
 from scof import INSTRUCTIONS, serialize
 from standalone.demo_model.prompt import Implement, Prompt, read
 from tests.unit.agent.examples import (
     CUT,
     DESIGNING,
+    IDLE,
     IMPLEMENTING,
     MESSAGE_ID,
     NEXT_RUN_ID,
+    PLAN,
+    RUN_ID,
     History,
+    call_begun,
+    designed,
     implement_effect,
     implemented,
     ordered,
     project_after,
+    saved,
 )
 
 SAID = ordered(DESIGNING, PostMessage(MESSAGE_ID, NEXT_RUN_ID, "make it\nblue"))
@@ -103,3 +119,74 @@ def test_the_demo_model_reads_an_implement_call() -> None:
     assert isinstance(prompt.task, Implement)
     assert (prompt.task.name, prompt.task.paths) == ("Board", ("src/app.ts",))
     assert prompt.files == {"index.html": "content of index.html\n"}
+
+
+# --- what only some prompts have ----------------------------------------------------
+
+PROBLEM = Problem("types", "No such name\n  at line 3\n  at line 9", "src/app.ts", 3)
+REPAIRING: History = [*DESIGNING, ProblemsReported(RUN_ID, [PROBLEM])]
+PICTURE = Image("image/png", b"\x89PNG\r\n\x1a\n")
+
+
+def test_problems_are_told_to_whoever_plans_and_writes_their_repair() -> None:
+    told = (
+        "\n# Problems\nThe app does not work yet. This phase repairs it:\n"
+        "- types: No such name in src/app.ts, line 3\n    at line 3\n    at line 9\n"
+    )
+    assert told in design(REPAIRING)[-1].content
+    assert told in implement(designed(REPAIRING, PLAN))[-1].content
+    assert "# Problems" not in implement(IMPLEMENTING)[-1].content
+
+
+def test_the_demo_model_reads_the_paths_of_a_repair() -> None:
+    messages = [one.content for one in implement(designed(REPAIRING, PLAN))[1:]]
+    task = read(messages).task
+    assert isinstance(task, Implement)
+    assert task.paths == ("index.html", "src/app.ts")
+
+
+def test_locked_files_are_named() -> None:
+    lock = SettingsChanged(ProjectSettings(locked_paths=["src/", "a.ts"]))
+    assert "# Locked\nPlan no change of these: src/, a.ts\n" in (
+        design([*DESIGNING, lock])[-1].content
+    )
+
+
+def test_what_was_kept_against_the_agent_is_told() -> None:
+    history = [*call_begun(IMPLEMENTING), saved("index.html", "mine")]
+    history.append(FileConflict("index.html", "its", "edited", RUN_ID, 0))
+    assert "that version was kept: index.html" in design(history)[-1].content
+
+
+def test_what_was_said_before_is_told_the_older_the_shorter() -> None:
+    history: History = [*IDLE]
+    for number in range(40):
+        reply = AssistantReplied(MESSAGE_ID, f"answer {number} " + "word " * 150)
+        history.append(reply)
+    history = ordered(history, PostMessage(MESSAGE_ID, NEXT_RUN_ID, "and now?"))
+    context = design(history)[1].content
+    before = context.partition("# Said before\n")[2]
+    assert "and now?" not in before
+    assert before.count("\n") > 20
+    assert len(before) < 12_000
+    lines = before.rstrip("\n").split("\n")
+    assert len(lines[0]) < 200 < len(lines[-1])
+    assert lines[-1].startswith("- You: answer 39 word")
+
+
+def test_pictures_stand_with_the_request() -> None:
+    message = PostMessage(MESSAGE_ID, NEXT_RUN_ID, "like this", [PICTURE])
+    messages = design(ordered(IDLE, message))
+    assert [one.images for one in messages] == [(), (PICTURE,), (), ()]
+    during = design(ordered(DESIGNING, message))
+    assert during[1].images == (PICTURE,)
+
+
+def test_a_large_file_is_asked_for_as_a_patch_at_first() -> None:
+    history = ordered([*IDLE, saved("index.html", "<p>\n" * 200)], StartRun(RUN_ID))
+    history = designed(history, PLAN)
+    assert "- index.html: the page (200 lines: send a patch)\n" in (
+        implement(history)[-1].content
+    )
+    again = implemented(history, end=CUT)
+    assert "send a patch" not in implement(again)[-1].content
