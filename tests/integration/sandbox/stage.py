@@ -312,6 +312,14 @@ class Stage:
             if _is_same(entry / "cwd", here)
         ]
 
+    async def prints(self, line: str) -> None:
+        """Wait until an app has printed *line*."""
+
+        async def printed() -> bool:
+            return any(line in one.content.splitlines() for one in self.logs)
+
+        await until(printed, f"an app prints {line!r}")
+
     def folder_of(self, project_id: UUID) -> Path:
         """Return where the app lies."""
         return self.server.root / "sandboxes" / "boxes" / str(project_id) / "app"
@@ -356,9 +364,10 @@ async def stage(server: SandboxServer) -> AsyncIterator[Stage]:
         made.registry = packages
         await bus.serve("query.*.*", subjects.AGENT_QUEUE, made.agent.answer)
 
-        def hear(_: str, body: bytes, __: Mapping[str, str]) -> None:
+        def hear(subject: str, body: bytes, _: Mapping[str, str]) -> None:
             message: Any = _progress.decode(body)
-            made.logs.append(message)
+            if UUID(subject.split(".")[1]) in made.agent.projects:
+                made.logs.append(message)
 
         await bus.listen("progress.*.log", hear)
         yield made

@@ -111,6 +111,7 @@ async def test_asking_twice_starts_once(service: Stage) -> None:
         *(service.ask_once(project, StartServer(), "the key") for _ in range(3))
     )
     assert answers == [Pending()] * 3
+    await service.prints("here")
     assert [line.content for line in service.logs].count("here") == 1
 
 
@@ -156,6 +157,7 @@ async def test_a_later_driver_takes_over_the_same_operation(service: Stage) -> N
     project = service.add(SLOW)
     await service.ask(project, SyncFiles(1))
     await service.ask_once(project, StartServer(), "same")
+    await service.prints("here")
     before = service.processes_of(project)
     assert await service.ask_once(project, StartServer(), "same", 2) == Pending()
     assert service.processes_of(project) == before != []

@@ -33,7 +33,7 @@ NO = b"-"
 _LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))
 _LISTEN = "0A"
 _CONNECT_S = 1.0
-_GIVE_UP_S = 5.0
+_GIVE_UP_S = 30.0
 _ROUND_S = 0.005
 _NICENESS = 5
 _OOM_SCORE = "500"
@@ -257,21 +257,31 @@ def _listening(but: set[int]) -> list[int]:
 
 
 def _end_tree() -> None:
-    """End all that descends from us; as their subreaper we lose sight of nobody.
+    """End all that descends from us.
 
-    They are stopped first, so that none forks while the others are being counted.
+    They are stopped first, so that none forks while the others are being counted. A
+    look at all processes is not a moment: one whose parent dies meanwhile may be
+    missed. But we are their subreaper, so that as long as anybody is left we have a
+    child, and the kernel's word on that is what ends this.
     """
     deadline = time.monotonic() + _GIVE_UP_S
-    while time.monotonic() < deadline:
-        _reap(-1)
+    while _has_child() and time.monotonic() < deadline:
         stopped: set[int] = set()
         while fresh := descendants(os.getpid()) - stopped:
             stopped |= fresh
             _send_all(fresh, signal.SIGSTOP)
-        if not stopped:
-            return
         _send_all(stopped, signal.SIGKILL)
         time.sleep(_ROUND_S)
+
+
+def _has_child() -> bool:
+    """Tell whether a child is left, after taking note of those that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _send_all(pids: set[int], sign: signal.Signals) -> None:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from sandbox.adapters.keeper import descendants
 
 VARIABLE = "ATELIER_SANDBOX"
-_GIVE_UP_S = 5.0
+_GIVE_UP_S = 10.0
 _ROUND_S = 0.01
 
 
@@ -33,7 +33,7 @@ def new_mark(root: Path, project_id: UUID) -> str:
 def end_marked(mark: str, uid: int | None = None) -> int:
     """End every process that carries *mark* or runs as *uid*; return how many.
 
-    Returns when none is left, or after 5 s when some cannot be ended.
+    Returns when none is left, or after 10 s when some cannot be ended.
     """
     ended: set[int] = set()
     deadline = time.monotonic() + _GIVE_UP_S
