@@ -42,7 +42,7 @@ def test_money_is_counted_by_the_models_price(limits: SpendLimits) -> None:
     assert counted.take("x" * 1_900) is None
     over = counted.take("x" * 200)
     assert over is not None
-    assert "limit of money in the middle of an answer" in over
+    assert "limit of money is reached in the middle of an answer" in over
 
 
 def test_without_a_price_money_is_only_counted_between_calls() -> None:
@@ -54,3 +54,13 @@ def test_a_projects_own_limit_comes_first() -> None:
     own = SettingsChanged(ProjectSettings(max_run_tokens=10**9))
     counted = budget([*IMPLEMENTING, own], SpendLimits(run_tokens=100), None)
     assert counted.take("x" * 8_000) is None
+
+
+def test_what_is_left_of_the_day_counts_as_well() -> None:
+    project = project_after(IMPLEMENTING)
+    assert project.run is not None
+    counted = budget_of(
+        *(project, project.run, SpendLimits(), MESSAGES, PRICED), left_usd=0.1
+    )
+    assert counted.take("x" * 300) is None
+    assert counted.take("x" * 200) is not None

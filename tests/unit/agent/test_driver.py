@@ -274,7 +274,7 @@ async def test_an_answer_ends_where_its_tokens_do() -> None:
     world = await world_after(IMPLEMENTING, model=ScriptedModel(long, COMPLETE))
     assert await drive(STREAM, world, limit)
     (message,) = await failures(world)
-    assert "limit of tokens in the middle of an answer" in message
+    assert "limit of tokens is reached in the middle of an answer" in message
 
 
 async def test_an_answer_that_grew_too_long_goes_on_where_it_was_cut() -> None:

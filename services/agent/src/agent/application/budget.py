@@ -57,8 +57,8 @@ class Budget:
 
 
 _OVER = (
-    "The run has reached its limit of {what} in the middle of an answer: raise the "
-    "limit in the project's settings, then send a message to go on."
+    "The limit of {what} is reached in the middle of an answer: raise it in the "
+    "project's settings, or wait for the next day, then send a message to go on."
 )
 
 
@@ -68,8 +68,10 @@ def budget_of(
     limits: SpendLimits,
     messages: Sequence[Message],
     info: ModelInfo | None,
+    *,
+    left_usd: float | None = None,
 ) -> Budget:
-    """Return what the next call of *run* may still cost."""
+    """Return what the next call of *run* may still cost; *left_usd*: beside its own."""
     found = limits_of(project, limits)
     used = run.usage
     usd = [
@@ -80,6 +82,8 @@ def budget_of(
         )
         if limit is not None
     ]
+    if left_usd is not None:
+        usd.append(left_usd)
     tokens = found.run_tokens
     if tokens is not None:
         tokens -= used.prompt_tokens + used.completion_tokens

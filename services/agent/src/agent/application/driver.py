@@ -158,6 +158,8 @@ class Driver:
         self._settings = settings
         self._poked = asyncio.Event()
         self._screen: OpenText | None = None
+        self._left_today: float | None = None
+        """Dollars that may still be spent today; None: any amount."""
         self._cut: Partial | None = None
         """The file that the last answer, of limited length, ended in."""
 
@@ -320,7 +322,9 @@ class Driver:
             messages = continuing_messages(messages, partial)
         messages = _seen_by(info, messages)
         limits = self._settings.spend
-        budget = budget_of(self.log.project, run, limits, messages, info)
+        budget = budget_of(
+            *(self.log.project, run, limits, messages, info), left_usd=self._left_today
+        )
         bus, project_id = self._world.bus, self.log.project_id
         screen = self._screen = OpenText(bus, project_id, run.id, run.calls)
         try:
@@ -369,8 +373,9 @@ class Driver:
         fp("driver.before_call")
 
     async def _spent_today(self) -> str | None:
-        """Return why no call is made any more today, or None."""
+        """Return why no call is made any more today, or None; learn what is left."""
         settings, owner_id = self._settings, self.log.project.owner_id
+        self._left_today = None
         if owner_id is None or (settings.user_day_usd, settings.day_usd) == (
             None,
             None,
@@ -384,6 +389,14 @@ class Driver:
             return _SPENT_TODAY.format(who="Your projects", usd=settings.user_day_usd)
         if settings.day_usd is not None and spent.all_usd >= settings.day_usd:
             return _SPENT_TODAY.format(who="All projects", usd=settings.day_usd)
+        self._left_today = min(
+            limit - so_far
+            for limit, so_far in (
+                (settings.user_day_usd, spent.user_usd),
+                (settings.day_usd, spent.all_usd),
+            )
+            if limit is not None
+        )
         return None
 
     # --- the sandbox ----------------------------------------------------------------
