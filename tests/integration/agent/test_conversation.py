@@ -37,7 +37,7 @@ from contracts.requests import (
 from tests.integration.agent.conftest import PAGE
 from tests.integration.agent.test_runs import build, is_over, states
 from tests.integration.agent.world import Client, World
-from tests.support.model_server import FakeApp, refusal, whole
+from tests.support.model_server import FakeApp, refusal, streamed, whole
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 _pieces = codec.decoder(ReplyText)
@@ -75,6 +75,19 @@ async def test_a_question_is_answered_and_changes_no_file(surroundings: World) -
     assert ways == ["designing", "implementing", "complete"]
     assert len([one for one in events if isinstance(one, PhaseDesigned)]) == 1
     assert len(surroundings.model.implements()) == 1
+
+
+async def test_an_answer_is_seen_as_it_is_written(surroundings: World) -> None:
+    client = surroundings.client()
+    async with surroundings.agent(model_streams_plans=True):
+        await build(client)
+        told = "It is a board. " * 20
+        surroundings.model.scripts.append(streamed(answered(told)))
+        async with replies(client) as pieces:
+            await ask(client, "What is it?")
+    assert "".join(piece.text for piece in pieces) == told
+    assert len(pieces) > 10
+    assert all(asked.body["stream"] for asked in surroundings.model.designs())
 
 
 async def test_a_question_with_a_wish_gets_an_answer_and_a_change(
