@@ -235,6 +235,22 @@ async def test_a_marker_that_may_be_cut_off_closes_no_file(
     assert surroundings.sandbox.folders[client.project_id] == {"index.html": PAGE}
 
 
+async def test_a_file_that_swallowed_another_is_asked_for_again_with_it(
+    surroundings: World,
+) -> None:
+    client = surroundings.client()
+    plan = '{"name": "One", "description": "", "isLastPhase": true, "files": '
+    plan += '[{"path": "index.html", "purpose": ""}, '
+    plan += '{"path": "src/app.ts", "purpose": ""}]}'
+    swallowed = "cat > index.html << 'EOF'\n<p>\ncat > src/app.ts << 'EOF'\nx\nEOF\n"
+    surroundings.model.scripts += [whole(plan), streamed(swallowed)]
+    async with surroundings.agent():
+        await build(client)
+    assert surroundings.model.implements()[1].paths == ["index.html", "src/app.ts"]
+    folder = surroundings.sandbox.folders[client.project_id]
+    assert folder == {"index.html": PAGE, "src/app.ts": CODE}
+
+
 async def test_a_plan_that_is_none_is_asked_for_again(surroundings: World) -> None:
     client = surroundings.client()
     surroundings.model.scripts += [whole("I would rather talk.")]

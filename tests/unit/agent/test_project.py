@@ -282,6 +282,15 @@ def test_an_unsafe_path_is_refused(path: str) -> None:
     assert refused(IDLE, order) == "invalid_message_data"
 
 
+@pytest.mark.parametrize(("first", "second"), [("src", "src/a.ts"), ("a/b/c", "a/b")])
+def test_a_file_and_a_folder_of_one_name_are_not_both_there(
+    first: str, second: str
+) -> None:
+    history = ordered(IDLE, SaveFile(FILE_ID, first, ""))
+    order = by_owner(SaveFile(OTHER_FILE_ID, second, ""))
+    assert refused(history, order) == "invalid_message_data"
+
+
 def test_a_file_is_measured_in_bytes_of_utf8() -> None:
     fits = by_owner(SaveFile(FILE_ID, "a.txt", "ü" * (MAX_FILE_BYTES // 2)))
     too_large = by_owner(SaveFile(FILE_ID, "a.txt", "ü" * (MAX_FILE_BYTES // 2) + "x"))

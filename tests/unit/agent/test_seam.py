@@ -1,5 +1,7 @@
 """A file that was cut off goes on where it was cut, or is asked for again."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +17,7 @@ ANSWER = f"{HEADER}\n{CONTENT}EOF\n"
 
 def cut_at(index: int) -> Partial | None:
     """Return what is known of an answer that ended there."""
-    answer = ANSWER[:index]
-    return partial_of(answer, "src/app.ts", answer.removeprefix(f"{HEADER}\n"))
+    return partial_of("src/app.ts", ANSWER[:index].removeprefix(f"{HEADER}\n"))
 
 
 def written(text: str) -> dict[str, str]:
@@ -39,19 +40,31 @@ def test_wherever_it_was_cut_the_file_is_whole(index: int) -> None:
     assert written(join(partial, after(partial))) == {"src/app.ts": CONTENT}
 
 
-@given(st.integers(200, len(HEADER) + len(CONTENT)), st.integers(20, 90))
-def test_an_overlap_inside_a_line_is_found(index: int, common: int) -> None:
-    partial = cut_at(index)
-    assert partial is not None
-    rest = ANSWER[index - common :]
-    assert written(join(partial, rest)) == {"src/app.ts": CONTENT}
-
-
-@pytest.mark.parametrize("fence", ["```ts\n", "\n```\n", ""])
-def test_a_fence_before_it_is_forgiven(fence: str) -> None:
+@pytest.mark.parametrize(
+    "rest",
+    [
+        lambda partial: "```ts\n" + after(partial),  # perhaps of the file itself
+        lambda partial: after(partial).removeprefix(partial.last_line[:20]),
+        lambda partial: "            " + after(partial),
+    ],
+)
+def test_a_seam_that_has_to_be_guessed_is_not_joined(
+    rest: Callable[[Partial], str],
+) -> None:
     partial = cut_at(300)
     assert partial is not None
-    assert written(join(partial, fence + after(partial))) == {"src/app.ts": CONTENT}
+    assert join(partial, rest(partial)) == rest(partial)
+
+
+def test_a_file_that_shows_commands_goes_on_under_a_marker_of_its_own() -> None:
+    shown = "# Use\n\ncat > README.md << 'EOF'\nhello\nEOF\n"
+    partial = partial_of("README.md", f"{shown}The last line.\nand ha")
+    assert partial is not None
+    marker = partial.block.partition("'")[2].partition("'")[0]
+    rest = f"The last line.\nand half a line more.\n{marker}\n"
+    assert written(join(partial, rest)) == {
+        "README.md": f"{shown}The last line.\nand half a line more.\n"
+    }
 
 
 def test_a_file_that_is_begun_again_is_taken_as_it_comes() -> None:
@@ -78,14 +91,6 @@ def test_a_seam_does_not_depend_on_where_the_answer_is_cut(cuts: list[int]) -> N
     assert found + seam.finish() == join(partial, rest)
 
 
-@pytest.mark.parametrize(
-    ("answer", "content"),
-    [
-        ("cat << 'EOF' | patch src/app.ts\n@@ -1 +1 @@\n-a\n", "@@ -1 +1 @@\n-a\n"),
-        (f"{HEADER}\nhalf a line", "half a line"),
-        (f"{HEADER}\n}}\n", "}\n"),
-        ("cat > other.css << 'EOF'\na {}\nEOF\n", "a {}\n"),
-    ],
-)
-def test_what_cannot_be_gone_on_with_is_not(answer: str, content: str) -> None:
-    assert partial_of(answer, "src/app.ts", content) is None
+@pytest.mark.parametrize("content", ["", "half a line", "}\n", "\n\n"])
+def test_what_tells_too_little_is_not_gone_on_with(content: str) -> None:
+    assert partial_of("src/app.ts", content) is None

@@ -117,7 +117,7 @@ class OpenRouter(Model):
         self._limits = limits
         self._secret = secret
         host = urlsplit(base_url).hostname or ""
-        self._is_openrouter = host.endswith("openrouter.ai")
+        self._is_openrouter = f".{host}".endswith(".openrouter.ai")
         self._stream_plans = stream_plans or self._is_openrouter
         self.catalog = ProviderCatalog(
             client, f"{base_url}/models", eager=self._is_openrouter

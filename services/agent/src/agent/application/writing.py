@@ -2,6 +2,8 @@
 
 from contextlib import aclosing
 
+from msgspec.structs import replace
+
 from agent.application.budget import Budget
 from agent.application.open_file import OpenText
 from agent.application.run_log import RunLog
@@ -27,6 +29,9 @@ from scof import (
     apply_patch,
 )
 
+_TOLD_ODDITIES = 3
+"""Of an odd answer's diagnostics: enough for a person and for the next question."""
+
 
 class Writing:
     """Reads one answer; each file that is whole is in the log before the next text."""
@@ -49,7 +54,10 @@ class Writing:
         self._parser = Parser()
         self._budget = budget
         self._seam = Seam(partial) if partial is not None else None
-        self._texts: list[str] = []
+        self._in_patch = False
+        self._swallowed: set[str] = set()
+        """Files whose commands stand inside the open one."""
+        self._oddities: list[str] = []
         self.cut: Partial | None = None
         """The file that an answer of limited length ended in."""
 
@@ -82,18 +90,23 @@ class Writing:
             self._remember(rest)
         # Else the last line was cut, and what looks like a marker may be content.
         self._screen.close()
-        return end
+        return self._with_oddities(end)
+
+    def _with_oddities(self, end: CallEnd) -> CallEnd:
+        """Return *end* with what was odd about the answer, if it has no error."""
+        if end.error is not None or not self._oddities:
+            return end
+        return replace(end, error=" ".join(self._oddities[:_TOLD_ODDITIES]))
 
     async def _read(self, text: str) -> None:
         if text:
-            self._texts.append(text)
             await self._take_all(self._parser.feed(text))
 
     def _remember(self, rest: list[Event]) -> None:
         for event in rest:
-            if isinstance(event, FileTruncated):
-                answer = "".join(self._texts)
-                self.cut = partial_of(answer, event.path, event.content)
+            # Nobody goes on with a patch: its lines say too little about the file.
+            if isinstance(event, FileTruncated) and not self._in_patch:
+                self.cut = partial_of(event.path, event.content)
 
     async def _take_all(self, events: list[Event]) -> None:
         """Take what one read brought, with neighbouring pieces of text joined."""
@@ -110,7 +123,11 @@ class Writing:
     async def _take(self, event: Event) -> None:
         match event:
             case FileOpened(path):
+                self._in_patch = False
+                self._swallowed.clear()
                 self._screen.start(path)
+            case PatchOpened():
+                self._in_patch = True
             case FileClosed(path, content):
                 await self._store(path, content)
             case PatchClosed(path, diff):
@@ -119,10 +136,19 @@ class Writing:
                 self._screen.close()
             case Command(argv):
                 await self._request(argv)
-            case FileChunk() | PatchOpened() | PatchChunk() | Prose() | Diagnostic():
+            case Diagnostic(code, message, _, path):
+                self._oddities.append(message)
+                if code == "possible_missing_marker" and path is not None:
+                    self._swallowed.add(path)
+            case FileChunk() | PatchChunk() | Prose():
                 pass
 
     async def _store(self, path: str, content: str) -> None:
+        missing = {file.path for file in self._log.run(self._effect.run_id).missing}
+        if self._swallowed & (missing - {path}):
+            # The file ends in another one that was planned: both are asked for again.
+            self._screen.close()
+            return
         effect, file_id = self._effect, self._new_id()
         await self._log.record(
             lambda project: file_written(project, effect, file_id, path, content)

@@ -34,11 +34,23 @@ def refusal(
     if large is not None:
         return large
     known = project.files.get(path)
-    if known is None and len(project.files) >= MAX_FILES:
-        return f"A project holds at most {MAX_FILES} files."
+    if known is None:
+        if len(project.files) >= MAX_FILES:
+            return f"A project holds at most {MAX_FILES} files."
+        other = _in_the_way(project, path)
+        if other is not None:
+            return f"{path} and {other} cannot both be there: one would be a folder."
     total = project.total_bytes - (known.size if known else 0) + size
     if total > MAX_PROJECT_BYTES:
         return f"A project holds at most {MAX_PROJECT_BYTES >> 20} MiB."
+    return None
+
+
+def _in_the_way(project: Project, path: str) -> str | None:
+    """Return a file that *path* would make a folder of, or be a folder of."""
+    for other in project.files:
+        if other.startswith(f"{path}/") or path.startswith(f"{other}/"):
+            return other
     return None
 
 

@@ -61,7 +61,7 @@ class CallEnd(Struct, frozen=True):
     usage: Usage = Usage()
     generation_id: str | None = None
     error: str | None = None
-    """One sentence, where the outcome is not *complete*."""
+    """Why it did not end well, or what was odd about an answer that did."""
     hopeless: bool = False
     """Asking again cannot help; *error* says what a person can do."""
 

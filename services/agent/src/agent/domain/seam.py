@@ -1,24 +1,19 @@
-"""Going on with a file that was cut off: where the two halves meet."""
+"""Going on with a file that was cut off: where the two halves meet.
 
-import re
+The model is shown the file so far in a block of ours and asked to write the last whole
+line once more. Only an answer that does exactly so is joined: a guess may be wrong, and
+asking for the whole file again is merely dear.
+"""
 
 from msgspec import Struct
 
-MIN_OVERLAP_CHARS = 12
-"""Fewer characters in common may be chance."""
-_MAX_OVERLAP_CHARS = 4_000
-_ENOUGH_CHARS = 400
-"""Of an answer, beyond the line that it should repeat, to tell where it goes on."""
-
-_HEADER = re.compile(r"^[ \t]*cat[ \t]+>.*<<.*$", re.MULTILINE)
-_FENCE = re.compile(r"\A\s*```[^\n]*\n")
+from scof import serialize
 
 
 class Partial(Struct, frozen=True):
-    """A file as far as it came, and the command that began it."""
+    """A file as far as it came."""
 
     path: str
-    header: str
     content: str
 
     @property
@@ -34,22 +29,18 @@ class Partial(Struct, frozen=True):
 
     @property
     def block(self) -> str:
-        """The answer's last block, up to the last whole line."""
-        return f"{self.header}\n{self.sure}"
+        """The command that begins the file, and the file up to its last whole line.
+
+        The marker is one that is no line of the file so far.
+        """
+        command, _, _ = serialize({self.path: self.sure}).partition("\n")
+        return f"{command}\n{self.sure}"
 
 
-def partial_of(answer: str, path: str, content: str) -> Partial | None:
-    """Return the file that the *answer* ends in; None where it cannot be gone on with.
-
-    *content* is what there is of it.
-    """
-    headers = _HEADER.findall(answer)
-    if not headers:
-        return None
-    partial = Partial(path, headers[-1].strip(), content)
-    # The last block may be a patch, which nobody goes on with.
-    is_its = path.rpartition("/")[2] in partial.header
-    return partial if is_its and len(partial.last_line.strip()) > 1 else None
+def partial_of(path: str, content: str) -> Partial | None:
+    """Return the file to go on with; None where its last line tells too little."""
+    partial = Partial(path, content)
+    return partial if len(partial.last_line.strip()) > 1 else None
 
 
 class Seam:
@@ -65,8 +56,8 @@ class Seam:
         if self._joined:
             return text
         self._text += text
-        enough = len(self._partial.last_line) + _ENOUGH_CHARS
-        return self.finish() if len(self._text) >= enough else ""
+        is_clear = len(self._text.lstrip("\n")) > len(self._partial.last_line)
+        return self.finish() if is_clear else ""
 
     def finish(self) -> str:
         """Return what the parser gets of an answer that has ended."""
@@ -79,18 +70,9 @@ class Seam:
 def join(partial: Partial, answer: str) -> str:
     """Return *partial* and *answer* as one text, the file's beginning included.
 
-    An answer that begins anew, or that does not go on from the file, is returned as it
-    is: the file is then asked for again.
+    An answer that does not begin with the file's last line is returned as it is: it may
+    begin the file anew, and if it does not, the file is asked for again.
     """
-    text = _FENCE.sub("", answer)
-    if _HEADER.match(text.lstrip("\n")):
-        return text
-    line = partial.last_line
-    stripped = text.lstrip("\n")
-    if stripped.startswith(f"{line}\n"):
-        return partial.block + stripped[len(line) + 1 :]
-    longest = min(len(partial.content), len(text), _MAX_OVERLAP_CHARS)
-    for size in range(longest, MIN_OVERLAP_CHARS - 1, -1):
-        if partial.content.endswith(text[:size]):
-            return f"{partial.header}\n{partial.content}{text[size:]}"
-    return answer
+    text = answer.lstrip("\n")
+    line = f"{partial.last_line}\n"
+    return partial.block + text[len(line) :] if text.startswith(line) else answer
