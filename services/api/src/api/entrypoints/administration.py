@@ -52,7 +52,7 @@ class SignUpChange(Struct, frozen=True, rename="camel"):
     sign_up: SignUp
 
 
-class SignUpBody(Struct, frozen=True, rename="camel"):
+class SignUpStateBody(Struct, frozen=True, rename="camel"):
     """Whether anybody may sign up."""
 
     sign_up: SignUp
@@ -126,8 +126,8 @@ SIGN_UP = Operation(
     tag="administration",
     about="Whether anybody may sign up",
     needs=Needs.ADMINISTRATOR,
-    answer=SignUpBody,
-    example=SignUpBody(SignUp.OPEN, is_fixed=False),
+    answer=SignUpStateBody,
+    example=SignUpStateBody(SignUp.OPEN, is_fixed=False),
 )
 SET_SIGN_UP = Operation(
     id="setSignUp",
@@ -136,8 +136,8 @@ SET_SIGN_UP = Operation(
     needs=Needs.ADMINISTRATOR,
     body=SignUpChange,
     body_example=SignUpChange(SignUp.INVITE),
-    answer=SignUpBody,
-    example=SignUpBody(SignUp.INVITE, is_fixed=False),
+    answer=SignUpStateBody,
+    example=SignUpStateBody(SignUp.INVITE, is_fixed=False),
     errors=(HTTPStatus.CONFLICT,),
 )
 INVITATIONS = Operation(
@@ -214,14 +214,14 @@ class AdministrationDoor(Shared):
         """Answer how sign-up stands."""
         await self._security.caller(request)
         setting = await self._admissions.setting()
-        return json_response(SignUpBody(setting.sign_up, setting.is_fixed))
+        return json_response(SignUpStateBody(setting.sign_up, setting.is_fixed))
 
     async def set_sign_up(self, request: AnyRequest) -> Response[bytes]:
         """Open or close it."""
         caller = await self._security.caller(request)
         body = await read_json(request, _sign_up_change)
         setting = await self._admissions.choose(caller.id, body.sign_up)
-        return json_response(SignUpBody(setting.sign_up, setting.is_fixed))
+        return json_response(SignUpStateBody(setting.sign_up, setting.is_fixed))
 
     async def invitations(self, request: AnyRequest) -> Response[bytes]:
         """Answer with the invitations."""

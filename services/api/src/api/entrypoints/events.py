@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from litestar import Response, Router, get
@@ -39,7 +40,7 @@ class EventBody(Struct, frozen=True):
     """1, 2, 3, ... without gaps."""
     type: str
     at: datetime
-    data: dict[str, object]
+    data: dict[str, Any]
     """As the message of this type on the WebSocket has it."""
 
 
