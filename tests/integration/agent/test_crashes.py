@@ -23,7 +23,8 @@ from tests.integration.agent.world import Client, World, eventually, world
 from tests.support.model_server import FakeApp
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 
-SOURCES = Path(__file__).parents[3] / "services" / "agent" / "src"
+ROOT = Path(__file__).parents[3]
+SOURCES = (ROOT / "services/agent/src", ROOT / "libs/eventcore/src")
 FILES = {"index.html": PAGE, "src/app.ts": CODE, "src/styles.css": STYLES}
 FAILPOINTS = [
     "driver.after_lease",
@@ -35,6 +36,14 @@ FAILPOINTS = [
     "driver.before_sandbox",
     "driver.after_sandbox",
 ]
+CORE_FAILPOINTS = [
+    "append.before_commit",
+    "append.after_commit",
+    "relay.before_publish",
+    "relay.after_publish",
+    "relay.after_ack",
+]
+"""Of the event core; struck in the middle of the run, after its first commands."""
 
 
 async def check_finished(client: Client) -> None:
@@ -67,13 +76,17 @@ async def begun(world: World) -> Client:
     return client
 
 
-def test_every_failpoint_of_the_agent_is_tried() -> None:
-    assert names_in(SOURCES) == sorted(FAILPOINTS)
+def test_every_failpoint_is_tried() -> None:
+    assert names_in(*SOURCES) == sorted([*FAILPOINTS, *CORE_FAILPOINTS])
 
 
 @pytest.mark.parametrize(
     "place",
-    [*(f"{name}=kill@1" for name in FAILPOINTS), "driver.before_append=kill@6"],
+    [
+        *(f"{name}=kill@1" for name in FAILPOINTS),
+        *(f"{name}=kill@4" for name in CORE_FAILPOINTS),
+        "driver.before_append=kill@6",
+    ],
 )
 async def test_a_run_survives_a_kill_at_every_border(
     surroundings: World, tmp_path: Path, place: str
@@ -160,7 +173,9 @@ async def test_a_worker_that_froze_changes_nothing_when_it_wakes_up(
         agent.send(signal.SIGCONT)
         async with asyncio.timeout(20):
             await frozen.over.wait()
-        await eventually(agent.is_ready, "it is awake")
+        await eventually(
+            lambda: agent.counted("agent_drives_fenced_total") == 1, "it is counted"
+        )
         await check_finished(client)
     epochs = await epochs_of(surroundings.database_url, client.project_id)
     assert epochs == sorted(epochs)
