@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -26,6 +26,11 @@ class Host(ServiceProcess):
         settings = {"NATS_URL": backend.nats.url, "LOG_LEVEL": "DEBUG", **environment}
         super().__init__("gateway_ws", folder, settings)
 
+    def wait(self) -> int:
+        """Return the exit code of a gateway that was told to end."""
+        assert self._process is not None
+        return self._process.wait(15)
+
     def count(self, name: str, label: str | None = None) -> float:
         """Return what the gateway has counted."""
         answer = httpx.get(f"{self.url}/metrics", timeout=10, trust_env=False)
@@ -35,7 +40,9 @@ class Host(ServiceProcess):
                 return float(found["value"])
         return 0.0
 
-    async def until_counted(self, more_than: float, name: str, label: str) -> None:
+    async def until_counted(
+        self, more_than: float, name: str, label: str | None = None
+    ) -> None:
         """Wait until more has been counted."""
         async with asyncio.timeout(NOTICE_S):
             while True:
@@ -59,13 +66,16 @@ class Guest:
 
     @asynccontextmanager
     async def socket(
-        self, host: Host, after: int | None = None, **headers: str
+        self,
+        host: Host,
+        after: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Socket]:
         """Open the project's socket at one gateway."""
         query = "" if after is None else f"?after={after}"
         async with connect(
             f"ws://127.0.0.1:{host.port}/ws/{self.project}{query}",
-            additional_headers={"Cookie": self.cookie, **headers},
+            additional_headers={"Cookie": self.cookie, **(headers or {})},
             max_size=None,
             ping_interval=None,
         ) as connection:

@@ -91,8 +91,8 @@ async def test_a_gateway_that_is_killed_costs_its_clients_nothing(
     async with ada.socket(host, after=0) as left, ada.socket(replica, after=0) as stays:
         async with asyncio.TaskGroup() as tasks:
             wandering = tasks.create_task(wander_while(ada, [host, replica], 80))
-            for _ in range(3):
-                await asyncio.sleep(0.3)
+            for _ in range(2):
+                await asyncio.sleep(0.5)
                 host.kill()
                 host.start()
         await stays.hear(lambda message: message.get("seq") == 81)

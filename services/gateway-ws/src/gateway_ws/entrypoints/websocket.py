@@ -154,7 +154,7 @@ class _Asked:
         path, _, query = request.path.partition("?")
         self.project_id = _uuid(path.removeprefix("/ws/"))
         try:
-            self._query = parse_qs(query, max_num_fields=20)
+            self._query = parse_qs(query, keep_blank_values=True, max_num_fields=20)
         except ValueError:
             self._query = {}
         self.after = _seq(self._query.get("after", [""])[0])

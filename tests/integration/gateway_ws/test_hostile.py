@@ -1,0 +1,178 @@
+"""Those who come with bad manners lose their own connection and nobody else's."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.integration.gateway_ws.guests import Guest, Host, guest
+from tests.integration.gateway_ws.raw import PING, frame, raw
+from tests.support.backend import Backend
+from tests.support.servers import server_folder
+
+TEXT, CONTINUATION = 1, 0
+
+
+async def denied(
+    guest: Guest, host: Host, headers: dict[str, str] | None = None
+) -> tuple[str, int | None]:
+    """Return the error's code and the close code of a connection that is refused."""
+    async with guest.socket(host, headers=headers) as socket:
+        error = await socket.hear("error")
+        with pytest.raises(ConnectionClosed):
+            await socket.hear(lambda _: False)
+    return error["data"]["code"], socket.connection.close_code
+
+
+async def test_a_user_has_so_many_sockets_and_no_more(ada: Guest, strict: Host) -> None:
+    async with ada.socket(strict), ada.socket(strict):
+        async with ada.socket(strict) as third:
+            await third.hear("agent_connected")
+            assert await denied(ada, strict) == ("rate_limited", 1013)
+        async with ada.socket(strict) as again:
+            await again.hear("agent_connected")
+
+
+async def test_an_address_has_so_many_sockets_and_no_more(
+    ada: Guest, own_backend: Backend, strict: Host
+) -> None:
+    """Only what our own proxy says counts, not what a client says of itself."""
+    here = {"X-Forwarded-For": "203.0.113.7"}
+    lie = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
+    async with (
+        guest(own_backend) as eve,
+        ada.socket(strict, headers=here),
+        ada.socket(strict, headers=here),
+        ada.socket(strict, headers=lie) as third,
+        eve.socket(strict, headers=here),
+        eve.socket(strict, headers=lie) as fifth,
+    ):
+        await third.hear("agent_connected")
+        await fifth.hear("agent_connected")
+        assert await denied(eve, strict, lie) == ("rate_limited", 1013)
+        async with eve.socket(strict) as elsewhere:
+            await elsewhere.hear("agent_connected")
+
+
+async def test_who_does_not_finish_the_request_is_cut_off(strict: Host) -> None:
+    async with raw(strict.port, "", upgrade=False) as connection:
+        connection.writer.write(b"GET /ws/x HTTP/1.1\r\nHost: x\r\n")
+        async with asyncio.timeout(10):
+            assert [found async for found in connection.frames()] == []
+
+
+async def test_what_is_no_upgrade_is_refused(strict: Host) -> None:
+    async with raw(strict.port, "", upgrade=False) as connection:
+        connection.writer.write(b"GET /ws/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await connection.reader.readuntil(b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 426")
+
+
+async def test_who_gives_no_sign_of_life_is_closed(ada: Guest, strict: Host) -> None:
+    async with raw(strict.port, f"/ws/{ada.project}", ada.cookie) as connection:
+        heard = []
+        async with asyncio.timeout(15):
+            async for first, payload in connection.frames():
+                heard.append((first, payload[:2]))
+    assert heard[-2:] == [(PING, b""), (0x88, (1011).to_bytes(2, "big"))]
+
+
+async def test_who_answers_pings_may_be_silent(ada: Guest, strict: Host) -> None:
+    async with ada.socket(strict) as socket:
+        await socket.hear("agent_connected")
+        await asyncio.sleep(6)  # longer than it may take to answer
+        await socket.say("get_state")
+        await socket.hear("state_update")
+
+
+ABUSES = {
+    "pings": (frame(9) * 200, 1008),
+    "fragments": (
+        frame(TEXT, final=False) + frame(CONTINUATION, final=False) * 200,
+        1008,
+    ),
+    "a message without an end": (frame(TEXT, b"{", final=False), 1008),
+    "a frame without an end": (frame(TEXT, b"{}")[:-1], 1008),
+    "an end without a beginning": (frame(CONTINUATION, b"x"), 1002),
+    "an opcode that is none": (frame(3, b"x"), 1002),
+    "no mask": (b"\x81\x05hello", 1002),
+    "a reserved bit": (b"\xf1\x80\x00\x00\x00\x00", 1002),
+    "a terabyte": (b"\x81\xff" + (1 << 40).to_bytes(8, "big") + bytes(4), 1009),
+    "half a close code": (frame(8, b"\x03"), 1002),
+}
+
+
+@pytest.mark.parametrize("abuse", ABUSES)
+async def test_abuse_of_the_protocol_closes_the_connection(
+    ada: Guest, strict: Host, abuse: str
+) -> None:
+    frames, code = ABUSES[abuse]
+    async with raw(strict.port, f"/ws/{ada.project}", ada.cookie) as connection:
+        connection.writer.write(frames)
+        assert await connection.close_code() == code
+
+
+def hostile(chance: random.Random) -> bytes:
+    """Return a frame that may be anything."""
+    payload = chance.choice(
+        [
+            chance.randbytes(chance.randrange(200)),
+            json.dumps({"type": chance.choice(["get_state", 1, "x"])}).encode(),
+            b'{"type":"user_message","data":' * chance.randrange(50),
+            b"[" * chance.randrange(2000),
+        ]
+    )
+    if chance.random() < 0.1:
+        return payload
+    opcode = chance.choice([TEXT, TEXT, TEXT, 2, CONTINUATION, 9, 10, 11])
+    return frame(opcode, payload[:125] if opcode > 7 else payload)
+
+
+async def test_a_thousand_hostile_frames_crash_nothing(ada: Guest, host: Host) -> None:
+    chance = random.Random(7)  # noqa: S311 - the same frames each time
+    pid, sent = host.pid, 0
+    while sent < 1000:
+        async with raw(host.port, f"/ws/{ada.project}", ada.cookie) as connection:
+            for _ in range(chance.randrange(1, 40)):
+                connection.writer.write(hostile(chance))
+                sent += 1
+            connection.writer.write(frame(8, (1000).to_bytes(2, "big")))
+            await connection.close_code()
+    async with ada.socket(host, after=0) as socket:
+        await socket.hear(lambda message: message.get("seq") == 1)
+    assert host.pid == pid
+    assert "Traceback" not in host.log.read_text()
+    assert host.count("gateway_refused_total", "invalid_message") > 0
+
+
+async def test_a_gateway_that_ends_says_goodbye_little_by_little(
+    ada: Guest, own_backend: Backend, replica: Host
+) -> None:
+    loop = asyncio.get_running_loop()
+    with server_folder() as folder, Host(own_backend, folder) as ending:
+        async with asyncio.TaskGroup() as tasks:
+            leaving = [tasks.create_task(until_closed(ada, ending)) for _ in range(16)]
+            await ending.until_counted(len(leaving) - 1, "gateway_connections")
+            told_at = loop.time()
+            os.kill(ending.pid, signal.SIGTERM)
+            code = await asyncio.to_thread(ending.wait)
+            ended_s = loop.time() - told_at
+        ends = [task.result() for task in leaving]
+        assert code == 0
+        assert ended_s < 10
+        assert {code for code, _ in ends} == {1012}
+        assert max(at for _, at in ends) - min(at for _, at in ends) > 1
+    async with ada.socket(replica, after=0) as socket:
+        await socket.hear(lambda message: message.get("seq") == 1)
+
+
+async def until_closed(guest: Guest, host: Host) -> tuple[int | None, float]:
+    """Return how and when a socket is closed."""
+    async with guest.socket(host) as socket:
+        with pytest.raises(ConnectionClosed):
+            await socket.hear(lambda _: False)
+    return socket.connection.close_code, asyncio.get_running_loop().time()
