@@ -49,7 +49,7 @@ def page_backend(static: Path, postgres_server: PostgresServer) -> Iterator[Back
     ):
         with started.client() as http:
             unbuilt = http.get("/")
-            assert "make web" in unbuilt.text
+            assert "make run" in unbuilt.text
             assert unbuilt.headers["cache-control"] == "no-store"
         build(static)
         yield started
