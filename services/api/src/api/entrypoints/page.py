@@ -25,7 +25,7 @@ _NOT_BUILT = b"""<!doctype html>
 <meta charset="utf-8">
 <title>Atelier</title>
 <h1>Atelier is running</h1>
-<p>Its page is not built: start it again with <code>make run</code>, which builds it.</p>
+<p>Its page is not built: start it again by <code>make run</code>.</p>
 """
 
 
