@@ -1,0 +1,117 @@
+"""Recorded events by REST: in pages, and as a stream."""
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from itertools import islice
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.backend import Backend
+
+Event = dict[str, Any]
+
+
+@pytest.fixture
+def ada(backend: Backend) -> Iterator[httpx.Client]:
+    """Somebody who is signed in."""
+    with backend.person() as person:
+        yield person
+
+
+@pytest.fixture
+def path(ada: httpx.Client) -> str:
+    """Where the events of a project with seven of them are."""
+    body = {"name": "Todo", "description": "a list"}
+    project = ada.post("/api/projects", json=body).json()["id"]
+    for name in "abcdef":
+        ada.patch(f"/api/projects/{project}", json={"name": name})
+    return f"/api/projects/{project}/events"
+
+
+def seqs(events: list[Event]) -> list[int]:
+    return [event["seq"] for event in events]
+
+
+def streamed(lines: Iterator[str], count: int) -> list[Event]:
+    """Return so many events of a stream, having looked at their form."""
+    events: list[Event] = []
+    blocks = (line for line in lines if line.startswith(("id:", "event:", "data:")))
+    while len(events) < count:
+        id_, type_, data = islice(blocks, 3)
+        event = json.loads(data.removeprefix("data: "))
+        assert (id_, type_) == (f"id: {event['seq']}", f"event: {event['type']}")
+        events.append(event)
+    return events
+
+
+def test_events_come_in_order_in_the_words_of_the_socket(
+    ada: httpx.Client, path: str
+) -> None:
+    events = ada.get(path).json()
+    assert seqs(events) == [1, 2, 3, 4, 5, 6, 7]
+    assert set(events[0]) == {"seq", "type", "at", "data"}
+    assert events[0]["type"] == "project_created"
+    assert events[0]["data"] == {"name": "Todo", "description": "a list"}
+
+
+def test_pages_join_to_the_whole(ada: httpx.Client, path: str) -> None:
+    pages, after = [], 0
+    while page := ada.get(path, params={"after": after, "limit": 3}).json():
+        pages.append(seqs(page))
+        after = page[-1]["seq"]
+    assert pages == [[1, 2, 3], [4, 5, 6], [7]]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("after=-1", "after=x", "after=", "after=1.5", "after=99999999999999999999"),
+        *("limit=0", "limit=501", "limit=x", "after=%D9%A3"),
+    ],
+)
+def test_what_is_no_number_is_refused(ada: httpx.Client, path: str, query: str) -> None:
+    answer = ada.get(f"{path}?{query}")
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.text.startswith("The parameter ")
+
+
+def test_a_stream_tells_what_was_and_what_happens(ada: httpx.Client, path: str) -> None:
+    sse = {"Accept": "text/event-stream"}
+    with ada.stream("GET", path, params={"after": 5}, headers=sse) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        lines = stream.iter_lines()
+        assert seqs(streamed(lines, 2)) == [6, 7]
+        for name in ("live", "alive"):
+            ada.patch(path.removesuffix("/events"), json={"name": name})
+        names = [event["data"]["name"] for event in streamed(lines, 2)]
+    assert names == ["live", "alive"]
+
+
+def test_a_stream_goes_on_after_the_last_event(ada: httpx.Client, path: str) -> None:
+    again = {"Accept": "text/event-stream", "Last-Event-ID": "6"}
+    with ada.stream("GET", path, params={"after": 0}, headers=again) as stream:
+        assert seqs(streamed(stream.iter_lines(), 1)) == [7]
+
+
+def test_a_stream_ends_with_the_project(ada: httpx.Client, path: str) -> None:
+    sse = {"Accept": "text/event-stream"}
+    with ada.stream("GET", path, params={"after": 7}, headers=sse) as stream:
+        ada.delete(path.removesuffix("/events"))
+        text = "".join(stream.iter_text())
+    assert "event: project_deleted" in text
+
+
+def test_a_person_has_ten_streams_at_a_time(ada: httpx.Client, path: str) -> None:
+    sse = {"Accept": "text/event-stream"}
+    streams = [ada.stream("GET", path, headers=sse) for _ in range(11)]
+    answers = [stream.__enter__() for stream in streams]
+    begun = [next(one.iter_text()) for one in answers if one.is_success]
+    refused = [one for one in answers if not one.is_success]
+    for stream in streams:
+        stream.__exit__(None, None, None)
+    assert len(begun) + len(refused) == 11
+    assert all(one.status_code == HTTPStatus.TOO_MANY_REQUESTS for one in refused)
+    assert len(begun) <= 11
