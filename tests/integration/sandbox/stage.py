@@ -56,7 +56,7 @@ from tests.support.servers import NatsServer, Server, server_folder
 
 DOMAIN = "preview.localhost"
 SECRET = "only-for-tests"  # noqa: S105 - of a service that lives for one test
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 _requests = codec.decoder(QueryRequest)
 _answers = codec.decoder(SandboxAnswer)
