@@ -34,7 +34,6 @@ from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
 from eventcore.decider import Decider
 from eventcore.execute import Executor
-from standalone.embedded import NatsSettings
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 
 ROUNDS = 9
@@ -52,7 +51,6 @@ DATA_BYTES = 200
 
 CONTEXT = Context(Actor("service", "bench"), uuid4(), uuid4())
 DURABLE = {"max_connections": "50"}
-NATS = NatsSettings(sync_interval="2m")
 
 _TPS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 _TABLES = """
@@ -340,7 +338,7 @@ def main() -> None:
     with (
         server_folder() as folder,
         PostgresServer(folder, settings=DURABLE) as postgres,
-        NatsServer(folder, settings=NATS) as nats,
+        NatsServer(folder) as nats,
     ):
         postgres.make_template()
         figures = uvloop.run(measure(postgres, nats, folder))

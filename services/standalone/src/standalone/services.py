@@ -42,7 +42,8 @@ _MANAGED = frozenset(
 )
 _MODELS = ("OPENROUTER_MODEL", "OPENROUTER_DESIGN_MODEL")
 _OIDC_SECRET = "OIDC_CLIENT_SECRET"  # noqa: S105 - the name of a variable
-_DEMO_KEY = "demo"
+# Not a word: the agent takes its key out of whatever it shows or keeps.
+_DEMO_KEY = "atelier-demo-model"
 _NO_KEY = "none"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from standalone.errors import CannotStart
-from standalone.machine.private_file import write_private
+from standalone.private_file import usable, write_private
 
 
 def _new() -> str:
@@ -48,5 +48,6 @@ def load_keys(file: Path) -> Keys:
         ) from exc
     after = msgspec.json.format(msgspec.json.encode(keys), indent=2)
     if after != before:
-        write_private(file, after)
+        with usable(file):
+            write_private(file, after)
     return keys

@@ -4,6 +4,7 @@ import asyncio
 from enum import IntEnum
 from pathlib import Path
 
+from standalone.errors import CannotStart
 from standalone.program import Program
 from standalone.services import Service
 from standalone.supervision.console import Console
@@ -11,6 +12,7 @@ from standalone.supervision.probe import ask, is_ready
 from standalone.supervision.supervisor import Probe, Supervised
 
 _TELL_EVERY_S = 10.0
+_DEATHS_TO_TELL = 5
 
 
 class Stage(IntEnum):
@@ -31,13 +33,20 @@ class Crew:
         self._console = console
         self._stages: dict[Stage, list[Supervised]] = {stage: [] for stage in Stage}
         self._services: dict[str, Service] = {}
+        self._is_starting = True
+        self._hopeless: asyncio.Queue[Supervised] = asyncio.Queue()
 
     def start(
         self, stage: Stage, program: Program, probe: Probe, *, quiet: bool = False
     ) -> Supervised:
         """Start a process and keep it running."""
         supervised = Supervised(
-            program, probe=probe, logs=self._logs, console=self._console, quiet=quiet
+            program,
+            probe=probe,
+            logs=self._logs,
+            console=self._console,
+            quiet=quiet,
+            goes_on=self._goes_on,
         )
         self._stages[stage].append(supervised)
         self._tasks.create_task(supervised.run())
@@ -48,8 +57,24 @@ class Crew:
         self._services[service.program.name] = service
         self.start(stage, service.program, lambda: is_ready(service.http_port))
 
+    async def refuse_hopeless(self) -> None:
+        """Wait for a process that dies again and again before all were ready once.
+
+        Raises:
+            CannotStart: There is one; the sentence names its log.
+
+        """
+        one = await self._hopeless.get()
+        raise CannotStart(
+            f"{one.name} does not start, it died {one.deaths} times in a row: "
+            f"{one.output.file} says why."
+        )
+
     async def wait_ready(self) -> None:
-        """Wait until all are ready, telling now and then for whom."""
+        """Wait until all are ready, telling now and then for whom.
+
+        From then on nothing that dies ends the others.
+        """
         while waiting := [one for one in self._everybody() if not one.ready.is_set()]:
             try:
                 async with asyncio.timeout(_TELL_EVERY_S):
@@ -57,6 +82,7 @@ class Crew:
                         await one.ready.wait()
             except TimeoutError:
                 await self._tell([one for one in waiting if not one.ready.is_set()])
+        self._is_starting = False
 
     async def stop(self) -> None:
         """Stop stage after stage, each at once."""
@@ -69,6 +95,18 @@ class Crew:
         """End everybody at once."""
         for supervised in self._everybody():
             supervised.kill()
+
+    def _goes_on(self, dead: Supervised) -> bool:
+        if dead.deaths != _DEATHS_TO_TELL:
+            return True
+        if self._is_starting:
+            self._hopeless.put_nowait(dead)
+            return False
+        self._console.say(
+            f"{dead.name} has died {dead.deaths} times in a row: read "
+            f"{dead.output.file}. Everything else goes on."
+        )
+        return True
 
     def _everybody(self) -> list[Supervised]:
         return [one for stage in self._stages.values() for one in stage]

@@ -22,7 +22,6 @@ _FIRST_BACKOFF_S = 0.5
 _LAST_BACKOFF_S = 10.0
 _LIFE_S = 60.0
 """A process that lived so long is not in a loop of deaths: it starts afresh."""
-_DEATHS_TO_TELL = 5
 _CANNOT_EXECUTE = 127
 _LAST_WORDS_S = 1.0
 
@@ -41,21 +40,29 @@ class Supervised:
         logs: Path,
         console: Console,
         quiet: bool = False,
+        goes_on: "Callable[[Supervised], bool] | None" = None,
     ) -> None:
-        """Take what to run; *quiet* keeps its lines out of the console."""
+        """Take what to run; *quiet* keeps its lines out of the console.
+
+        *goes_on* is asked after each death whether to start it again.
+        """
         self.program = program
         self.ready = asyncio.Event()
         """Set while the process answers its probe."""
         self.output = Output(
             program.name, logs / f"{program.name}.log", None if quiet else console
         )
+        self.deaths = 0
+        """How often it died in a row."""
         self._probe = probe
+        self._goes_on = goes_on or (lambda _: True)
         self._console = console
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._refused = asyncio.Event()
         self._ended = asyncio.Event()
-        self._deaths = 0
+        self._was_ready = False
+        self._is_awaited = False
 
     @property
     def name(self) -> str:
@@ -80,9 +87,9 @@ class Supervised:
                     status = _CANNOT_EXECUTE
                 if not self._stopping.is_set():
                     lived_long = loop.time() - born > _LIFE_S
-                    self._deaths = 1 if lived_long else self._deaths + 1
+                    self.deaths = 1 if lived_long else self.deaths + 1
                     self._refused.set()
-                    await self._pause(status)
+                    await self._wait_for_next(status)
         finally:
             self._ended.set()
 
@@ -90,9 +97,11 @@ class Supervised:
         """Wait for the first time that it is ready.
 
         Raises:
-            CannotStart: It died before, or its probe said so; its last line says why.
+            CannotStart: It died before, and stays so, or its probe said so; its last
+                line says why.
 
         """
+        self._is_awaited = True
         ready = asyncio.ensure_future(self.ready.wait())
         refused = asyncio.ensure_future(self._refused.wait())
         try:
@@ -174,17 +183,18 @@ class Supervised:
             self.output.note(str(exc))
             self._refused.set()
         else:
+            self._was_ready = True
             self.ready.set()
 
-    async def _pause(self, status: int) -> None:
-        backoff_s = min(_FIRST_BACKOFF_S * 2 ** (self._deaths - 1), _LAST_BACKOFF_S)
+    async def _wait_for_next(self, status: int) -> None:
+        """Wait for the time of the next start, or for the end if there is none."""
+        failed = self._is_awaited and not self._was_ready  # and who waits was told
+        if failed or not self._goes_on(self):
+            await self._stopping.wait()
+            return
+        backoff_s = min(_FIRST_BACKOFF_S * 2 ** (self.deaths - 1), _LAST_BACKOFF_S)
         how = _describe(status)
         self._console.say(f"{self.name} {how}; starting it again in {backoff_s:g} s")
-        if self._deaths == _DEATHS_TO_TELL:
-            self._console.say(
-                f"{self.name} has died {_DEATHS_TO_TELL} times in a row: read "
-                f"{self.output.file}. Everything else goes on."
-            )
         with suppress(TimeoutError):
             async with asyncio.timeout(backoff_s):
                 await self._stopping.wait()
