@@ -19,8 +19,8 @@ UV_FROM_PIP = -m pip install --quiet --disable-pip-version-check --target .tools
 .tools/uv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Atelier needs Python 3.11 or newer: make PYTHON=/path/to/python3.12 ..."; exit 1; }
-	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then $(PYTHON) $(UV_FROM_PIP); \
-	  elif $(PYTHON) -m venv .tools/venv >/dev/null 2>&1; then .tools/venv/bin/python $(UV_FROM_PIP); \
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then PIP_ROOT_USER_ACTION=ignore $(PYTHON) $(UV_FROM_PIP); \
+	  elif $(PYTHON) -m venv .tools/venv >/dev/null 2>&1; then PIP_ROOT_USER_ACTION=ignore .tools/venv/bin/python $(UV_FROM_PIP); \
 	  else echo "Atelier needs pip to fetch its tools: install python3-venv (or python3-pip)."; exit 1; fi
 
 .venv/.stamp: requirements.txt $(MEMBERS) | $(UV)
