@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -196,8 +197,13 @@ async def _counts(lent: Bench, number: int) -> bool:
 
 
 def _keeper() -> int:
-    mine = (pid for pid in descendants(os.getpid()))
-    (keeper,) = (pid for pid in mine if parent_of(str(pid)) == os.getpid())
+    """Return what we have started for the sandbox, beside the servers of other tests."""
+    (keeper,) = (
+        pid
+        for pid in descendants(os.getpid())
+        if parent_of(str(pid)) == os.getpid()
+        and b"keeper.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
     return keeper
 
 

@@ -264,7 +264,7 @@ async def test_recorded_events_reach_followers_in_order(client: Client) -> None:
 @pytest.fixture
 def guarded_nats() -> Iterator[NatsServer]:
     """A nats-server on which every service may do only what it needs."""
-    passwords = {user: user for user in ("agent", "api", "gateway", "sandbox")}
+    passwords = {user: user for user in subjects.PERMISSIONS}
     users = authorization(passwords, system_password="system")  # noqa: S106 - a test's
     with server_folder() as folder, NatsServer(folder, authorization=users) as server:
         yield server
