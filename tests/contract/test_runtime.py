@@ -197,7 +197,7 @@ async def _counts(lent: Bench, number: int) -> bool:
 
 
 def _keeper() -> int:
-    """Return what we have started for the sandbox, beside the servers of other tests."""
+    """Return the sandbox of ours, which has the servers of other tests beside it."""
     (keeper,) = (
         pid
         for pid in descendants(os.getpid())
