@@ -224,7 +224,8 @@ class Client:
         """
         taken = 0
         try:
-            if self.writer.can_write_eof():
+            # uvloop raises RuntimeError for the end of what has ended.
+            if self.writer.can_write_eof() and not self.writer.is_closing():
                 self.writer.write_eof()
             async with asyncio.timeout(_LINGER_S):
                 while taken < _LINGER_BYTES:
@@ -232,5 +233,5 @@ class Client:
                     if not data:
                         return
                     taken += len(data)
-        except (OSError, TimeoutError):
+        except (OSError, RuntimeError):
             return
