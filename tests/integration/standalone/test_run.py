@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -219,7 +220,8 @@ def test_a_server_of_yours_that_is_not_there_is_one_sentence(
     folder: Path, name: str, url: str, sentence: str
 ) -> None:
     stack = Stack(folder)
-    assert f"{name} {sentence}" in try_to_start(stack, **{name: url})
+    environment: dict[str, Any] = {name: url}
+    assert f"{name} {sentence}" in try_to_start(stack, **environment)
     assert list((stack.data_dir / "logs").iterdir()) == []  # nothing was started
 
 
