@@ -91,6 +91,7 @@ function startFile(state: ProjectState, path: string): ProjectState {
     recorded: old?.recorded ?? null,
     draft: "",
     binary: old?.binary ?? false,
+    seq: old?.seq ?? 0,
   };
   return { ...state, writing: path, touched: path, files: withFile(state.files, file) };
 }
@@ -200,8 +201,7 @@ function recorded(state: ProjectState, message: ServerMessage, seq: number): Pro
     case "run_stopped":
       return outcome(state, seq, "stopped", "Stopped. Everything written so far is kept.");
     case "model_call_started":
-      if (!state.interrupted) return state;
-      return step({ ...state, interrupted: false }, seq, "Taken up again after an interruption");
+      return callStarted(state, seq, message.data);
     case "model_call_ended":
       return callEnded(state, seq, message.data);
     default:
@@ -222,6 +222,8 @@ function runStarted(state: ProjectState, seq: number, prompt: string): ProjectSt
     ...state,
     prompt,
     runs: state.runs + 1,
+    runSeq: seq,
+    heardSeq: seq,
     accepted: state.accepted + 1,
     refusal: null,
     runUsage: NO_USAGE,
@@ -237,7 +239,7 @@ function endFile(
   { path, content, encoding, author }: FileEndData,
 ): ProjectState {
   const binary = encoding === "base64";
-  const files = withFile(state.files, { path, recorded: content, draft: null, binary });
+  const files = withFile(state.files, { path, recorded: content, draft: null, binary, seq });
   const writing = state.writing === path ? null : state.writing;
   const next = { ...state, files, writing, touched: path };
   if (author === "user") return personSaved(next, seq, path, "Saved");
@@ -259,6 +261,12 @@ function deleteFile(
   return author === "user"
     ? personSaved(next, seq, path, "Deleted")
     : step(next, seq, `Deleted ${path}`);
+}
+
+function callStarted(state: ProjectState, seq: number, { purpose }: ModelCallData): ProjectState {
+  const next = { ...state, heardSeq: purpose === "design" ? seq : state.heardSeq };
+  if (!state.interrupted) return next;
+  return step({ ...next, interrupted: false }, seq, "Taken up again after an interruption");
 }
 
 function callEnded(state: ProjectState, seq: number, data: ModelCallData): ProjectState {

@@ -22,6 +22,8 @@ export interface FileEntry {
   readonly draft: string | null;
   /** It is no text. */
   readonly binary: boolean;
+  /** The event that recorded it; 0 before the first. */
+  readonly seq: number;
 }
 
 export interface Phase {
@@ -132,6 +134,10 @@ export interface ProjectState {
   /** The prompt of the last run. */
   readonly prompt: string | null;
   readonly runs: number;
+  /** The event that began the last run; 0 before the first. */
+  readonly runSeq: number;
+  /** The event up to which the model has been told what people said. */
+  readonly heardSeq: number;
   /** How many messages and prompts the server has taken in. */
   readonly accepted: number;
   /** How many requests it has refused, on this page. */
@@ -180,6 +186,8 @@ export const INITIAL: ProjectState = {
   interrupted: false,
   prompt: null,
   runs: 0,
+  runSeq: 0,
+  heardSeq: 0,
   accepted: 0,
   refused: 0,
   connections: 0,
@@ -214,6 +222,22 @@ export function isRunning(current: RunState): boolean {
 /** What is shown of a file. */
 export function textOf(file: FileEntry): string {
   return file.draft ?? (file.binary ? "" : (file.recorded ?? ""));
+}
+
+/** How the last run ended; null while one is under way and before the first. */
+export function lastOutcome(state: ProjectState): OutcomeEntry["outcome"] | null {
+  if (isRunning(standingOf(state).currentState)) return null;
+  const last = state.entries.findLast((entry) => entry.kind === "outcome");
+  return last?.kind === "outcome" ? last.outcome : null;
+}
+
+/** Whether what a person said waits for the next phase. */
+export function isWaiting(state: ProjectState, entry: PersonEntry): boolean {
+  return (
+    isRunning(state.standing.currentState) &&
+    entry.seq > state.runSeq &&
+    entry.seq > state.heardSeq
+  );
 }
 
 /** The phase that is being written, or the last one. */

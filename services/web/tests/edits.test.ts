@@ -14,7 +14,7 @@ import {
 import type { FileEntry } from "../src/state";
 
 const files = (recorded: string): ReadonlyMap<string, FileEntry> =>
-  new Map([["a.ts", { path: "a.ts", recorded, draft: null, binary: false }]]);
+  new Map([["a.ts", { path: "a.ts", recorded, draft: null, binary: false, seq: 1 }]]);
 const of = (edits: ReadonlyMap<string, Edit>) => edits.get("a.ts") as Edit;
 
 const TYPED = typed(NO_EDITS, "a.ts", "old", "mine");

@@ -52,7 +52,7 @@ describe("the difference between two moments", () => {
     new Map(
       Object.entries(contents).map(([path, recorded]) => [
         path,
-        { path, recorded, draft: null, binary: false },
+        { path, recorded, draft: null, binary: false, seq: 1 },
       ]),
     );
 

@@ -13,14 +13,22 @@ const LOOKS: Record<Look, string> = {
 const BASE =
   "inline-flex shrink-0 items-center justify-center gap-2 rounded-md font-medium whitespace-nowrap transition-colors disabled:pointer-events-none disabled:opacity-50";
 
+type Size = "tiny" | "small" | "normal";
+
+const SIZES: Record<Size, string> = {
+  tiny: "h-7 px-2.5 text-sm",
+  small: "h-8 px-3 text-sm",
+  normal: "h-10 px-4",
+};
+
 /** The classes of a button, for links that look like one. */
-export function buttonClass(look: Look = "primary", size: "small" | "normal" = "normal"): string {
-  return `${BASE} ${LOOKS[look]} ${size === "small" ? "h-8 px-3 text-sm" : "h-10 px-4"}`;
+export function buttonClass(look: Look = "primary", size: Size = "normal"): string {
+  return `${BASE} ${LOOKS[look]} ${SIZES[size]}`;
 }
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   look?: Look;
-  size?: "small" | "normal";
+  size?: Size;
   icon?: ReactNode;
   busy?: boolean;
 }

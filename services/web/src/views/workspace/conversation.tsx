@@ -7,6 +7,7 @@ import {
   currentPhase,
   isCaughtUp,
   isRunning,
+  isWaiting,
   type OutcomeEntry,
   type ProjectState,
   standingOf,
@@ -128,7 +129,11 @@ function Entries({ desk, onPreview, onEditPrompt, onCode }: EntriesProps) {
               writing={entry.phase === phase ? project.writing : null}
             />
           ) : (
-            <EntryView entry={entry} actions={actions} />
+            <EntryView
+              entry={entry}
+              waiting={entry.kind === "person" && isWaiting(project, entry)}
+              actions={actions}
+            />
           )}
           {entry === last && entry.kind === "outcome" && !running && !past && (
             <WayOn

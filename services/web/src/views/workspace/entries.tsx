@@ -1,4 +1,4 @@
-import { Check, CircleCheck, CircleStop, GitCompare, Image, PencilLine, TriangleAlert } from "lucide-react";
+import { Check, CircleCheck, CircleStop, Clock, GitCompare, Image, PencilLine, TriangleAlert } from "lucide-react";
 import { lazy, memo, Suspense } from "react";
 
 import type { ImageInfo, ProblemData } from "../../contract";
@@ -18,10 +18,12 @@ export interface EntryActions {
 
 interface EntryViewProps {
   entry: Exclude<Entry, { kind: "phase" }>;
+  /** It was said during a run, and the model is told at the next phase. */
+  waiting: boolean;
   actions: EntryActions;
 }
 
-export const EntryView = memo(function EntryView({ entry, actions }: EntryViewProps) {
+export const EntryView = memo(function EntryView({ entry, waiting, actions }: EntryViewProps) {
   switch (entry.kind) {
     case "person":
       return (
@@ -31,6 +33,11 @@ export const EntryView = memo(function EntryView({ entry, actions }: EntryViewPr
         >
           {entry.text}
           {entry.images.length > 0 && <Images images={entry.images} />}
+          {waiting && (
+            <span className="mt-1 flex items-center gap-1.5 text-xs text-muted" data-testid="waiting">
+              <Clock aria-hidden size={13} /> Waits for the next phase
+            </span>
+          )}
         </div>
       );
     case "agent":

@@ -7,6 +7,8 @@ import {
   currentPhase,
   isCaughtUp,
   isRunning,
+  lastOutcome,
+  type OutcomeEntry,
   type ProjectState,
   standingOf,
 } from "../../state";
@@ -14,7 +16,7 @@ import { Button, IconButton } from "../../ui/button";
 import { Mark } from "../../ui/logo";
 import { StateBadge } from "../../ui/state-badge";
 import { ThemeToggle } from "../../ui/theme-toggle";
-import { dollarsOf, tokensOf } from "../../units";
+import { Spent } from "./spent";
 import type { TimelineState } from "./timeline";
 import type { ProjectLink } from "./use-project";
 
@@ -84,22 +86,6 @@ function Progress({ project }: { project: ProjectState }) {
   );
 }
 
-function Spent({ project }: { project: ProjectState }) {
-  const { promptTokens, completionTokens, costUsd } = project.usage;
-  const tokens = promptTokens + completionTokens;
-  if (tokens === 0) return null;
-  return (
-    <p
-      className="text-sm text-muted tabular-nums max-lg:hidden"
-      title={`${promptTokens.toLocaleString("en")} read, ${completionTokens.toLocaleString("en")} written`}
-      data-testid="usage"
-    >
-      {tokensOf(tokens)} tokens
-      {costUsd !== null && costUsd > 0 && ` · ${dollarsOf(costUsd)}`}
-    </p>
-  );
-}
-
 function StartStop({ link, description }: { link: ProjectLink; description: string }) {
   const { project, status, send } = link;
   const { currentState } = standingOf(project);
@@ -113,12 +99,15 @@ function StartStop({ link, description }: { link: ProjectLink; description: stri
         disabled={offline}
         icon={<Square aria-hidden size={13} className="fill-current" />}
         onClick={() => send({ type: "stop_generation" })}
+        aria-label="Stop"
+        className="max-sm:px-2.5!"
       >
-        Stop
+        <span className="max-sm:hidden">Stop</span>
       </Button>
     );
   }
   const again = project.prompt !== null;
+  const label = again ? AGAIN[lastOutcome(project) ?? "complete"] : "Start";
   const prompt = project.prompt ?? description;
   const start = () => {
     if (prompt.trim() === "") document.getElementById("message")?.focus();
@@ -131,14 +120,21 @@ function StartStop({ link, description }: { link: ProjectLink; description: stri
       data-testid="start"
       disabled={offline || !isCaughtUp(project)}
       title={again ? "Build the last prompt again" : "Build the description"}
-      aria-label={again ? "Start again" : "Start"}
+      aria-label={label}
       icon={<Play aria-hidden size={14} className="fill-current" />}
       onClick={start}
+      className="max-sm:px-2.5!"
     >
-      <span>Start{again && <span className="max-sm:hidden"> again</span>}</span>
+      <span className="max-sm:hidden">{label}</span>
     </Button>
   );
 }
+
+const AGAIN: Record<OutcomeEntry["outcome"], string> = {
+  complete: "Start again",
+  failed: "Try again",
+  stopped: "Continue",
+};
 
 function Connection({ status, retryNow }: { status: SocketStatus; retryNow: () => void }) {
   // A first try is usually quick: say nothing, so that nothing flickers.

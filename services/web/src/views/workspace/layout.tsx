@@ -1,13 +1,22 @@
 import { Code2, Eye, MessageSquareText, SquareTerminal } from "lucide-react";
-import { type ReactNode, useState, useSyncExternalStore } from "react";
+import {
+  type ReactNode,
+  useCallback,
+  useDeferredValue,
+  useMemo,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import { Group, Panel, Separator, useDefaultLayout } from "react-resizable-panels";
 
-import { isRunning, standingOf } from "../../state";
+import { type Problem, problemsOf } from "../../problems";
+import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../state";
 import { CodePane } from "./code/code-pane";
 import { Conversation } from "./conversation";
 import { Header } from "./header";
-import { LogPane } from "./log-pane";
+import { Output, type OutputView } from "./output";
 import { PreviewBar, PreviewPane, usePreview } from "./preview-pane";
+import { repairMessage } from "./problems-pane";
 import { type Tab, TabBar } from "./tab-bar";
 import { Timeline, useTimeline } from "./timeline";
 import { useDesk } from "./use-desk";
@@ -34,7 +43,10 @@ export function Layout({ projectId, link, name, description }: LayoutProps) {
   const [view, setView] = useView(link, wide);
   const timeline = useTimeline(link.history, link.project.lastSeq);
   const { moment } = timeline;
-  const desk = useDesk(projectId, link, moment?.project ?? link.project);
+  const deferred = useDeferredValue(link.project);
+  const problems = useProblems(deferred);
+  const desk = useDesk(projectId, link, moment?.project ?? link.project, problems);
+  const { openFile } = desk;
   const preview = usePreview(link);
   const toPreview = view === "preview" ? undefined : () => setView("preview");
   const backToNow = () => timeline.goTo(link.project.lastSeq);
@@ -42,7 +54,24 @@ export function Layout({ projectId, link, name, description }: LayoutProps) {
     desk.compare({ path, before: seq, after: "now" });
     setView("code");
   };
-  const bar = preview.frame === null ? null : <PreviewBar frame={preview.frame} reload={preview.reload} />;
+  const [output, setOutput] = useState<OutputView>("log");
+  const openProblem = useCallback(
+    ({ path, line, column }: Problem) => {
+      if (path === null) return;
+      openFile(path, { line: line ?? 1, column: column ?? 1, length: 0 });
+      setView("code");
+    },
+    [openFile, setView],
+  );
+  const { send } = link;
+  const repair = useCallback(
+    (wrong: readonly Problem[]) => {
+      send({ type: "user_message", data: { content: repairMessage(wrong) } });
+    },
+    [send],
+  );
+  const canSay = link.status.kind === "open" && isCaughtUp(link.project);
+  const bar = preview.frame === null ? null : <PreviewBar preview={preview} wide={wide} />;
   const panes: Record<View, ReactNode> = {
     chat: (
       <Conversation
@@ -54,8 +83,17 @@ export function Layout({ projectId, link, name, description }: LayoutProps) {
       />
     ),
     code: <CodePane desk={desk} wide={wide} />,
-    preview: <PreviewPane link={link} preview={preview} past={moment !== null} />,
-    log: <LogPane logs={link.project.logs} />,
+    preview: <PreviewPane link={link} preview={preview} wide={wide} past={moment !== null} />,
+    log: (
+      <Output
+        logs={link.project.logs}
+        problems={problems}
+        shown={output}
+        onShow={setOutput}
+        onOpen={openProblem}
+        onRepair={canSay ? repair : undefined}
+      />
+    ),
   };
   return (
     <>
@@ -81,6 +119,14 @@ export function Layout({ projectId, link, name, description }: LayoutProps) {
         )}
       </main>
     </>
+  );
+}
+
+/** What is wrong; the same list as long as nothing of it has changed. */
+function useProblems({ reported, logs, files, runSeq }: ProjectState): readonly Problem[] {
+  return useMemo(
+    () => problemsOf({ reported, logs, files, runSeq }),
+    [reported, logs, files, runSeq],
   );
 }
 
@@ -115,9 +161,9 @@ function Desk({ panes, view, setView, bar }: ArrangementProps<"code" | "preview"
             </div>
             <Stack views={["preview", "code"]} panes={panes} view={view} />
           </Panel>
-          <Separator aria-label="Height of the log" className={`${SEPARATOR} h-px before:inset-x-0 before:-inset-y-1`} />
+          <Separator aria-label="Height of the output" className={`${SEPARATOR} h-px before:inset-x-0 before:-inset-y-1`} />
           <Panel
-            id="log"
+            id="output"
             defaultSize={170}
             minSize={110}
             collapsible
@@ -201,7 +247,7 @@ function useView(link: ProjectLink, wide: boolean): [View, (view: View) => void]
   const [choice, setChoice] = useState<{ view: View; runs: number } | null>(null);
   const { runs, files } = link.project;
   const { currentState, previewUrl } = standingOf(link.project);
-  const choose = (view: View) => setChoice({ view, runs });
+  const choose = useCallback((view: View) => setChoice({ view, runs }), [runs]);
   if (choice !== null && (choice.runs === runs || previewUrl !== null)) return [choice.view, choose];
   if (!wide) return ["chat", choose];
   const code = previewUrl === null && (isRunning(currentState) || files.size > 0);

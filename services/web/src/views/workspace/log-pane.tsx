@@ -1,8 +1,10 @@
-import { memo } from "react";
+import { memo, useCallback, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { type Color, piecesOf } from "../../ansi";
-import { count, type LogLine } from "../../state";
-import { useStickToEnd } from "./stick";
+import type { LogLine } from "../../state";
+import { INPUT_CLASS } from "../../ui/field";
+import { useRows } from "./rows";
+import { Stick } from "./stick";
 
 const COLORS: Record<Color, string> = {
   black: "text-muted",
@@ -15,75 +17,141 @@ const COLORS: Record<Color, string> = {
   white: "text-ink",
 };
 
-/** Lines are drawn in blocks, so that a new line does not touch the old ones. */
-const BLOCK = 100;
+const ROW_PX = 20;
 
-export function LogPane({ logs }: { logs: readonly LogLine[] }) {
-  const { ref } = useStickToEnd<HTMLDivElement>();
-  const errors = logs.filter((line) => line.stream === "stderr").length;
+export interface LogFilter {
+  readonly text: string;
+  readonly errorsOnly: boolean;
+}
+
+export const NO_FILTER: LogFilter = { text: "", errorsOnly: false };
+
+interface LogPaneProps {
+  logs: readonly LogLine[];
+  filter: LogFilter;
+}
+
+/** The output of the app; of a long one only what is seen is drawn. */
+export function LogPane({ logs, filter }: LogPaneProps) {
+  const wanted = useDeferredValue(filter);
+  const lines = useMemo(() => filtered(logs, wanted), [logs, wanted]);
+  const scroller = useRef<HTMLDivElement>(null);
+  const { from, to } = useRows(scroller, lines.length, ROW_PX);
+  const [stick] = useState(() => new Stick());
+  const onScroll = useCallback(() => {
+    if (scroller.current !== null) stick.scrolled(scroller.current);
+  }, [stick]);
+  const first = lines[0]?.id ?? 0;
+  const last = lines.at(-1)?.id ?? 0;
+  const before = useRef({ first, last });
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const dropped = first - before.current.first;
+    if (stick.stuck && last !== before.current.last) stick.toEnd(element);
+    // Old lines were dropped above: what is read stays where it is.
+    else if (dropped > 0) element.scrollTop -= dropped * ROW_PX;
+    before.current = { first, last };
+  }, [stick, first, last]);
+  // A pane that was hidden comes back at its beginning.
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return undefined;
+    const resized = new ResizeObserver(() => {
+      if (stick.stuck) stick.toEnd(element);
+    });
+    resized.observe(element);
+    return () => resized.disconnect();
+  }, [stick]);
+
   return (
-    <section aria-label="Log" className="flex h-full flex-col bg-surface">
-      <h2 className="flex h-9 shrink-0 items-center gap-2 border-b border-line px-4 text-sm font-semibold">
-        Log
-        {logs.length > 0 && (
-          <span className="font-normal text-muted tabular-nums">
-            {count(logs.length, "line")}{errors > 0 && `, ${errors} on stderr`}
-          </span>
-        )}
-      </h2>
-      <div
-        ref={ref}
-        role="log"
-        aria-live="off"
-        aria-label="Output of the app"
-        tabIndex={0}
-        data-testid="log"
-        className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-4 py-2 font-mono text-xs leading-5 outline-offset-[-2px]"
-      >
-        {logs.length === 0 ? (
-          <p className="font-sans text-sm text-muted">
-            Output of the installation and of the app appears here as it comes.
-          </p>
-        ) : (
-          blocksOf(logs).map((lines) => <Block key={lines[0]?.id} lines={lines} />)
-        )}
-      </div>
-    </section>
+    <div
+      ref={scroller}
+      role="log"
+      aria-live="off"
+      aria-label="Output of the app"
+      tabIndex={0}
+      data-testid="log"
+      data-lines={lines.length}
+      onScroll={onScroll}
+      className="h-full overflow-auto overscroll-contain py-1 [overflow-anchor:none] font-mono text-xs leading-5 outline-offset-[-2px]"
+    >
+      {lines.length === 0 ? (
+        <p className="px-4 py-1 font-sans text-sm text-muted">
+          {logs.length === 0
+            ? "Output of the installation and of the app appears here as it comes."
+            : "No line fits the filter."}
+        </p>
+      ) : (
+        <div className="relative" style={{ height: lines.length * ROW_PX }}>
+          <div className="absolute w-max min-w-full" style={{ top: from * ROW_PX }}>
+            {lines.slice(from, to).map((line) => (
+              <Line key={line.id} line={line} />
+            ))}
+          </div>
+        </div>
+      )}
+    </div>
   );
 }
 
-const Block = memo(
-  function Block({ lines }: { lines: readonly LogLine[] }) {
-    return lines.map((line) => (
-      <p
-        key={line.id}
-        data-stream={line.stream}
-        className="min-h-5 break-words whitespace-pre-wrap data-[stream=stderr]:text-danger"
-      >
-        {piecesOf(line.text).map((piece, at) => (
-          <span
-            // oxlint-disable-next-line react/no-array-index-key -- a line never changes
-            key={at}
-            className={`${piece.color === null ? "" : COLORS[piece.color]} ${piece.bold ? "font-bold" : ""}`}
-          >
-            {piece.text}
-          </span>
-        ))}
-      </p>
-    ));
-  },
-  (a, b) => a.lines.length === b.lines.length && a.lines[0]?.id === b.lines[0]?.id,
-);
-
-/** Cut at fixed ids, so that a block stays the same when lines are dropped before it. */
-function blocksOf(logs: readonly LogLine[]): LogLine[][] {
-  const blocks: LogLine[][] = [];
-  let current = -1;
-  for (const line of logs) {
-    const number = Math.floor(line.id / BLOCK);
-    if (number !== current) blocks.push([]);
-    current = number;
-    blocks.at(-1)?.push(line);
-  }
-  return blocks;
+interface LogFilterFieldsProps {
+  filter: LogFilter;
+  setFilter: (filter: LogFilter) => void;
 }
+
+export function LogFilterFields({ filter, setFilter }: LogFilterFieldsProps) {
+  return (
+    <>
+      <label className="flex items-center gap-1.5 text-xs whitespace-nowrap">
+        <input
+          type="checkbox"
+          checked={filter.errorsOnly}
+          onChange={(event) => setFilter({ ...filter, errorsOnly: event.target.checked })}
+          data-testid="log-errors"
+          className="size-4 accent-accent"
+        />
+        stderr only
+      </label>
+      <div className="w-44 min-w-20">
+        <input
+          type="search"
+          aria-label="Filter the log"
+          placeholder="Filter"
+          value={filter.text}
+          onChange={(event) => setFilter({ ...filter, text: event.target.value })}
+          data-testid="log-filter"
+          className={`${INPUT_CLASS} h-7 text-xs`}
+        />
+      </div>
+    </>
+  );
+}
+
+function filtered(logs: readonly LogLine[], { text, errorsOnly }: LogFilter): readonly LogLine[] {
+  const wanted = text.trim().toLowerCase();
+  if (wanted === "" && !errorsOnly) return logs;
+  return logs.filter(
+    (line) =>
+      (!errorsOnly || line.stream === "stderr") && line.text.toLowerCase().includes(wanted),
+  );
+}
+
+const Line = memo(function Line({ line }: { line: LogLine }) {
+  return (
+    <p
+      data-stream={line.stream}
+      className="h-5 px-4 whitespace-pre data-[stream=stderr]:text-danger"
+    >
+      {piecesOf(line.text).map((piece, at) => (
+        <span
+          // oxlint-disable-next-line react/no-array-index-key -- a line never changes
+          key={at}
+          className={`${piece.color === null ? "" : COLORS[piece.color]} ${piece.bold ? "font-bold" : ""}`}
+        >
+          {piece.text}
+        </span>
+      ))}
+    </p>
+  );
+});

@@ -1,29 +1,62 @@
-import { ExternalLink, RotateCw } from "lucide-react";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { ExternalLink, Maximize, Monitor, RotateCw, Smartphone, Tablet } from "lucide-react";
+import { type CSSProperties, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
+import { recall, remember } from "../../memory";
 import { type Frame, frameOf } from "../../preview";
 import { count, currentPhase, isRunning, type RunState, standingOf } from "../../state";
 import { buttonClass, IconButton } from "../../ui/button";
 import type { ProjectLink } from "./use-project";
+
+export type Device = "fit" | "desktop" | "tablet" | "phone";
+
+/** Sizes in CSS pixels; the preview is made smaller where they do not fit. */
+const SIZES: Record<Exclude<Device, "fit">, { width: number; height: number }> = {
+  desktop: { width: 1280, height: 800 },
+  tablet: { width: 820, height: 1180 },
+  phone: { width: 390, height: 844 },
+};
+
+export const DEVICES: Record<Device, { label: string; icon: typeof Monitor }> = {
+  fit: { label: "As wide as there is room", icon: Maximize },
+  desktop: { label: "Desktop, 1280 wide", icon: Monitor },
+  tablet: { label: "Tablet, 820 wide", icon: Tablet },
+  phone: { label: "Phone, 390 wide", icon: Smartphone },
+};
+
+const DEVICE = "atelier.device";
 
 export interface Preview {
   readonly frame: Frame | null;
   /** Changes when the frame is to be loaded anew. */
   readonly load: number;
   readonly reload: () => void;
+  readonly device: Device;
+  readonly setDevice: (device: Device) => void;
 }
 
 /** The preview as the server tells of it; it is loaded anew when the app was started again. */
 export function usePreview(link: ProjectLink): Preview {
   const [reloads, setReloads] = useState(0);
   const reload = useCallback(() => setReloads((n) => n + 1), []);
+  const [device, setDevice] = useState<Device>(() => {
+    const kept = recall(DEVICE);
+    return typeof kept === "string" && Object.hasOwn(DEVICES, kept) ? (kept as Device) : "fit";
+  });
+  useEffect(() => remember(DEVICE, device), [device]);
   const { previewUrl } = standingOf(link.project);
   const frame = frameOf(previewUrl, location.origin);
-  return { frame, load: reloads + link.project.previewRevision, reload };
+  return { frame, load: reloads + link.project.previewRevision, reload, device, setDevice };
+}
+
+interface PreviewBarProps {
+  preview: Preview;
+  wide: boolean;
 }
 
 /** The app's address, and what can be done with it. */
-export function PreviewBar({ frame, reload }: { frame: Frame; reload: () => void }) {
+export function PreviewBar({ preview, wide }: PreviewBarProps) {
+  const { frame, reload, device, setDevice } = preview;
+  if (frame === null) return null;
   return (
     <div className="ml-auto flex min-w-0 flex-1 items-center justify-end gap-1">
       <p
@@ -32,6 +65,25 @@ export function PreviewBar({ frame, reload }: { frame: Frame; reload: () => void
       >
         {frame.src}
       </p>
+      {wide && (
+        <div role="group" aria-label="Width of the preview" className="flex gap-0.5 px-1">
+          {(Object.keys(DEVICES) as Device[]).map((name) => {
+            const { label, icon: Icon } = DEVICES[name];
+            return (
+              <IconButton
+                key={name}
+                label={label}
+                aria-pressed={device === name}
+                onClick={() => setDevice(name)}
+                data-testid={`device-${name}`}
+                className="aria-pressed:bg-accent-soft aria-pressed:text-accent"
+              >
+                <Icon aria-hidden size={16} />
+              </IconButton>
+            );
+          })}
+        </div>
+      )}
       <IconButton label="Reload the preview" data-testid="preview-reload" onClick={reload}>
         <RotateCw aria-hidden size={16} />
       </IconButton>
@@ -53,14 +105,18 @@ export function PreviewBar({ frame, reload }: { frame: Frame; reload: () => void
 interface PreviewPaneProps {
   link: ProjectLink;
   preview: Preview;
+  wide: boolean;
   /** The rest of the page shows the project as it was. */
   past: boolean;
 }
 
-export function PreviewPane({ link, preview, past }: PreviewPaneProps) {
+export function PreviewPane({ link, preview, wide, past }: PreviewPaneProps) {
   const element = useRef<HTMLIFrameElement>(null);
   const loaded = useRef(preview.load);
   const { frame, load } = preview;
+  const device = wide ? preview.device : "fit";
+  const [stage, setStage] = useState<HTMLDivElement | null>(null);
+  const place = usePlace(stage, device);
 
   useEffect(() => {
     if (loaded.current === load) return;
@@ -77,18 +133,51 @@ export function PreviewPane({ link, preview, past }: PreviewPaneProps) {
           The app runs as it is now, whatever the timeline shows.
         </p>
       )}
-      <iframe
-        ref={element}
-        key={frame.src}
-        src={frame.src}
-        sandbox={frame.sandbox}
-        title="Preview of the app"
-        data-testid="preview-frame"
-        referrerPolicy="no-referrer"
-        className="block min-h-0 w-full flex-1 border-0 bg-white"
-      />
+      <div
+        ref={setStage}
+        className={`relative min-h-0 flex-1 overflow-hidden ${device === "fit" ? "" : "mat"}`}
+      >
+        <iframe
+          ref={element}
+          key={frame.src}
+          src={frame.src}
+          sandbox={frame.sandbox}
+          title="Preview of the app"
+          data-testid="preview-frame"
+          data-device={device}
+          referrerPolicy="no-referrer"
+          style={place}
+          className={`absolute origin-top-left border-0 bg-white ${device === "fit" ? "" : "rounded-md shadow-xl ring-1 ring-black/20"}`}
+        />
+      </div>
     </div>
   );
+}
+
+const EDGE_PX = 16;
+
+/** Where the frame stands: all of the room, or a device in the middle of it, made to fit. */
+function usePlace(stage: HTMLDivElement | null, device: Device): CSSProperties {
+  const [room, setRoom] = useState({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    if (stage === null) return undefined;
+    const measure = () => setRoom({ width: stage.clientWidth, height: stage.clientHeight });
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(stage);
+    return () => observer.disconnect();
+  }, [stage]);
+  if (device === "fit" || room.width === 0) return { inset: 0, width: "100%", height: "100%" };
+  const { width, height } = SIZES[device];
+  const scale = Math.min(1, (room.width - 2 * EDGE_PX) / width);
+  const shownHeight = Math.min(height, (room.height - 2 * EDGE_PX) / scale);
+  return {
+    width,
+    height: shownHeight,
+    left: (room.width - width * scale) / 2,
+    top: Math.max(EDGE_PX, (room.height - shownHeight * scale) / 2),
+    transform: `scale(${scale})`,
+  };
 }
 
 const TITLES: Record<RunState, string> = {

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { editState, type Edits, NO_EDITS, recordedOf } from "../../edits";
 import type { History } from "../../history";
+import type { Problem } from "../../problems";
 import { currentPhase, isRunning, type ProjectState, standingOf } from "../../state";
 import type { Reveal } from "./code/code-view";
 import type { Leaf } from "./code/file-tree";
@@ -33,6 +34,8 @@ export interface Desk {
   /** It is shown as it was: nothing can be changed. */
   readonly past: boolean;
   readonly edits: EditLink;
+  /** What is wrong, by file. */
+  readonly problems: ReadonlyMap<string, readonly Problem[]>;
   /** Files that are there and that are going to be written. */
   readonly leaves: ReadonlyMap<string, Leaf>;
   readonly files: OpenFiles;
@@ -48,7 +51,12 @@ export interface Desk {
 }
 
 /** The desk of a project at the moment that *project* is the state of. */
-export function useDesk(projectId: string, link: ProjectLink, project: ProjectState): Desk {
+export function useDesk(
+  projectId: string,
+  link: ProjectLink,
+  project: ProjectState,
+  problems: readonly Problem[],
+): Desk {
   const edits = useEdits(projectId, link.project);
   const past = project !== link.project;
   const leaves = useLeaves(project, past ? NO_EDITS : edits.edits);
@@ -88,6 +96,10 @@ export function useDesk(projectId: string, link: ProjectLink, project: ProjectSt
     return () => window.removeEventListener("keydown", onKeyDown);
   }, [saveShown]);
 
+  const byPath = useMemo(
+    () => Map.groupBy(problems.filter(({ path }) => path !== null), ({ path }) => path ?? ""),
+    [problems],
+  );
   const { history } = link;
   return useMemo(
     () => ({
@@ -96,6 +108,7 @@ export function useDesk(projectId: string, link: ProjectLink, project: ProjectSt
       project,
       past,
       edits,
+      problems: byPath,
       leaves,
       files,
       reveal,
@@ -106,7 +119,7 @@ export function useDesk(projectId: string, link: ProjectLink, project: ProjectSt
       compare,
       saveShown,
     }),
-    [link, history, project, past, edits, leaves, files, reveal, comparing, side, openFile, saveShown],
+    [link, history, project, past, edits, byPath, leaves, files, reveal, comparing, side, openFile, saveShown],
   );
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 
+import type { Problem } from "../../../problems";
 import { Editor } from "./editor";
 
 /** A place in a file to go to; each is another object. */
@@ -18,11 +19,20 @@ interface CodeViewProps {
   growing: boolean;
   editable: boolean;
   reveal: Reveal | null;
+  problems: readonly Problem[];
   onType: (path: string, text: string) => void;
 }
 
 /** A file in the editor, which is loaded with this module. */
-export default function CodeView({ path, text, growing, editable, reveal, onType }: CodeViewProps) {
+export default function CodeView({
+  path,
+  text,
+  growing,
+  editable,
+  reveal,
+  problems,
+  onType,
+}: CodeViewProps) {
   const host = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor | null>(null);
   const typed = useRef(onType);
@@ -42,8 +52,8 @@ export default function CodeView({ path, text, growing, editable, reveal, onType
   }, []);
 
   useEffect(() => {
-    editor.current?.show({ path, text, growing, editable });
-  }, [path, text, growing, editable]);
+    editor.current?.show({ path, text, growing, editable, problems });
+  }, [path, text, growing, editable, problems]);
 
   useEffect(() => {
     if (reveal === null || reveal === revealed.current || reveal.path !== path) return;

@@ -8,6 +8,7 @@ import {
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput } from "@codemirror/language";
+import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
 import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorSelection, EditorState, Transaction } from "@codemirror/state";
 import {
@@ -18,6 +19,7 @@ import {
   keymap,
 } from "@codemirror/view";
 
+import type { Problem } from "../../../problems";
 import { access, languageOf, look, mountPoint } from "./setup";
 
 /** Within this distance of the end, growing text scrolls into view. */
@@ -31,6 +33,8 @@ export interface Shown {
   /** It is being written. */
   readonly growing: boolean;
   readonly editable: boolean;
+  /** What is wrong with it, to be underlined. */
+  readonly problems: readonly Problem[];
 }
 
 interface Kept {
@@ -52,6 +56,7 @@ export class Editor {
   /** What the editor holds. */
   #text = "";
   #editable = false;
+  #problems: readonly Problem[] = [];
   /** Nobody has scrolled away from the end. */
   #atEnd = true;
 
@@ -76,11 +81,14 @@ export class Editor {
         effects: this.#access.reconfigure(access(file.path, file.editable)),
       });
     }
-    if (file.text === this.#text) return;
-    const follow = file.growing && this.#atEnd;
-    if (file.text.startsWith(this.#text)) this.#append(file.text.slice(this.#text.length), follow);
-    else this.#replace(file.text, follow);
-    this.#text = file.text;
+    if (file.text !== this.#text) {
+      const follow = file.growing && this.#atEnd;
+      const more = file.text.startsWith(this.#text);
+      if (more) this.#append(file.text.slice(this.#text.length), follow);
+      else this.#replace(file.text, follow);
+      this.#text = file.text;
+    }
+    if (!same || file.problems !== this.#problems) this.#mark(file.problems);
   }
 
   /** Selects *length* characters from *line* and *column*, both from 1, and scrolls there. */
@@ -102,6 +110,17 @@ export class Editor {
 
   destroy(): void {
     this.#view.destroy();
+  }
+
+  #mark(problems: readonly Problem[]): void {
+    this.#problems = problems;
+    const { state } = this.#view;
+    const diagnostics = problems.map(({ line, severity, message }): Diagnostic => {
+      const row = state.doc.line(Math.max(1, Math.min(line ?? 1, state.doc.lines)));
+      const indent = row.text.length - row.text.trimStart().length;
+      return { from: row.from + indent, to: row.to, severity, message };
+    });
+    this.#view.dispatch(setDiagnostics(state, diagnostics));
   }
 
   #open(file: Shown): void {

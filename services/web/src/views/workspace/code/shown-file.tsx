@@ -3,15 +3,18 @@ import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useStat
 
 import { editState, type EditState, recordedOf } from "../../../edits";
 import { recall, remember } from "../../../memory";
+import type { Problem } from "../../../problems";
 import { count, isRunning, standingOf, textOf } from "../../../state";
 import { Button, IconButton, Spinner } from "../../../ui/button";
 import { Notice } from "../../../ui/notice";
 import type { Desk } from "../use-desk";
+import { BinaryFile } from "./binary-file";
 import { Conflict } from "./conflict";
 
 const CodeView = lazy(() => import("./code-view"));
 
 const PLAIN = "atelier.plainText";
+const NONE: readonly Problem[] = [];
 
 interface ShownFileProps {
   desk: Desk;
@@ -42,6 +45,9 @@ export function ShownFile({ desk, path, wide }: ShownFileProps) {
   if (file === undefined && edit === undefined) {
     const purpose = desk.leaves.get(path)?.purpose ?? "";
     return <Empty>{`Not written yet. ${purpose}`}</Empty>;
+  }
+  if (file?.binary === true && file.recorded !== null) {
+    return <BinaryFile path={path} content={file.recorded} />;
   }
   const state = edit === undefined ? null : editState(edit, recorded);
   const writing = file !== undefined && file.draft !== null;
@@ -99,6 +105,7 @@ export function ShownFile({ desk, path, wide }: ShownFileProps) {
             growing={writing && edit === undefined}
             editable={!past && (!writing || edit !== undefined)}
             reveal={desk.reveal}
+            problems={past ? NONE : (desk.problems.get(path) ?? NONE)}
             onType={onType}
           />
         </Suspense>
@@ -169,13 +176,12 @@ function Toolbar({ desk, path, text, state, writing, wide, children }: ToolbarPr
             <Undo2 aria-hidden size={16} />
           </IconButton>
           <Button
-            size="small"
+            size="tiny"
             icon={<Save aria-hidden size={15} />}
             busy={state === "saving"}
             onClick={desk.saveShown}
             title="Save (Ctrl+S)"
             data-testid="save-file"
-            className="h-7 px-2.5"
           >
             Save
           </Button>

@@ -69,13 +69,12 @@ export function Versions({ desk, comparing, narrow }: VersionsProps) {
         <div className="flex items-center gap-1 max-sm:ml-auto">
           {canRestore && (
             <Button
-              size="small"
+              size="tiny"
               look="outline"
               icon={<RotateCcw aria-hidden size={14} />}
               title={`Make ${nameOf(before)} the content again`}
               onClick={restore}
               data-testid="restore-version"
-              className="h-7 px-2.5"
             >
               Restore
             </Button>

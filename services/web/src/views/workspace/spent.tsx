@@ -1,0 +1,104 @@
+import type { ProjectState, Usage } from "../../state";
+import { Popover } from "../../ui/popover";
+import { dollarsOf, tokensOf } from "../../units";
+
+/** What the models have taken so far, and how much of the limits that is. */
+export function Spent({ project }: { project: ProjectState }) {
+  const { usage, runUsage, settings } = project;
+  if (tokens(usage) === 0) return null;
+  return (
+    <Popover
+      label="Tokens and cost"
+      testId="usage"
+      className="rounded-md px-2 py-1 text-sm whitespace-nowrap text-muted tabular-nums hover:bg-sunken hover:text-ink max-sm:hidden"
+      trigger={
+        <>
+          {tokensOf(tokens(usage))} tokens
+          {usage.costUsd !== null && usage.costUsd > 0 && ` · ${dollarsOf(usage.costUsd)}`}
+        </>
+      }
+    >
+      <Amounts title="Last run" usage={runUsage} />
+      <Limit label="Tokens of a run" spent={tokens(runUsage)} limit={settings?.maxRunTokens} show={tokensOf} />
+      <Limit label="Cost of a run" spent={runUsage.costUsd ?? 0} limit={settings?.maxRunCostUsd} show={dollarsOf} />
+      <hr className="my-3 border-line" />
+      <Amounts title="All runs" usage={usage} />
+      <Limit
+        label="Cost of the project"
+        spent={usage.costUsd ?? 0}
+        limit={settings?.maxProjectCostUsd}
+        show={dollarsOf}
+      />
+      {!hasLimit(project) && (
+        <p className="mt-3 text-xs text-muted">
+          This project has no limits of its own; those of the installation hold.
+        </p>
+      )}
+    </Popover>
+  );
+}
+
+function tokens({ promptTokens, completionTokens }: Usage): number {
+  return promptTokens + completionTokens;
+}
+
+function hasLimit({ settings }: ProjectState): boolean {
+  return (
+    settings !== null &&
+    [settings.maxRunTokens, settings.maxRunCostUsd, settings.maxProjectCostUsd].some(
+      (limit) => limit !== null,
+    )
+  );
+}
+
+function Amounts({ title, usage }: { title: string; usage: Usage }) {
+  return (
+    <>
+      <h2 className="text-sm font-semibold">{title}</h2>
+      <dl className="mt-1 grid grid-cols-[1fr_auto] gap-x-4 text-sm text-muted tabular-nums">
+        <dt>Read by the model</dt>
+        <dd className="text-right">{usage.promptTokens.toLocaleString("en")}</dd>
+        <dt>Written by the model</dt>
+        <dd className="text-right">{usage.completionTokens.toLocaleString("en")}</dd>
+        <dt>Cost</dt>
+        <dd className="text-right">{usage.costUsd === null ? "not told" : dollarsOf(usage.costUsd)}</dd>
+      </dl>
+    </>
+  );
+}
+
+interface LimitProps {
+  label: string;
+  spent: number;
+  limit: number | null | undefined;
+  show: (amount: number) => string;
+}
+
+function Limit({ label, spent, limit, show }: LimitProps) {
+  if (limit === null || limit === undefined) return null;
+  const share = limit === 0 ? 1 : Math.min(1, spent / limit);
+  return (
+    <div className="mt-2" data-testid="limit">
+      <p className="flex justify-between text-xs">
+        <span>{label}</span>
+        <span className="tabular-nums">
+          {show(spent)} of {show(limit)}
+        </span>
+      </p>
+      <div
+        role="meter"
+        aria-label={label}
+        aria-valuemin={0}
+        aria-valuemax={limit}
+        aria-valuenow={Math.min(spent, limit)}
+        aria-valuetext={`${show(spent)} of ${show(limit)}`}
+        className="mt-1 h-1.5 overflow-hidden rounded-full bg-sunken"
+      >
+        <div
+          className={`h-full rounded-full ${share > 0.9 ? "bg-danger" : "bg-accent"}`}
+          style={{ width: `${share * 100}%` }}
+        />
+      </div>
+    </div>
+  );
+}
