@@ -90,3 +90,28 @@ def test_refusals_reach_the_client_as_codes(steps: dict[str, Step]) -> None:
 
 def test_dates_reach_the_client_as_dates(steps: dict[str, Step]) -> None:
     assert steps["dates"]["data"] == {"areDates": True}
+
+
+def test_sessions_are_listed_and_ended(steps: dict[str, Step], email: str) -> None:
+    assert email
+    listed = steps["sessions"]["data"]
+    assert {one["userId"] for one in listed} == {listed[0]["userId"]}
+    assert steps["end of the others"]["data"] == {"status": True}
+    assert steps["sessions left"]["data"] == {"count": 1, "isDated": True}
+    assert steps["end of this session"]["data"] == {"status": True}
+    assert steps["session after its end"]["data"] is None
+
+
+def test_a_password_is_changed_and_the_session_goes_on(steps: dict[str, Step]) -> None:
+    changed = steps["change of password"]
+    assert changed["error"] is None
+    assert changed["data"]["token"]
+    session = steps["session after the change"]["data"]
+    assert session["session"]["token"] == changed["data"]["token"]
+    wrong = steps["wrong change"]["error"]
+    assert (wrong["status"], wrong["code"]) == (400, "INVALID_PASSWORD")
+
+
+def test_without_an_issuer_there_is_no_other_sign_in(steps: dict[str, Step]) -> None:
+    error = steps["sign in elsewhere"]["error"]
+    assert (error["status"], error["code"]) == (404, "PROVIDER_NOT_FOUND")
