@@ -30,6 +30,8 @@ from tests.support.servers import NatsServer, Server
 ROUNDS = 3
 SECONDS = 3.0
 SOCKETS = 1000
+DEAF = 200
+READERS = 20
 AT_ONCE = 50
 HERE = Path(__file__).parent
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -227,12 +229,29 @@ def connecting(side: Side) -> None:
     side.add("idle socket", "kB", kilobytes, lower=True)
 
 
+def deaf(side: Side) -> None:
+    """Measure what clients that read nothing cost, and cost the others."""
+    side.connect(READERS, projects=1)
+    text = {"per_s": 200, "seconds": SECONDS, "size": 4000, "timed": True}
+    alone, _ = side.run("text", **text)
+    memory = side.gateway.rss_kb()
+    side.load.do("connect_deaf", port=side.gateway.port, count=DEAF)
+    beside, _ = side.run("text", **text)
+    megabytes = (side.gateway.rss_kb() - memory) / 1024
+    side.load.do("disconnect")
+    name = f"{DEAF} that read nothing"
+    side.add(name, "MB more", max(megabytes, 0.1), lower=True)
+    slower = beside["p95_ms"] / alone["p95_ms"]
+    side.add(name, "others' p95, times", slower, lower=True)
+
+
 MEASURES: tuple[Measure, ...] = (
     connecting,
     one_to_many(200),
     one_to_many(1000),
     many_projects(200, 10_000),
     many_projects(20, 10_000),
+    deaf,
 )
 
 

@@ -9,6 +9,7 @@ and agent would, publishes, and reads what the clients get. Each message holds o
 import asyncio
 import json
 import re
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -130,6 +131,7 @@ class Load:
         self._nats_port = nats_port
         self._port = 0
         self._readers: list[Reader] = []
+        self._deaf: list[Reader] = []
         self._projects: list[UUID] = []
         self._offsets: dict[UUID, int] = {}
         self._heads: dict[UUID, int] = {}
@@ -174,14 +176,32 @@ class Load:
             await asyncio.gather(*(one(number) for number in range(count)))
         return time.perf_counter() - begun
 
+    async def connect_deaf(self, port: int, count: int) -> None:
+        """Open *count* more sockets on the first project, which read nothing."""
+        loop = asyncio.get_running_loop()
+        for _ in range(count):
+            narrow = socket.socket()
+            narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            narrow.setblocking(False)  # noqa: FBT003 - the standard library's own
+            await loop.sock_connect(narrow, ("127.0.0.1", port))
+            _, reader = await loop.create_connection(
+                lambda: Reader(self, _head(self._projects[0])), sock=narrow
+            )
+            await reader.greeted
+            reader.transport.pause_reading()
+            self._deaf.append(reader)
+
     async def disconnect(self) -> None:
         """Close all sockets."""
-        for reader in self._readers:
+        for reader in self._readers + self._deaf:
             reader.transport.abort()
         self._readers.clear()
+        self._deaf.clear()
         await asyncio.sleep(0.3)  # the other side notices
 
-    async def text(self, per_s: int, seconds: float, *, timed: bool) -> Figures:
+    async def text(
+        self, per_s: int, seconds: float, *, timed: bool, size: int = TEXT
+    ) -> Figures:
         """Publish text on all projects in turn at a rate; return what came of it."""
         started = codec.encode(FileStarted(RUN, 1, PATH))
         self._offsets = dict.fromkeys(self._projects, 0)
@@ -193,7 +213,7 @@ class Load:
         while (passed := time.perf_counter() - begun) < seconds:
             due = int(passed * per_s) - sent
             self._bus.publish(
-                [self._piece(sent + number) for number in range(min(due, 500))]
+                [self._piece(sent + number, size) for number in range(min(due, 500))]
             )
             sent += min(due, 500)
             await asyncio.sleep(0.001)
@@ -204,6 +224,7 @@ class Load:
             "seconds": time.perf_counter() - begun,
             "load_cpu": time.process_time() - cpu,
             "p50_ms": times[len(times) // 2] / 1e6,
+            "p95_ms": times[len(times) * 95 // 100] / 1e6,
             "p99_ms": times[len(times) * 99 // 100] / 1e6,
         }
 
@@ -238,11 +259,11 @@ class Load:
             return codec.encode(History([], head))
         return codec.encode(ProjectAnswer(_view(UUID(project), head)))
 
-    def _piece(self, number: int) -> tuple[str, bytes]:
+    def _piece(self, number: int, size: int) -> tuple[str, bytes]:
         project = self._projects[number % len(self._projects)]
         offset = self._offsets[project]
-        self._offsets[project] = offset + TEXT
-        text = f"@{time.monotonic_ns():019d}".ljust(TEXT, ".")
+        self._offsets[project] = offset + size
+        text = f"@{time.monotonic_ns():019d}".ljust(size, ".")
         body = (
             f'{{"type":"file_text","run_id":"{RUN}","attempt":1,"path":"{PATH}",'
             f'"offset":{offset},"text":"{text}"}}'

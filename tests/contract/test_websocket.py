@@ -215,11 +215,11 @@ async def test_too_many_messages_are_refused_and_the_socket_stays_open(
 async def test_a_frame_that_is_far_too_large_closes_only_its_socket(
     ada: Person, project: str
 ) -> None:
-    async with ada.socket(project) as socket:
-        with contextlib.suppress(ConnectionClosed):
-            await socket.say("user_message", content="x" * 8_000_000)
-        await socket.connection.wait_closed()
-    assert socket.connection.close_code == 1009
+    connection = await ada.connect(project)
+    with contextlib.suppress(ConnectionClosed):
+        await connection.send("x" * 8_000_000)
+    await connection.wait_closed()
+    assert connection.close_code == 1009
     async with ada.socket(project) as socket:
         await socket.hear("agent_connected")
 

@@ -188,18 +188,24 @@ class Person:
                     return project
                 await asyncio.sleep(0.02)
 
+    async def connect(
+        self, project_id: str, after: int | None = None
+    ) -> ClientConnection:
+        """Return a connection to a project's socket, which the caller closes."""
+        cookie = "; ".join(f"{k}={v}" for k, v in self.http.cookies.items())
+        query = "" if after is None else f"?after={after}"
+        return await connect(
+            f"ws://localhost:{self.stack.port}/ws/{project_id}{query}",
+            additional_headers={"Cookie": cookie},
+            max_size=None,
+        )
+
     @asynccontextmanager
     async def socket(
         self, project_id: str, after: int | None = None
     ) -> AsyncIterator["Socket"]:
         """Open a project's socket."""
-        cookie = "; ".join(f"{k}={v}" for k, v in self.http.cookies.items())
-        query = "" if after is None else f"?after={after}"
-        async with connect(
-            f"ws://localhost:{self.stack.port}/ws/{project_id}{query}",
-            additional_headers={"Cookie": cookie},
-            max_size=None,
-        ) as connection:
+        async with await self.connect(project_id, after) as connection:
             yield Socket(connection)
 
     async def preview(self, url: str) -> httpx.Response:

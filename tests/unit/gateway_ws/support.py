@@ -14,7 +14,9 @@ from typing_extensions import override
 from contracts.envelope import Recorded
 from contracts.project import MessagePosted, ProjectCommand
 from contracts.requests import History, OpenFile, ProjectView
-from gateway_ws.application.room import Room, Watcher
+from gateway_ws.application.room import Room
+from gateway_ws.application.shared_frames import SharedFrames
+from gateway_ws.application.watcher import Watcher
 from gateway_ws.ports import Client, Projects, Refused, Unavailable
 
 PROJECT = UUID(int=3)
@@ -61,7 +63,9 @@ class Log(Projects):
         if self.failures:
             self.failures -= 1
             raise Unavailable("not now")
-        return History(self.events[after : after + self.page], len(self.events))
+        return History(
+            self.events[after : after + min(limit, self.page)], len(self.events)
+        )
 
     @override
     async def open_file(self, project_id: UUID) -> OpenFile | None:
@@ -157,7 +161,7 @@ async def settle() -> None:
 async def opened(log: Log) -> AsyncIterator[Room]:
     """Lend a room that watches its log."""
     async with asyncio.TaskGroup() as tasks:
-        room = Room(PROJECT, log, tasks)
+        room = Room(PROJECT, log, SharedFrames(1_000_000), tasks)
         watching = tasks.create_task(room.watch_log())
         yield room
         await settle()

@@ -18,6 +18,7 @@ from contracts.project import (
     Usage,
 )
 from contracts.requests import OpenFile
+from gateway_ws.application import live
 from gateway_ws.application import room as room_module
 from gateway_ws.application.room import Room
 from gateway_ws.domain import wire
@@ -39,13 +40,13 @@ STARTED = FileStarted(RUN, 1, "a.ts")
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gather nothing, as if a long time lay between any two messages."""
-    monkeypatch.setattr(room_module, "GATHER_S", 0.0)
+    monkeypatch.setattr(live, "GATHER_S", 0.0)
 
 
 @pytest.fixture
 def gathering(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gather all that comes before the test lets time pass."""
-    monkeypatch.setattr(room_module, "GATHER_S", 0.02)
+    monkeypatch.setattr(live, "GATHER_S", 0.02)
 
 
 async def gathered() -> None:

@@ -1,5 +1,6 @@
 """The agent and the api, asked over the bus."""
 
+import asyncio
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -40,6 +41,8 @@ T = TypeVar("T")
 _ANSWER_TIMEOUT_S = 5.0
 _OPEN_FILE_TIMEOUT_S = 1.0
 _COMMAND_TRIES = 3
+_PAGES_AT_ONCE = 8
+"""Pages of history that are under way: each may have some megabytes."""
 
 _command_answers: msgspec.json.Decoder[CommandAnswer] = codec.decoder(CommandAnswer)
 _query_answers: msgspec.json.Decoder[QueryAnswer] = codec.decoder(QueryAnswer)
@@ -69,6 +72,7 @@ class BusProjects(Projects):
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._pages = asyncio.Semaphore(_PAGES_AT_ONCE)
 
     @override
     async def view(self, user_id: UUID, project_id: UUID) -> ProjectView:
@@ -81,7 +85,8 @@ class BusProjects(Projects):
     async def history(
         self, user_id: UUID, project_id: UUID, *, after: int, limit: int
     ) -> History:
-        answer = await self._query(user_id, project_id, GetHistory(after, limit))
+        async with self._pages:
+            answer = await self._query(user_id, project_id, GetHistory(after, limit))
         if not isinstance(answer, History):
             raise Unavailable("the agent answered another question")
         return answer

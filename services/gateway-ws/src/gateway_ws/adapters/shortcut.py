@@ -90,18 +90,22 @@ class Shortcut:
         self._rest, start = b"", 0
         while data.startswith(_MESSAGE, start):
             end = data.find(_CRLF, start)
-            words = data[start : max(end, start)].split()
-            hear = self._hear.get(words[2]) if words else None
-            if hear is None:
+            if end < 0:
                 break
+            words = data[start:end].split()
+            hear = self._hear.get(words[2])
+            if hear is None:
+                return data[start:]
             stop = end + len(_CRLF) + int(words[-1])
             if stop + len(_CRLF) > len(data):
-                self._rest = data[start:]
-                return b""
+                break
             headers = int(words[-2]) if data.startswith(b"H", start) else 0
             hear(data[end + len(_CRLF) + headers : stop])
             start = stop + len(_CRLF)
-        return data[start:]
+        rest = data[start:]
+        if rest.startswith(_MESSAGE) or any(verb.startswith(rest) for verb in _MESSAGE):
+            self._rest, rest = rest, b""
+        return rest
 
 
 class _AtOnce:

@@ -77,16 +77,35 @@ class OpenText:
 
     def since(self, shown: Place | None) -> list[TextMessage]:
         """Return what somebody lacks who was shown the text up to *shown*."""
-        place = self._place
+        place, last = self._place, self._last
         if place is None or place == shown:
             return []
-        if shown is not None and shown.opening == place.opening:
-            last = self._last
-            if last is not None and last.offset == shown.offset:
-                return [last]  # as it came, which is the usual case
-            return [self._text_after(shown.offset, place)]
-        start = FileStarted(place.run_id, place.attempt, place.path)
-        return [start, self._text_after(0, place)] if place.offset else [start]
+        if shown is None or shown.opening != place.opening:
+            return self.some_since(None, place.offset)[0]
+        if last is not None and last.offset == shown.offset:
+            return [last]  # as it came, which is the usual case
+        return [self._text_after(shown.offset, place)]
+
+    def some_since(
+        self, shown: Place | None, most: int
+    ) -> tuple[list[TextMessage], Place | None]:
+        """Return what `since` would, of at most *most* code points, and how far it is.
+
+        For those who may not take all of it: the same again with that place goes on.
+        """
+        place = self._place
+        if place is None or place == shown:
+            return [], place
+        is_begun = shown is not None and shown.opening == place.opening
+        offset = shown.offset if shown is not None and is_begun else 0
+        text = self._text()[offset : offset + most]
+        messages: list[TextMessage] = []
+        if not is_begun:
+            messages.append(FileStarted(place.run_id, place.attempt, place.path))
+        if text:
+            piece = FileText(place.run_id, place.attempt, place.path, offset, text)
+            messages.append(piece)
+        return messages, replace(place, offset=offset + len(text))
 
     def complete(self, written: FileWritten) -> bool:
         """Add what never came of a recorded file, if it is the open one; tell that.
@@ -185,14 +204,11 @@ class OpenText:
 
     def _text_after(self, offset: int, place: Place) -> FileText:
         """Return the text from *offset* on, at a cost that grows with it alone."""
-        if offset == 0:
-            text = self._text()
-        else:
-            size, first = place.offset, len(self._pieces)
-            while size > offset:
-                first -= 1
-                size -= len(self._pieces[first])
-            text = "".join(self._pieces[first:])[offset - size :]
+        size, first = place.offset, len(self._pieces)
+        while size > offset:
+            first -= 1
+            size -= len(self._pieces[first])
+        text = "".join(self._pieces[first:])[offset - size :]
         return FileText(place.run_id, place.attempt, place.path, offset, text)
 
 

@@ -1,6 +1,7 @@
 """The handshake of ``/ws/{project}``: who is it, may it, and then it is a visit."""
 
 import asyncio
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 from uuid import UUID, uuid4
 
@@ -12,13 +13,16 @@ from gateway_ws.application import metrics
 from gateway_ws.application.answering import answer, refusal
 from gateway_ws.application.fan_out import FanOut
 from gateway_ws.application.register import Full, Guest, Register
-from gateway_ws.application.room import Room, Watcher
+from gateway_ws.application.watcher import Watcher
 from gateway_ws.domain import frames, wire
 from gateway_ws.domain.address import counted_as
 from gateway_ws.domain.origin import is_own_page
 from gateway_ws.domain.rate import Bucket
 from gateway_ws.entrypoints.socket import Socket, Visit
 from gateway_ws.ports import Credential, Projects, Refused, Sessions, Unavailable
+
+if TYPE_CHECKING:
+    from gateway_ws.application.room import Room
 
 _COOKIES = ("__Secure-better-auth.session_token", "better-auth.session_token")
 _MESSAGES_PER_S = 20

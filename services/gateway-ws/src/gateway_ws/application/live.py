@@ -1,0 +1,100 @@
+"""Those who have been told everything so far: what comes next goes to all in one write.
+
+What follows a write closely is gathered for a moment, pieces of text into one. Whoever
+has not taken the last write gets no more: it is handed back, with how far it has come.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway_ws.application import metrics
+from gateway_ws.application.watcher import Watcher
+from gateway_ws.domain import frames, wire
+from gateway_ws.domain.text import OpenText, Place
+
+GATHER_S = 0.005
+"""What follows a write within this time is gathered into the next one."""
+GATHER_BYTES = 64 * 1024
+"""More than this does not wait."""
+
+
+class Live:
+    """The watchers of a room who are at its head."""
+
+    def __init__(self, text: OpenText, fall_behind: Callable[[Watcher], None]) -> None:
+        self.watchers: set[Watcher] = set()
+        self.seq = 0
+        """The head: the last event that is written or gathered."""
+        self._text = text
+        self._fall_behind = fall_behind
+        self._loop = asyncio.get_running_loop()
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
+        self._gathered: Place | None = None
+        self._written_seq = 0
+        self._written_place: Place | None = None
+        self._written_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, seq: int) -> None:
+        """Begin with *seq* as the head."""
+        self.seq = self._written_seq = seq
+
+    def add(self, watcher: Watcher) -> None:
+        """Take in *watcher*, who has been told and shown everything up to here.
+
+        Nothing is gathered at that moment: see `flush`.
+        """
+        self.watchers.add(watcher)
+
+    def gather_event(self, seq: int, frame: bytes) -> None:
+        """Have the event *seq* written after all that came before it."""
+        self.gather(frame)
+        self.seq = seq
+
+    def gather(self, frame: bytes) -> None:
+        """Have *frame* written after all that came before it."""
+        self.gather_text()
+        self._batch.append(frame)
+        self._batch_bytes += len(frame)
+
+    def gather_text(self) -> None:
+        """Gather what came of the open file since the last time, as one piece."""
+        if self._gathered is self._text.place:
+            return
+        for message in self._text.since(self._gathered):
+            self._batch.append(wire.text(frames.text_frame(message)))
+        self._gathered = self._text.place
+
+    def flush_soon(self) -> None:
+        """Write now, or a moment later where something was written just now."""
+        wait_s = self._written_at + GATHER_S - self._loop.time()
+        if wait_s <= 0 or self._batch_bytes > GATHER_BYTES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(wait_s, self.flush)
+
+    def flush(self) -> None:
+        """Write what is gathered to all who took what came before."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.gather_text()
+        if not self._batch:
+            return
+        data, count = b"".join(self._batch), len(self._batch)
+        self._batch, self._batch_bytes = [], 0
+        slow = []
+        for watcher in self.watchers:
+            if watcher.client.is_slow:
+                slow.append(watcher)
+            else:
+                watcher.client.write(data)
+        metrics.FRAMES_OUT.count += count * (len(self.watchers) - len(slow))
+        for watcher in slow:
+            metrics.FELL_BEHIND.inc()
+            self.watchers.discard(watcher)
+            watcher.seq, watcher.shown = self._written_seq, self._written_place
+            self._fall_behind(watcher)
+        self._written_seq, self._written_place = self.seq, self._gathered
+        self._written_at = self._loop.time()
