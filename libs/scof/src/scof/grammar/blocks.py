@@ -157,10 +157,6 @@ def _accept(
 ) -> Block:
     """Return the block that the commands open, or leave by a refusal."""
     head, *rest = _after_mkdir(commands)
-    if head.name not in WRITERS:
-        raise _RefusalError(
-            "unsupported_command", f"A heredoc for {shown(head.name)} is not possible."
-        )
     if not any(operator in _HEREDOCS for operator, _ in head.redirects):
         raise _RefusalError(
             "unsupported_command", "The heredoc is not that of the first command."
