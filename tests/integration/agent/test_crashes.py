@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,6 +18,7 @@ from contracts.project import (
     RunState,
     StartRun,
 )
+from eventcore.errors import Unavailable
 from tests.integration.agent.conftest import CODE, PAGE, STYLES
 from tests.integration.agent.world import Client, World, eventually, world
 from tests.support.model_server import FakeApp
@@ -72,7 +73,9 @@ async def begun(world: World) -> Client:
     """Start a run, which whoever is there takes up at once."""
     client = world.client()
     await client.create()
-    await client.do(StartRun(uuid4()))
+    # A worker may be so quick to die over it that it never says it has understood.
+    with suppress(Unavailable):
+        await client.do(StartRun(uuid4()))
     return client
 
 
