@@ -24,6 +24,65 @@ export interface ProjectFile {
 export interface Config {
   /** Answers come from built-in apps, because no key of a real model is set. */
   readonly demoModel: boolean;
+  /** What the other server is called on which people can sign in; null where there is none. */
+  readonly signInElsewhere: string | null;
+}
+
+/** A login that is open; *token* names it and does not open it. */
+export interface Session {
+  readonly id: string;
+  readonly token: string;
+  readonly ipAddress: string;
+  readonly userAgent: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly expiresAt: string;
+}
+
+export type Scope = "projects:read" | "projects:write";
+
+export interface ApiToken {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly lastUsedAt: string | null;
+}
+
+/** A token as it is shown once. */
+export interface MadeToken extends ApiToken {
+  readonly token: string;
+}
+
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly isAdministrator: boolean;
+  readonly disabled: boolean;
+  readonly hasPassword: boolean;
+  readonly createdAt: string;
+}
+
+export type SignUpRule = "open" | "invite" | "closed";
+
+export interface SignUpState {
+  readonly signUp: SignUpRule;
+  /** It was said where Atelier was started, and cannot be changed here. */
+  readonly isFixed: boolean;
+}
+
+export interface Invitation {
+  readonly id: string;
+  readonly email: string | null;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+}
+
+/** An invitation whose code is shown once. */
+export interface MadeInvitation extends Invitation {
+  readonly code: string;
 }
 
 /** *status* is 0 where no answer came. */
@@ -53,6 +112,41 @@ export const api = {
     }),
 };
 
+export const account = {
+  currentSession: () =>
+    request<{ session: Session } | null>("GET", "/api/auth/get-session").then(
+      (current) => current?.session ?? null,
+    ),
+  sessions: () => request<Session[]>("GET", "/api/auth/list-sessions"),
+  revokeSession: (token: string) => request("POST", "/api/auth/revoke-session", { token }),
+  revokeOthers: () => request("POST", "/api/auth/revoke-other-sessions", {}),
+  changePassword: (currentPassword: string, newPassword: string) =>
+    request("POST", "/api/auth/change-password", {
+      currentPassword,
+      newPassword,
+      revokeOtherSessions: true,
+    }),
+  tokens: () => request<ApiToken[]>("GET", "/api/tokens"),
+  createToken: (token: { name: string; scopes: Scope[]; expiresAt: string | null }) =>
+    request<MadeToken>("POST", "/api/tokens", token),
+  revokeToken: (id: string) => request<boolean>("DELETE", `/api/tokens/${id}`),
+};
+
+/** For administrators; everybody else is refused with 403. */
+export const administration = {
+  users: (after: string | null) =>
+    request<Person[]>("GET", `/api/admin/users${after === null ? "" : `?after=${after}`}`),
+  changeUser: (id: string, change: { disabled?: boolean; isAdministrator?: boolean }) =>
+    request<Person>("PATCH", `/api/admin/users/${id}`, change),
+  signUp: () => request<SignUpState>("GET", "/api/admin/sign-up"),
+  setSignUp: (signUp: SignUpRule) =>
+    request<SignUpState>("PATCH", "/api/admin/sign-up", { signUp }),
+  invitations: () => request<Invitation[]>("GET", "/api/admin/invitations"),
+  invite: (email: string | null) =>
+    request<MadeInvitation>("POST", "/api/admin/invitations", { email }),
+  withdraw: (id: string) => request<boolean>("DELETE", `/api/admin/invitations/${id}`),
+};
+
 function projectPath(id: string): string {
   return `/api/projects/${encodeURIComponent(id)}`;
 }
@@ -76,13 +170,24 @@ async function request<T>(method: string, path: string, body?: unknown): Promise
 /** What the server said, where it is a sentence; else what the status means. */
 async function sentence(response: Response): Promise<string> {
   const type = response.headers.get("content-type") ?? "";
-  const text = type.startsWith("text/plain") ? (await response.text()).trim() : "";
+  const text = type.startsWith("text/plain")
+    ? (await response.text()).trim()
+    : await refusalIn(response, type);
   if (response.status === 429) return limited(text, response.headers.get("retry-after"));
   if (text !== "" && text.length <= 300) return text;
   if (response.status === 401) return "Sign in to go on.";
+  if (response.status === 403) return "Only an administrator may do this.";
   if (response.status === 404) return "There is nothing at this address.";
   if (response.status === 503) return "Atelier is still starting. Try again in a moment.";
   return `The server could not do this (${response.status}). Try again.`;
+}
+
+/** The endpoints of accounts say in JSON what is wrong. */
+async function refusalIn(response: Response, type: string): Promise<string> {
+  if (!type.startsWith("application/json")) return "";
+  const body: unknown = await response.json().catch(() => null);
+  if (typeof body !== "object" || body === null || !("message" in body)) return "";
+  return typeof body.message === "string" ? body.message : "";
 }
 
 function limited(text: string, retryAfter: string | null): string {

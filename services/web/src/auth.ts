@@ -23,8 +23,23 @@ export const sessionQuery = queryOptions({
 });
 
 /** The sentence to show, or null where it worked. */
-export async function signUp(name: string, email: string, password: string): Promise<string | null> {
-  return outcome(client.signUp.email({ name, email, password }));
+export async function signUp(
+  name: string,
+  email: string,
+  password: string,
+  invitation: string,
+): Promise<string | null> {
+  const person = { name, email, password };
+  // The client sends on what its types do not know.
+  if (invitation !== "") Object.assign(person, { invitation });
+  return outcome(client.signUp.email(person));
+}
+
+/** Goes to the other server on which people can sign in; comes back to *next*. */
+export async function signInElsewhere(next: string): Promise<string | null> {
+  return outcome(
+    client.signIn.social({ provider: "oidc", callbackURL: next, errorCallbackURL: "/sign-in" }),
+  );
 }
 
 export async function signIn(email: string, password: string): Promise<string | null> {
@@ -61,6 +76,9 @@ const SENTENCES: ReadonlyMap<string, string> = new Map([
   ["INVALID_EMAIL_OR_PASSWORD", "E-mail address and password do not match. Check both."],
   ["INVALID_EMAIL", "Enter a complete e-mail address, such as ada@example.org."],
   ["PASSWORD_TOO_SHORT", "Use a password of at least 8 characters."],
+  ["SIGN_UP_CLOSED", "New accounts cannot be made here. Ask whoever runs this Atelier."],
+  ["INVITATION_REQUIRED", "An invitation is needed to make an account. Enter its code."],
+  ["BANNED_USER", "This account is disabled. Ask whoever runs this Atelier."],
   ["PASSWORD_TOO_LONG", "Use a password of at most 128 characters."],
 ]);
 

@@ -69,7 +69,10 @@ const signIn = createRoute({
 const signUp = createRoute({
   getParentRoute: () => root,
   path: "/sign-up",
-  validateSearch: nextSearch,
+  validateSearch: (search: Record<string, unknown>): { next?: string; invitation?: string } => ({
+    ...nextSearch(search),
+    ...(typeof search.invitation === "string" && { invitation: search.invitation }),
+  }),
   beforeLoad: signedOutOnly,
   component: lazyRouteComponent(() => import("./views/sign"), "SignUp"),
 });
@@ -79,6 +82,20 @@ const projects = createRoute({
   path: "/projects",
   beforeLoad: signedInOnly,
   component: lazyRouteComponent(() => import("./views/projects"), "Projects"),
+});
+
+const accountPage = createRoute({
+  getParentRoute: () => root,
+  path: "/account",
+  beforeLoad: signedInOnly,
+  component: lazyRouteComponent(() => import("./views/account"), "Account"),
+});
+
+const administrationPage = createRoute({
+  getParentRoute: () => root,
+  path: "/administration",
+  beforeLoad: signedInOnly,
+  component: lazyRouteComponent(() => import("./views/administration"), "Administration"),
 });
 
 /** Makes a project of the prompt that was kept through sign-up. */
@@ -98,7 +115,16 @@ const workspace = createRoute({
   component: lazyRouteComponent(() => import("./views/workspace"), "WorkspacePage"),
 });
 
-const routes = root.addChildren([landing, signIn, signUp, projects, begin, workspace]);
+const routes = root.addChildren([
+  landing,
+  signIn,
+  signUp,
+  projects,
+  accountPage,
+  administrationPage,
+  begin,
+  workspace,
+]);
 
 export function makeRouter(queries: QueryClient) {
   return createRouter({

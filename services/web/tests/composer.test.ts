@@ -10,12 +10,13 @@ const before = foldAll(INITIAL, history(created("a board")));
 const sent: Draft = {
   text: "darker ",
   purpose: "message",
+  pictures: [],
   sent: { accepted: 0, refused: 0, connections: 0 },
 };
 const after = (message: object) => foldAll(before, [{ seq: 2, ...message } as ServerMessage]);
 
 test("what was not sent is not taken", () => {
-  expect(isTaken({ text: "darker", purpose: "message" }, after(posted("darker")))).toBe(false);
+  expect(isTaken({ text: "darker", purpose: "message", pictures: [] }, after(posted("darker")))).toBe(false);
 });
 
 test("what was sent is taken once it is in the conversation", () => {

@@ -1,12 +1,13 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { LogOut, X } from "lucide-react";
+import { LogOut, UserRound, X } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 
-import { api } from "../api";
 import { sessionQuery, signOut } from "../auth";
+import { configQuery } from "../config";
 import { forgetEdits, hasKeptEdits } from "../edit-store";
 import { Button, buttonClass, IconButton } from "./button";
+import { PaletteButton } from "./command-bar";
 import { Dialog } from "./dialog";
 import { Mark } from "./logo";
 import { ThemeToggle } from "./theme-toggle";
@@ -41,11 +42,21 @@ function SiteHeader() {
         <Mark />
         <span className="text-lg tracking-tight">Atelier</span>
       </Link>
+      <PaletteButton />
       <ThemeToggle />
       {user !== null && (
         <>
           <Link to="/projects" className={buttonClass("quiet", "small")}>
             Projects
+          </Link>
+          <Link
+            to="/account"
+            aria-label="Account"
+            title="Account"
+            className={`${buttonClass("quiet", "small")} size-8 px-0!`}
+            data-testid="account-link"
+          >
+            <UserRound aria-hidden size={17} />
           </Link>
           <SignOut name={user.name} />
         </>
@@ -107,12 +118,7 @@ const HIDDEN = "atelier.demoBannerHidden";
 /** Says that answers come from built-in apps, and how to change that. */
 export function DemoBanner() {
   const [hidden, setHidden] = useState(() => sessionStorage.getItem(HIDDEN) !== null);
-  const config = useQuery({
-    queryKey: ["config"],
-    queryFn: api.config,
-    staleTime: Infinity,
-    retry: false,
-  });
+  const config = useQuery(configQuery);
   if (hidden || config.data?.demoModel !== true) return null;
   const hide = () => {
     sessionStorage.setItem(HIDDEN, "1");

@@ -37,7 +37,6 @@ export function Popover({ label, trigger, children, testId, className = "" }: Po
       <button
         ref={button}
         type="button"
-        aria-label={label}
         title={label}
         aria-expanded={open}
         aria-controls={open ? id : undefined}

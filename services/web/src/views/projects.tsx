@@ -4,7 +4,8 @@ import { Pencil, Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
 import { api, type Project } from "../api";
-import { isRunning } from "../state";
+import { recall, remember } from "../memory";
+import { chosen, EVERYTHING, type ListChoice, type Sort, type Status, statusOf } from "../project-list";
 import { ago } from "../time";
 import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
@@ -55,7 +56,7 @@ export function Projects() {
 }
 
 function busy(project: Project): boolean {
-  return isRunState(project.status) && isRunning(project.status);
+  return statusOf(project) === "running";
 }
 
 interface ListProps {
@@ -65,7 +66,28 @@ interface ListProps {
   now: number;
 }
 
+const SORTS: Record<Sort, string> = {
+  changed: "Last changed",
+  created: "Newest",
+  name: "Name",
+};
+const STATUSES: Record<Status, string> = {
+  all: "Any status",
+  running: "Under way",
+  ready: "Ready",
+  failed: "Failed",
+  idle: "Idle",
+};
+const KEPT_SORT = "atelier.projectSort";
+const SELECT =
+  "h-10 rounded-md border border-control bg-surface px-2.5 text-sm max-sm:flex-1";
+
 function List({ projects, problem, retry, now }: ListProps) {
+  const [choice, setChoice] = useState<ListChoice>(() => {
+    const kept = recall(KEPT_SORT);
+    const sort = typeof kept === "string" && Object.hasOwn(SORTS, kept) ? (kept as Sort) : "changed";
+    return { ...EVERYTHING, sort };
+  });
   if (projects === undefined && problem !== null) {
     return (
       <Notice
@@ -88,13 +110,69 @@ function List({ projects, problem, retry, now }: ListProps) {
       </div>
     );
   }
-  const newest = projects.toSorted((a, b) => b.updatedAt.localeCompare(a.updatedAt));
+  const shown = chosen(projects, choice);
   return (
-    <ul className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface">
-      {newest.map((project) => (
-        <Item key={project.id} project={project} now={now} />
-      ))}
-    </ul>
+    <>
+      <search className="mb-3 flex flex-wrap gap-2">
+        <input
+          type="search"
+          aria-label="Search projects"
+          placeholder="Search projects"
+          value={choice.query}
+          onChange={(event) => setChoice({ ...choice, query: event.target.value })}
+          data-testid="project-search"
+          className="h-10 min-w-40 flex-1 basis-full rounded-md border sm:basis-40 border-control bg-surface px-3 text-sm placeholder:text-muted"
+        />
+        <select
+          aria-label="Status"
+          value={choice.status}
+          onChange={(event) => setChoice({ ...choice, status: event.target.value as Status })}
+          data-testid="project-status"
+          className={SELECT}
+        >
+          {Object.entries(STATUSES).map(([status, label]) => (
+            <option key={status} value={status}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label="Order"
+          value={choice.sort}
+          onChange={(event) => {
+            remember(KEPT_SORT, event.target.value);
+            setChoice({ ...choice, sort: event.target.value as Sort });
+          }}
+          data-testid="project-sort"
+          className={SELECT}
+        >
+          {Object.entries(SORTS).map(([sort, label]) => (
+            <option key={sort} value={sort}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </search>
+      {shown.length === 0 ? (
+        <div className="rounded-xl border border-line bg-surface px-6 py-10 text-center" data-testid="projects-none">
+          <p className="text-muted">No project fits.</p>
+          <Button
+            size="small"
+            look="outline"
+            className="mt-3"
+            onClick={() => setChoice({ ...EVERYTHING, sort: choice.sort })}
+          >
+            Show all
+          </Button>
+        </div>
+      ) : (
+        <ul className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface">
+          {shown.map((project) => (
+            <Item key={project.id} project={project} now={now} />
+          ))}
+        </ul>
+      )}
+    </>
   );
 }
 

@@ -2,6 +2,7 @@ import { Link, Outlet, useRouter, useRouterState } from "@tanstack/react-router"
 import { useEffect, useRef } from "react";
 
 import { Button, buttonClass, Spinner } from "../ui/button";
+import { CommandBar } from "../ui/command-bar";
 import { Notice } from "../ui/notice";
 import { Page } from "../ui/page";
 
@@ -26,6 +27,7 @@ export function Shell() {
         Skip to content
       </a>
       <Outlet />
+      <CommandBar />
     </>
   );
 }

@@ -1,8 +1,9 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, type ReactNode, useState } from "react";
 
-import { sessionQuery, signIn, signUp } from "../auth";
+import { sessionQuery, signIn, signInElsewhere, signUp } from "../auth";
+import { configQuery } from "../config";
 import { keptPrompt, safeNext } from "../pending";
 import { Button } from "../ui/button";
 import { Field } from "../ui/field";
@@ -10,10 +11,16 @@ import { Notice } from "../ui/notice";
 import { Page } from "../ui/page";
 
 export function SignUp() {
-  const { next } = useSearch({ from: "/sign-up" });
+  const { next, invitation } = useSearch({ from: "/sign-up" });
   const form = useSignForm(next, (data) =>
-    signUp(text(data, "name"), text(data, "email"), text(data, "password")),
+    signUp(
+      text(data, "name"),
+      text(data, "email"),
+      text(data, "password"),
+      text(data, "invitation").trim(),
+    ),
   );
+  const invited = invitation !== undefined || form.problem?.includes("invitation") === true;
   return (
     <SignPage title="Make an account" next={next}>
       <form onSubmit={form.submit} className="space-y-5">
@@ -29,11 +36,15 @@ export function SignUp() {
           maxLength={128}
           hint="At least 8 characters."
         />
+        {invited && (
+          <Field label="Invitation" name="invitation" defaultValue={invitation} autoComplete="off" />
+        )}
         {form.problem !== null && <Notice testId="sign-problem">{form.problem}</Notice>}
         <Button type="submit" busy={form.busy} className="w-full" data-testid="sign-up-submit">
           Sign up
         </Button>
       </form>
+      <Elsewhere next={next} />
       <p className="mt-6 text-center text-sm text-muted">
         Have an account?{" "}
         <Link to="/sign-in" search={keep(next)} className={LINK}>
@@ -64,6 +75,7 @@ export function SignIn() {
           Sign in
         </Button>
       </form>
+      <Elsewhere next={next} />
       <p className="mt-6 text-center text-sm text-muted">
         No account yet?{" "}
         <Link to="/sign-up" search={keep(next)} className={LINK}>
@@ -71,6 +83,31 @@ export function SignIn() {
         </Link>
       </p>
     </SignPage>
+  );
+}
+
+/** The way over another server, where one is configured. */
+function Elsewhere({ next }: { next: string | undefined }) {
+  const config = useQuery(configQuery);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const name = config.data?.signInElsewhere ?? null;
+  if (name === null) return null;
+  const go = async () => {
+    setBusy(true);
+    setProblem(await signInElsewhere(safeNext(next)));
+    setBusy(false);
+  };
+  return (
+    <div className="mt-4 space-y-4">
+      <p className="flex items-center gap-3 text-sm text-muted before:h-px before:flex-1 before:bg-line after:h-px after:flex-1 after:bg-line">
+        or
+      </p>
+      <Button look="outline" busy={busy} onClick={() => void go()} className="w-full" data-testid="sign-in-elsewhere">
+        Continue with {name}
+      </Button>
+      {problem !== null && <Notice>{problem}</Notice>}
+    </div>
   );
 }
 

@@ -1,7 +1,8 @@
-import { ArrowUp, X } from "lucide-react";
+import { ArrowUp, ImagePlus, X } from "lucide-react";
 import { type FormEvent, type KeyboardEvent, useState } from "react";
 
 import type { ClientMessage } from "../../contract";
+import { type Picture, withFiles } from "../../pictures";
 import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../state";
 import { Button, Spinner } from "../../ui/button";
 import { Notice } from "../../ui/notice";
@@ -12,8 +13,9 @@ import type { ProjectLink } from "./use-project";
 export interface Draft {
   readonly text: string;
   readonly purpose: "message" | "prompt";
+  readonly pictures: readonly Picture[];
   /** Set once it was sent: what the server had said until then. */
-  readonly sent?: Mark;
+  readonly sent?: Mark | undefined;
 }
 
 interface Mark {
@@ -22,7 +24,7 @@ interface Mark {
   readonly connections: number;
 }
 
-export const NO_DRAFT: Draft = { text: "", purpose: "message" };
+export const NO_DRAFT: Draft = { text: "", purpose: "message", pictures: [] };
 
 /** Whether what was sent is now part of the conversation. Until then the text stays. */
 export function isTaken(draft: Draft, project: ProjectState): boolean {
@@ -55,6 +57,13 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
   const able =
     link.status.kind === "open" && isCaughtUp(project) && !waiting && draft.text.trim() !== "";
 
+  const [problem, setProblem] = useState<string | null>(null);
+  const add = async (files: readonly File[]) => {
+    if (files.length === 0 || draft.purpose === "prompt") return;
+    const taken = await withFiles(draft.pictures, files);
+    setProblem(taken.problem);
+    setDraft({ ...draft, pictures: taken.pictures });
+  };
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (able && link.send(messageOf(draft))) setDraft({ ...draft, sent: markOf(project) });
@@ -68,6 +77,7 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
   return (
     <div className="shrink-0 space-y-2 px-3 pb-3">
       <Refusal link={link} />
+      {problem !== null && <Notice testId="picture-problem">{problem}</Notice>}
       <form
         onSubmit={submit}
         className="rounded-lg border border-control bg-surface focus-within:border-accent focus-within:ring-1 focus-within:ring-accent"
@@ -93,7 +103,20 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
           id="message"
           data-testid="message-input"
           value={draft.text}
-          onChange={(event) => setDraft({ text: event.target.value, purpose: draft.purpose })}
+          onChange={(event) => setDraft({ ...draft, text: event.target.value, sent: undefined })}
+          onDragOver={(event) => {
+            if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+          }}
+          onDrop={(event) => {
+            const files = [...event.dataTransfer.files];
+            if (files.length > 0) event.preventDefault();
+            void add(files);
+          }}
+          onPaste={(event) => {
+            const files = [...event.clipboardData.files];
+            if (files.length > 0) event.preventDefault();
+            void add(files);
+          }}
           onKeyDown={onKeyDown}
           readOnly={waiting}
           maxLength={MAX_PROMPT}
@@ -101,8 +124,37 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
           placeholder={placeholder(project, running)}
           className="field-sizing-content block max-h-52 min-h-16 w-full resize-none bg-transparent px-3.5 pt-2.5 outline-none placeholder:text-muted"
         />
-        <div className="flex items-center justify-between gap-3 pr-2 pb-2 pl-3.5">
-          <span className="text-xs text-muted">
+        {draft.pictures.length > 0 && (
+          <Pictures
+            pictures={draft.pictures}
+            onRemove={(gone) =>
+              setDraft({ ...draft, pictures: draft.pictures.filter((each) => each !== gone) })
+            }
+          />
+        )}
+        <div className="flex items-center gap-1 pr-2 pb-2 pl-2">
+          {draft.purpose === "message" && (
+            <label
+              title="Add pictures"
+              className="grid size-8 shrink-0 cursor-pointer place-items-center rounded-md text-muted focus-within:outline-2 focus-within:outline-accent hover:bg-sunken hover:text-ink"
+            >
+              <ImagePlus aria-hidden size={17} />
+              <span className="sr-only">Add pictures</span>
+              <input
+                type="file"
+                accept="image/png,image/jpeg,image/webp"
+                multiple
+                disabled={waiting}
+                onChange={(event) => {
+                  void add([...(event.target.files ?? [])]);
+                  event.target.value = "";
+                }}
+                data-testid="add-pictures"
+                className="sr-only"
+              />
+            </label>
+          )}
+          <span className="mr-auto px-1 text-xs text-muted">
             {running ? "Taken in at the next phase" : "Enter sends"}
           </span>
           <button
@@ -121,6 +173,38 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
   );
 }
 
+interface PicturesProps {
+  pictures: readonly Picture[];
+  onRemove: (picture: Picture) => void;
+}
+
+function Pictures({ pictures, onRemove }: PicturesProps) {
+  return (
+    <ul aria-label="Pictures" className="flex flex-wrap gap-2 px-3.5 pb-2">
+      {pictures.map((picture) => {
+        const { name, image } = picture;
+        return (
+          <li key={image.data.slice(0, 200) + image.data.length} className="relative" data-testid="picture">
+            <img
+              src={`data:${image.mediaType};base64,${image.data}`}
+              alt={name}
+              className="size-14 rounded-md border border-line object-cover"
+            />
+            <button
+              type="button"
+              aria-label={`Remove ${name}`}
+              onClick={() => onRemove(picture)}
+              className="absolute -top-2 -right-2 grid size-6 place-items-center rounded-full border border-control bg-surface"
+            >
+              <X aria-hidden size={13} />
+            </button>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
 function markOf({ accepted, refused, connections }: ProjectState): Mark {
   return { accepted, refused, connections };
 }
@@ -129,7 +213,10 @@ function messageOf(draft: Draft): ClientMessage {
   const text = draft.text.trim();
   return draft.purpose === "prompt"
     ? { type: "start_generation", data: { prompt: text } }
-    : { type: "user_message", data: { content: text } };
+    : {
+        type: "user_message",
+        data: { content: text, images: draft.pictures.map(({ image }) => image) },
+      };
 }
 
 function placeholder(project: ProjectState, running: boolean): string {

@@ -39,7 +39,7 @@ export function Conversation({ desk, description, onPreview, onNow, onCode }: Co
   const { ref, atEnd, toEnd } = useStickToEnd<HTMLDivElement>();
   const ready = onNow !== undefined || isCaughtUp(project);
   const editPrompt = useCallback(() => {
-    setDraft({ text: link.project.prompt ?? description, purpose: "prompt" });
+    setDraft({ text: link.project.prompt ?? description, purpose: "prompt", pictures: [] });
     document.getElementById("message")?.focus();
   }, [link.project.prompt, description]);
 

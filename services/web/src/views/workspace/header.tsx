@@ -13,6 +13,7 @@ import {
   standingOf,
 } from "../../state";
 import { Button, IconButton } from "../../ui/button";
+import { PaletteButton } from "../../ui/command-bar";
 import { Mark } from "../../ui/logo";
 import { StateBadge } from "../../ui/state-badge";
 import { ThemeToggle } from "../../ui/theme-toggle";
@@ -63,6 +64,7 @@ export function Header({ link, name, description, timeline }: HeaderProps) {
           >
             <HistoryIcon aria-hidden size={17} />
           </IconButton>
+          <PaletteButton />
           <span className="max-sm:hidden">
             <ThemeToggle />
           </span>

@@ -20,6 +20,7 @@ import { repairMessage } from "./problems-pane";
 import { type Tab, TabBar } from "./tab-bar";
 import { Timeline, useTimeline } from "./timeline";
 import { useDesk } from "./use-desk";
+import { useDeskCommands } from "./use-desk-commands";
 import type { ProjectLink } from "./use-project";
 
 type View = "chat" | "code" | "preview" | "log";
@@ -70,6 +71,7 @@ export function Layout({ projectId, link, name, description }: LayoutProps) {
     },
     [send],
   );
+  useDeskCommands({ desk, preview, timeline, description, setView, setOutput, wide });
   const canSay = link.status.kind === "open" && isCaughtUp(link.project);
   const bar = preview.frame === null ? null : <PreviewBar preview={preview} wide={wide} />;
   const panes: Record<View, ReactNode> = {

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 
 import { editState, type Edits, NO_EDITS, recordedOf } from "../../edits";
 import type { History } from "../../history";
@@ -83,18 +83,6 @@ export function useDesk(
     const state = editState(edit, recordedOf(link.project.files, edit.path));
     if (state === "changed") void edits.store.save(edit.path);
   }, [edits, shown, link.project.files]);
-
-  useEffect(() => {
-    const onKeyDown = (event: KeyboardEvent) => {
-      if (event.key !== "s" || event.altKey || event.shiftKey) return;
-      if (!event.ctrlKey && !event.metaKey) return;
-      // Saving the page itself is never what is meant here.
-      event.preventDefault();
-      saveShown();
-    };
-    window.addEventListener("keydown", onKeyDown);
-    return () => window.removeEventListener("keydown", onKeyDown);
-  }, [saveShown]);
 
   const byPath = useMemo(
     () => Map.groupBy(problems.filter(({ path }) => path !== null), ({ path }) => path ?? ""),
