@@ -47,7 +47,11 @@ def nats_url(nats_server: NatsServer) -> str:
 @pytest.fixture(scope="session")
 def backend(postgres_server: PostgresServer) -> Iterator[Backend]:
     """The api and the agent, without a door, a sandbox or a language model."""
-    with server_folder() as folder, backend_of(folder, postgres_server) as started:
+    with (
+        server_folder() as folder,
+        # Whoever signs up first may close it, and tests come in any order.
+        backend_of(folder, postgres_server, SIGN_UP="open") as started,
+    ):
         yield started
 
 
