@@ -1,119 +1,14 @@
-"""The WebSocket messages of the public contract, camelCase on the wire.
+"""What clients are told of recorded events: one message for each, with its seq.
 
-Every message is ``{"type": ..., "data": {...}}``; recorded events carry ``seq``.
+Those that the contract names come first; clients ignore those they do not know.
 """
 
-from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import field
 
-from contracts.project import MAX_IMAGES, Encoding, Image, RunState
-from contracts.sandbox import LogStream
-
-
-class Data(Struct, frozen=True, rename="camel"):
-    """The data of a message."""
-
-
-class NoData(Data, frozen=True):
-    """Empty."""
-
-
-# --- client to server ---------------------------------------------------------------
-
-
-class ClientMessage(Struct, frozen=True, tag_field="type"):
-    """What a client may say."""
-
-
-class GetState(ClientMessage, frozen=True, tag="get_state"):
-    """Answered with ``state_update``."""
-
-    data: NoData = NoData()
-
-
-class GetPreviewUrl(ClientMessage, frozen=True, tag="get_preview_url"):
-    """Answered with ``preview_url``."""
-
-    data: NoData = NoData()
-
-
-class StartGenerationData(Data, frozen=True):
-    """Without a prompt the project's description is built."""
-
-    prompt: Annotated[str, Meta(max_length=20_000)] | None = None
-    model: Annotated[str, Meta(max_length=200)] | None = None
-    max_phases: Annotated[int, Meta(ge=1, le=20)] | None = None
-
-
-class StartGeneration(ClientMessage, frozen=True, tag="start_generation"):
-    """Answered with ``state_update``, then the run's events."""
-
-    data: StartGenerationData = StartGenerationData()
-
-
-class StopGeneration(ClientMessage, frozen=True, tag="stop_generation"):
-    """Answered with ``state_update`` with ``idle``."""
-
-    data: NoData = NoData()
-
-
-class ImageData(Data, frozen=True):
-    """A picture, in base64."""
-
-    media_type: Literal["image/png", "image/jpeg", "image/webp"]
-    data: bytes
-
-    def image(self) -> Image:
-        """Return it as a command carries it."""
-        return Image(self.media_type, self.data)
-
-
-class UserMessageData(Data, frozen=True):
-    """Not empty after trimming."""
-
-    content: Annotated[str, Meta(min_length=1, max_length=20_000)]
-    images: Annotated[list[ImageData], Meta(max_length=MAX_IMAGES)] = []
-
-
-class UserMessage(ClientMessage, frozen=True, tag="user_message"):
-    """Answered with ``state_update``."""
-
-    data: UserMessageData
-
-
-AnyClientMessage: TypeAlias = (
-    GetState | GetPreviewUrl | StartGeneration | StopGeneration | UserMessage
-)
-
-
-# --- server to client ---------------------------------------------------------------
-
-
-class ServerMessage(Struct, frozen=True, tag_field="type"):
-    """What a client is told."""
-
-
-class RecordedMessage(ServerMessage, frozen=True, kw_only=True):
-    """A recorded event; *seq* is its version in the project's log."""
-
-    seq: int | UnsetType = UNSET
-    """Unset where the same type answers a client's question."""
-    at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
-    """When it was recorded; with *seq*."""
-
-
-class ConnectedData(Data, frozen=True):
-    """Which project the connection is about."""
-
-    project_id: str
-
-
-class AgentConnected(ServerMessage, frozen=True, tag="agent_connected"):
-    """The first message after a successful handshake."""
-
-    data: ConnectedData
+from contracts.browser.frame import Data, NoData, RecordedMessage
+from contracts.project import Encoding, RunState
 
 
 class StateUpdateData(Data, frozen=True):
@@ -170,31 +65,6 @@ class PhaseEnd(RecordedMessage, frozen=True, tag="phase_end"):
     data: PhaseEndData
 
 
-class FileStartData(Data, frozen=True):
-    """A file's path."""
-
-    path: str
-
-
-class FileStart(ServerMessage, frozen=True, tag="file_start"):
-    """A file begins, perhaps again: what the client holds of it is void."""
-
-    data: FileStartData
-
-
-class FileChunkData(Data, frozen=True):
-    """A piece of a file."""
-
-    path: str
-    chunk: str
-
-
-class FileChunk(ServerMessage, frozen=True, tag="file_chunk"):
-    """The chunks of a file, joined, are exactly its ``file_end`` content."""
-
-    data: FileChunkData
-
-
 class FileEndData(Data, frozen=True):
     """A whole file."""
 
@@ -240,31 +110,6 @@ class ServerStarted(RecordedMessage, frozen=True, tag="server_started"):
     data: ServerStartedData
 
 
-class PreviewUrlData(Data, frozen=True):
-    """Where the app answers, if it does."""
-
-    preview_url: str | None
-
-
-class PreviewUrl(ServerMessage, frozen=True, tag="preview_url"):
-    """Answer to ``get_preview_url``."""
-
-    data: PreviewUrlData
-
-
-class SandboxLogData(Data, frozen=True):
-    """Whole lines of output."""
-
-    type: LogStream
-    content: str
-
-
-class SandboxLog(ServerMessage, frozen=True, tag="sandbox_log"):
-    """Output of the install step or of the app."""
-
-    data: SandboxLogData
-
-
 class GenerationCompleteData(Data, frozen=True):
     """All files of the app and how many phases the run had."""
 
@@ -288,22 +133,6 @@ class GenerationError(RecordedMessage, frozen=True, tag="generation_error"):
     """The run ended badly."""
 
     data: GenerationErrorData
-
-
-class ErrorData(Data, frozen=True):
-    """A stable code and a sentence."""
-
-    code: str
-    message: str
-
-
-class Error(ServerMessage, frozen=True, tag="error"):
-    """Something the client asked for was refused."""
-
-    data: ErrorData
-
-
-# Recorded events beyond those the contract names; clients ignore what they do not know.
 
 
 class ProjectInfoData(Data, frozen=True):
@@ -344,7 +173,7 @@ class MessagePostedData(Data, frozen=True):
 
     message_id: str
     content: str
-    images: list[ImageInfo] = []
+    images: list[ImageInfo] = field(default_factory=list)
 
 
 class MessagePosted(RecordedMessage, frozen=True, tag="message_posted"):
@@ -426,20 +255,6 @@ class AssistantMessage(RecordedMessage, frozen=True, tag="assistant_message"):
     """The agent answered in the conversation."""
 
     data: AssistantMessageData
-
-
-class AssistantChunkData(Data, frozen=True):
-    """A piece of an answer; *offset* counts code points before it."""
-
-    message_id: str
-    offset: int
-    chunk: str
-
-
-class AssistantChunk(ServerMessage, frozen=True, tag="assistant_chunk"):
-    """More of the answer that is being written."""
-
-    data: AssistantChunkData
 
 
 class SettingsChangedData(Data, frozen=True):
@@ -538,38 +353,3 @@ class UnknownEvent(RecordedMessage, frozen=True, tag="unknown_event"):
     """An event of a type that this gateway is too old to know; keeps seq dense."""
 
     data: NoData = NoData()
-
-
-AnyServerMessage: TypeAlias = (
-    AgentConnected
-    | StateUpdate
-    | PhaseStart
-    | PhaseEnd
-    | FileStart
-    | FileChunk
-    | FileEnd
-    | FilesWritten
-    | DepsInstalled
-    | ServerStarted
-    | PreviewUrl
-    | SandboxLog
-    | GenerationComplete
-    | GenerationError
-    | Error
-    | ProjectCreated
-    | ProjectUpdated
-    | ProjectDeleted
-    | MessagePosted
-    | RunStarted
-    | RunStopped
-    | ModelCallStarted
-    | ModelCallEnded
-    | PackagesRequested
-    | AssistantMessage
-    | AssistantChunk
-    | SettingsChanged
-    | FileDeleted
-    | FileConflict
-    | ProblemsReported
-    | UnknownEvent
-)
