@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+from nats.aio.msg import Msg
 
 from contracts import codec, subjects
 from contracts.requests import SessionRefused, VerifySession
@@ -303,3 +304,25 @@ async def test_each_user_has_what_the_permissions_say_and_no_more() -> None:
             await eventually(is_heard, "the agent's event")
             await gateway.check()
             assert heard == [b"real"]
+
+
+async def test_a_request_cancelled_in_the_moment_of_its_answer_ends(
+    nats_url: str,
+) -> None:
+    client = await nats.connect(nats_url)
+    try:
+        await client.subscribe("silent")
+        asking = asyncio.ensure_future(client.request("silent", timeout=30))
+        waiting = client._resp_map  # noqa: SLF001 - that moment is seen only there
+
+        async def asked() -> bool:
+            return bool(waiting)
+
+        await eventually(asked, "the request waits")
+        (answer,) = waiting.values()
+        answer.add_done_callback(lambda _: asking.cancel())
+        answer.set_result(Msg(client))
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    finally:
+        await client.close()

@@ -59,9 +59,8 @@ async def test_an_app_is_synced_installed_and_started(service: Stage) -> None:
     running = await service.ask(project, StartServer())
     assert running == Running(f"http://{host_of(project)}/", str(project))
     assert (await service.visit(project)).text == "hello"
-    shown = "\n".join(line.content for line in service.logs).splitlines()
-    assert "ready" in shown
-    assert "$ npm run --silent start" in shown
+    await service.prints("ready")
+    await service.prints("$ npm run --silent start")
 
 
 async def test_what_the_model_asked_for_is_installed_too(service: Stage) -> None:

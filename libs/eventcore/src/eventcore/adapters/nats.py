@@ -33,6 +33,31 @@ _log = logs.get(__name__)
 Callback = Callable[[], Awaitable[None]]
 
 
+class _Client(Client):
+    """A client whose requests end when the task that makes them is cancelled.
+
+    Before Python 3.12 `asyncio.wait_for`, which it calls, loses a cancellation that
+    comes in the moment of the answer, and a loop of requests would never end.
+    """
+
+    @override
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> Msg:
+        """Return the first answer; see the base class."""
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
+        answer = await super().request(subject, payload, timeout, old_style, headers)
+        if task and task.cancelling() > cancelled:
+            raise asyncio.CancelledError
+        return answer
+
+
 async def connect(
     servers: str,
     *,
@@ -53,7 +78,7 @@ async def connect(
         Unavailable: No server answers.
 
     """
-    client = Client()
+    client = _Client()
     last_error: list[Exception] = []
 
     async def on_error(error: Exception) -> None:
