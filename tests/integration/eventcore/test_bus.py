@@ -313,13 +313,12 @@ async def test_a_request_cancelled_in_the_moment_of_its_answer_ends(
     try:
         await client.subscribe("silent")
         asking = asyncio.ensure_future(client.request("silent", timeout=30))
-        waiting = client._resp_map  # noqa: SLF001 - that moment is seen only there
 
         async def asked() -> bool:
-            return bool(waiting)
+            return bool(client._resp_map)  # noqa: SLF001 - that moment is seen only there
 
         await eventually(asked, "the request waits")
-        (answer,) = waiting.values()
+        (answer,) = client._resp_map.values()  # noqa: SLF001
         answer.add_done_callback(lambda _: asking.cancel())
         answer.set_result(Msg(client))
         with pytest.raises(asyncio.CancelledError):
