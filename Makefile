@@ -48,8 +48,8 @@ check: setup ## formatting, lint, types, imports
 .PHONY: test
 test: check ## everything that proves it works (under 20 minutes)
 	@$(BIN)/python -m tests.support.web_client test
-	@$(BIN)/pytest --ignore=tests/unit/scof
-	@$(BIN)/pytest tests/unit/scof --cov=scof --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
+	@$(BIN)/pytest -n 4 --dist loadfile --ignore=tests/unit/scof
+	@$(BIN)/pytest -n 2 tests/unit/scof --cov=scof --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .PHONY: chaos
 chaos: setup ## faults by the hundred: kills, freezes, cuts, bad answers
