@@ -1,5 +1,6 @@
 """Packages from npm that tests drive or check against, installed once."""
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -34,9 +35,15 @@ def installed() -> Path:
     """
     lock = (MANIFEST / "package-lock.json").read_bytes()
     folder = ROOT / ".cache" / "node" / hashlib.sha256(lock).hexdigest()[:16]
-    if (folder / ".installed").exists():
-        return folder
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+        if not (folder / ".installed").exists():
+            _install(folder)
+    return folder
+
+
+def _install(folder: Path) -> None:
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(MANIFEST / name, folder / name)
     outcome = subprocess.run(
@@ -51,4 +58,3 @@ def installed() -> Path:
     if outcome.returncode != 0:
         pytest.skip(f"npm cannot install tests/node: {outcome.stderr.strip()[-300:]}")
     (folder / ".installed").touch()
-    return folder
