@@ -36,8 +36,8 @@ def installed() -> Path:
     lock = (MANIFEST / "package-lock.json").read_bytes()
     folder = ROOT / ".cache" / "node" / hashlib.sha256(lock).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+    with (folder / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # tests run side by side
         if not (folder / ".installed").exists():
             _install(folder)
     return folder
