@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import socket
-import time
 from asyncio import StreamReader, TaskGroup
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,13 +17,14 @@ from uuid import UUID
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters import keeper
+from sandbox.adapters.control import Control, readable
 from sandbox.adapters.egress import Egress
 from sandbox.adapters.launch import Launcher, Plan
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import end_marked, mark_of
 from sandbox.adapters.memory import used_by
 from sandbox.adapters.probe import status_of
+from sandbox.adapters.pump import pump
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import LIMITS, STOP_S
 from sandbox.domain.output import Stream
@@ -35,16 +35,11 @@ from sandbox.ports import (
     Process,
     Runtime,
     RuntimeFailed,
-    Unreachable,
 )
 
 _log = logs.get(__name__)
 
-_CHUNK = 64 * 1024
-_READ_BYTES_PER_S = 1_048_576
-"""An app that writes more than this has to wait: nobody could read it anyway."""
 _START_S = 10.0
-_CONNECT_S = 5.0
 _DRAIN_S = 2.0
 _INSIST_S = 2.0
 _LOOK_S = 2.0
@@ -110,7 +105,6 @@ class ProcessRuntime(Runtime):
             raise RuntimeFailed("The sandbox service is stopping.")
         registries = await self._find_registries() if command.installs else None
         ours, theirs = socket.socketpair()
-        ours.settimeout(0)
         try:
             plan = self._launcher.plan(project_id, command, registries, theirs.fileno())
             process = await self._spawn(plan, theirs)
@@ -189,28 +183,20 @@ class KeptProcess(Process):
         on_output: OnOutput,
     ) -> None:
         self._process = process
-        self._control = control
+        self._control = Control(control)
         self._plan = plan
         self._on_output = on_output
         self._ended = asyncio.Event()
-        self._connecting = asyncio.Lock()
-        self._owed = 0
-        """Answers of the keeper that nobody has read yet."""
         self.condemned = False
         """It is being ended, because it took too much of something."""
 
     async def start(self, registries: Registries | None, tasks: TaskGroup) -> None:
         """Tell the keeper what to run, and let installs out to *registries*."""
-        text = json.dumps(self._plan.spec).encode()
         try:
             async with asyncio.timeout(_START_S):
-                await asyncio.get_running_loop().sock_sendall(
-                    self._control, keeper.LENGTH.pack(len(text)) + text
-                )
+                await self._control.run(self._plan.spec)
                 if registries is not None and self._plan.spec["egress"]:
-                    self._owed += 1
-                    listener = await self._receive()
-                    egress = Egress(listener, registries)
+                    egress = Egress(await self._control.way_out(), registries)
                     tasks.create_task(egress.serve_until(self._ended))
         except OSError as exc:  # TimeoutError is one
             # It ended before it listened; its output and its exit code say why.
@@ -223,8 +209,8 @@ class KeptProcess(Process):
             inside = await self._first_inside()
             async with TaskGroup() as pumps:
                 both = [
-                    pumps.create_task(self._pump(process.stdout, "stdout")),
-                    pumps.create_task(self._pump(process.stderr, "stderr")),
+                    pumps.create_task(pump(reader, stream, self._on_output))
+                    for stream, reader in _streams(process).items()
                 ]
                 code = await process.wait()
                 if inside is not None:
@@ -232,8 +218,8 @@ class KeptProcess(Process):
                 elif code < 0:  # the keeper was killed and could not clean up
                     await asyncio.to_thread(end_marked, self._plan.mark)
                 await asyncio.wait(both, timeout=_DRAIN_S)
-                for pump in both:
-                    pump.cancel()
+                for one in both:
+                    one.cancel()
         finally:
             self._kill()
             self._control.close()
@@ -252,19 +238,6 @@ class KeptProcess(Process):
             return os.pidfd_open(json.loads(text)["child-pid"])
         except (OSError, ValueError, KeyError):
             return None
-
-    async def _pump(self, reader: StreamReader | None, stream: Stream) -> None:
-        if reader is None:
-            raise RuntimeError("a command is started with pipes")
-        since, taken = time.monotonic(), 0
-        while data := await reader.read(_CHUNK):
-            await self._on_output(stream, data)
-            taken += len(data)
-            passed = time.monotonic() - since
-            if passed > 1.0:
-                since, taken = time.monotonic(), 0
-            elif taken > _READ_BYTES_PER_S:
-                await asyncio.sleep(1.0 - passed)
 
     @property
     def pid(self) -> int:
@@ -292,34 +265,7 @@ class KeptProcess(Process):
 
     @override
     async def connect(self) -> socket.socket:
-        async with self._connecting:
-            try:
-                async with asyncio.timeout(_CONNECT_S):
-                    self._control.send(keeper.CONNECT)
-                    self._owed += 1
-                    return await self._receive()
-            except OSError as exc:
-                raise Unreachable("the app does not listen") from exc
-
-    async def _receive(self) -> socket.socket:
-        """Return the socket of the newest answer; those before it came too late.
-
-        What the keeper says may come from the app, which is the same user inside.
-        """
-        newest: list[int] = []
-        while self._owed > 0:
-            await _readable(self._control.fileno())
-            data, handles, _, _ = socket.recv_fds(
-                self._control, 1, 1, socket.MSG_CMSG_CLOEXEC
-            )
-            _close(newest)
-            newest = list(handles)
-            if not data:
-                _close(newest)
-                raise Unreachable("the keeper is gone")
-            self._owed -= 1
-        _close(newest[1:])
-        return _stream_socket(newest[0] if newest else None)
+        return await self._control.connect()
 
     @override
     async def ask(self, host: str) -> int:
@@ -329,8 +275,7 @@ class KeptProcess(Process):
     async def stop(self) -> None:
         if self._ended.is_set():
             return
-        with suppress(OSError):
-            self._control.send(keeper.TERMINATE)
+        self._control.terminate()
         if await self._ends_within(STOP_S + _INSIST_S):
             return
         self._kill()
@@ -351,59 +296,24 @@ class KeptProcess(Process):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
+def _streams(process: asyncio.subprocess.Process) -> dict[Stream, StreamReader]:
+    if process.stdout is None or process.stderr is None:
+        raise RuntimeError("a command is started with pipes")
+    return {"stdout": process.stdout, "stderr": process.stderr}
+
+
 def _read_all(handle: int) -> bytes:
     with os.fdopen(handle, "rb") as file:
         return file.read()
 
 
-async def _readable(handle: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(handle, _settle, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(handle)
-
-
-def _settle(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
-
-
 async def _until_dead(inside: int) -> None:
     try:
         async with asyncio.timeout(_INSIST_S):
-            await _readable(inside)
+            await readable(inside)
     except TimeoutError:
         with suppress(OSError):
             signal.pidfd_send_signal(inside, signal.SIGKILL)
-        await _readable(inside)
+        await readable(inside)
     finally:
         os.close(inside)
-
-
-def _close(handles: list[int]) -> None:
-    for handle in handles:
-        os.close(handle)
-
-
-def _stream_socket(handle: int | None) -> socket.socket:
-    """Return *handle* as a socket.
-
-    Raises:
-        Unreachable: It is none.
-
-    """
-    if handle is None:
-        raise Unreachable("the app does not listen")
-    try:
-        found = socket.socket(fileno=handle)
-    except OSError as exc:
-        os.close(handle)
-        raise Unreachable("that was no socket") from exc
-    if found.type != socket.SOCK_STREAM:
-        found.close()
-        raise Unreachable("that was no stream")
-    found.settimeout(0)
-    return found

@@ -1,0 +1,25 @@
+"""Output of a command on its way to whoever takes it, at a bounded rate."""
+
+import asyncio
+import time
+from asyncio import StreamReader
+
+from sandbox.domain.output import Stream
+from sandbox.ports import OnOutput
+
+_CHUNK = 64 * 1024
+_BYTES_PER_S = 1_048_576
+"""An app that writes more than this has to wait: nobody could read it anyway."""
+
+
+async def pump(reader: StreamReader, stream: Stream, on_output: OnOutput) -> None:
+    """Hand over what comes from *reader* until its end."""
+    since, taken = time.monotonic(), 0
+    while data := await reader.read(_CHUNK):
+        await on_output(stream, data)
+        taken += len(data)
+        passed = time.monotonic() - since
+        if passed > 1.0:
+            since, taken = time.monotonic(), 0
+        elif taken > _BYTES_PER_S:
+            await asyncio.sleep(1.0 - passed)
