@@ -121,7 +121,7 @@ def test_the_page_may_load_itself_and_frame_previews(browser: httpx.Client) -> N
         for directive in browser.get("/").headers["content-security-policy"].split(";")
     )
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
     assert policy["connect-src"] == "'self' wss://atelier.example"
     assert policy["frame-src"] == "https://*.preview.example"
     assert policy["frame-ancestors"] == "'none'"

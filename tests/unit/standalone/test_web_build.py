@@ -13,9 +13,15 @@ from standalone.web_build import build, is_built
 NPM = """
 echo "$@" >> calls
 case "$*" in
-  *build*) mkdir -p ../static && echo page > ../static/index.html ;;
+  *build*)
+    ls ../static > ../during 2>/dev/null
+    mkdir -p dist/assets && cp src/main.ts dist/assets/$(cat src/main.ts).js
+    echo page > dist/index.html ;;
 esac
 """
+
+
+BUILD = "run build -- --outDir dist"
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ async def built(web: Path) -> tuple[list[str], str]:
 
 async def test_packages_are_installed_and_the_page_is_built(web: Path) -> None:
     asked, _ = await built(web)
-    assert asked == ["ci --no-audit --no-fund", "run build"]
+    assert asked == ["ci --no-audit --no-fund", BUILD]
     (web / "calls").unlink()
     assert is_built(web, web.parent / "static")
 
@@ -57,7 +63,17 @@ async def test_a_changed_source_is_built_again_without_installing(web: Path) -> 
     (web / "calls").unlink()
     (web / "src" / "main.ts").write_text("2")
     asked, _ = await built(web)
-    assert asked == ["run build"]
+    assert asked == [BUILD]
+
+
+async def test_the_page_is_there_while_another_is_built(web: Path) -> None:
+    await built(web)
+    (web / "src" / "main.ts").write_text("2")
+    await built(web)
+    assert "index.html" in (web.parent / "during").read_text()
+    static = web.parent / "static"
+    files = {str(f.relative_to(static)) for f in static.rglob("*") if f.is_file()}
+    assert files == {".built-from", "index.html", "assets/2.js"}
 
 
 async def test_a_changed_lock_is_installed_again(web: Path) -> None:
@@ -65,7 +81,7 @@ async def test_a_changed_lock_is_installed_again(web: Path) -> None:
     (web / "calls").unlink()
     (web / "package-lock.json").write_text('{"a": 1}')
     asked, _ = await built(web)
-    assert asked == ["ci --no-audit --no-fund", "run build"]
+    assert asked == ["ci --no-audit --no-fund", BUILD]
 
 
 async def test_a_failure_is_one_sentence_with_the_reason(web: Path) -> None:

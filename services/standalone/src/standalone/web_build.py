@@ -1,13 +1,15 @@
 """Build the web client when its sources have changed.
 
 The output is what the api serves. A stamp beside it holds the fingerprint of the
-sources, so that a start without changes costs some milliseconds.
+sources, so that a start without changes costs some milliseconds. It is built aside and
+put in place when it is whole: the page is there at every moment.
 """
 
 import asyncio
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,9 @@ from standalone.program import Program, kill_group
 from standalone.supervision.console import Console
 
 _NOT_SOURCES = frozenset({"node_modules", "dist", "tests", "test-results"})
+_ASIDE = "dist"
+_PAGE = ("index.html.gz", "index.html")
+"""What names the other files, and is written after them."""
 _STAMP = ".built-from"
 _INSTALLED = "node_modules/.installed-from"
 _LOCK = "package-lock.json"
@@ -78,10 +83,30 @@ def _try_lock(lock: int) -> bool:
 async def _build(web: Path, static: Path, node: Node) -> str | None:
     """Return why it was not possible."""
     fingerprint = _fingerprint(web)
-    failure = await _install(web, node) or await _npm(web, node, ("run", "build"))
+    aside = ("run", "build", "--", "--outDir", _ASIDE)
+    failure = await _install(web, node) or await _npm(web, node, aside)
     if failure is None:
+        _put_in_place(web / _ASIDE, static)
         (static / _STAMP).write_text(fingerprint)
     return failure
+
+
+def _put_in_place(built: Path, static: Path) -> None:
+    """Move every file of *built* to *static*, and remove what is not in it.
+
+    Names of assets change with their content, so that the new ones lie beside the old
+    ones until the page names them.
+    """
+    names = [file.relative_to(built) for file in built.rglob("*") if file.is_file()]
+    last = [Path(name) for name in _PAGE if Path(name) in names]
+    for name in [*(name for name in names if name not in last), *last]:
+        (static / name).parent.mkdir(parents=True, exist_ok=True)
+        (built / name).replace(static / name)
+    kept = {static / name for name in names}
+    for file in static.rglob("*"):
+        if file.is_file() and file not in kept:
+            file.unlink()
+    shutil.rmtree(built)
 
 
 async def _install(web: Path, node: Node) -> str | None:

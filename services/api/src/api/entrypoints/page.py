@@ -136,7 +136,8 @@ def page_routes(files: PageFiles, config: PublicConfig) -> list[HTTPRouteHandler
 def page_policy(config: PublicConfig) -> str:
     """Return what the page may load: itself, and previews in frames.
 
-    Styles may be inline, because the editor and the panes set some at run time.
+    No style is inline: what the editor and the panes need at run time are constructed
+    sheets, and single properties of elements, which no policy is about.
     """
     url = urlsplit(config.public_url)
     port = f":{url.port}" if url.port else ""
@@ -144,7 +145,7 @@ def page_policy(config: PublicConfig) -> str:
     sources = {
         "default-src": "'none'",
         "script-src": "'self'",
-        "style-src": "'self' 'unsafe-inline'",
+        "style-src": "'self'",
         "img-src": "'self' data: blob:",
         "font-src": "'self'",
         "connect-src": f"'self' {socket}://{url.netloc}",
