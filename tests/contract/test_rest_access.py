@@ -55,6 +55,12 @@ PRIVATE: dict[Route, Private] = {
     ("GET", FILES): Private(NOTHING_OF_OTHERS),
     ("PUT", FILES): Private(FILE_NOT_FOUND, {"path": "a.txt", "content": "mine"}),
     ("GET", FILE): Private(FILE_NOT_FOUND),
+    ("GET", f"{PROJECT}/settings"): Private(PROJECT_NOT_FOUND),
+    ("PATCH", f"{PROJECT}/settings"): Private(
+        PROJECT_NOT_FOUND, {"lockedPaths": ["secret.txt"]}
+    ),
+    ("GET", f"{PROJECT}/usage"): Private(PROJECT_NOT_FOUND),
+    ("DELETE", FILE): Private(FILE_NOT_FOUND),
     ("GET", f"{PROJECT}/events"): Private(PROJECT_NOT_FOUND),
     ("POST", f"{PROJECT}/socket-token"): Private(PROJECT_NOT_FOUND),
     ("GET", WEBHOOKS): Private(PROJECT_NOT_FOUND),
@@ -75,6 +81,8 @@ DELIVERY: dict[Route, Private] = {
 }
 """There has to be a delivery first: `test_rest_webhooks` asks as the owner."""
 OF_ONESELF: set[Route] = {
+    ("GET", "/api/models"),
+    ("GET", "/api/usage"),
     ("POST", "/api/projects"),
     ("POST", "/api/tokens"),
     ("GET", "/api/auth/list-sessions"),

@@ -1,17 +1,23 @@
 """REST of project files, request by request."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 from http import HTTPStatus
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from tests.support.backend import Backend
 
-FIELDS = {"id", "projectId", "path", "content", "createdAt", "updatedAt"}
+FIELDS = {
+    *("id", "projectId", "path", "content", "createdAt", "updatedAt"),
+    *("encoding", "sha256"),
+}
 NOBODYS = "6d2f6f44-2b4f-4b0e-9a52-0d8a4f3f0c11"
 MIB = 1024 * 1024
+PNG = b"\x89PNG\r\n\x1a\n\0\xff"
 
 
 class Files:
@@ -65,11 +71,8 @@ def test_a_file_is_read_as_soon_as_it_was_written(files: Files) -> None:
 def test_replacing_the_content_keeps_the_id(files: Files) -> None:
     before = files.saved("a.txt", "before")
     after = files.saved("a.txt", "after")
-    assert after == {
-        **before,
-        "content": "after",
-        "updatedAt": after["updatedAt"],
-    }
+    new = {"content": "after", "sha256": sha256(b"after").hexdigest()}
+    assert after == {**before, **new, "updatedAt": after["updatedAt"]}
     assert after["updatedAt"] > before["updatedAt"]
     assert files.listed() == [after]
 
@@ -167,3 +170,98 @@ def test_saving_a_file_touches_its_project(files: Files) -> None:
     file = files.saved("a.txt", "")
     project = files.owner.get(f"/api/projects/{files.project_id}").json()
     assert project["updatedAt"] == file["updatedAt"]
+
+
+# --- bytes, conditions and the end of a file ----------------------------------------
+
+
+def test_bytes_that_are_no_text_come_back_in_base64(files: Files) -> None:
+    content = b64encode(PNG).decode()
+    body = {"path": "logo.png", "content": content, "encoding": "base64"}
+    file = files.owner.put(files.path, json=body).json()
+    assert (file["content"], file["encoding"]) == (content, "base64")
+    assert file["sha256"] == sha256(PNG).hexdigest()
+    assert files.listed() == [file]
+
+
+def test_what_is_no_base64_is_refused_in_a_sentence(files: Files) -> None:
+    body = {"path": "logo.png", "content": "?", "encoding": "base64"}
+    answer = files.owner.put(files.path, json=body)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.text == "The content is not base64"
+
+
+def test_more_than_four_mebibytes_of_other_bytes_are_too_large(files: Files) -> None:
+    content = b64encode(bytes(4 * MIB + 1)).decode()
+    body = {"path": "a.bin", "content": content, "encoding": "base64"}
+    answer = files.owner.put(files.path, json=body)
+    assert answer.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert answer.text == "A file may have at most 4 MiB that are not text"
+
+
+def test_the_etag_of_a_file_lets_it_be_replaced_once(files: Files) -> None:
+    first = files.put("a.txt", "one")
+    condition = {"If-Match": first.headers["etag"]}
+    body = {"path": "a.txt", "content": "two"}
+    mine = files.owner.put(files.path, json=body, headers=condition)
+    late = files.owner.put(
+        files.path, json={**body, "content": "three"}, headers=condition
+    )
+    assert mine.status_code == HTTPStatus.OK
+    assert late.status_code == HTTPStatus.CONFLICT
+    told = late.json()
+    assert told["theirs"] == mine.json()
+    assert told["yours"]["content"] == "three"
+    assert told["message"] == "a.txt was changed meanwhile: look again."
+    assert files.listed() == [mine.json()]
+
+
+def test_a_file_that_is_there_is_no_new_one(files: Files) -> None:
+    there = files.saved("a.txt", "one")
+    body = {"path": "a.txt", "content": "two"}
+    answer = files.owner.put(files.path, json=body, headers={"If-None-Match": "*"})
+    assert answer.status_code == HTTPStatus.CONFLICT
+    assert answer.json()["theirs"] == there
+
+
+def test_the_same_key_under_another_condition_is_another_request(files: Files) -> None:
+    etag = files.put("a.txt", "one").headers["etag"]
+    body = {"path": "a.txt", "content": "two"}
+    key = {"Idempotency-Key": uuid4().hex}
+    answers = [
+        files.owner.put(files.path, json=body, headers={**key, **condition})
+        for condition in ({"If-None-Match": "*"}, {"If-Match": etag})
+    ]
+    assert [answer.status_code for answer in answers] == [409, 200]
+
+
+@pytest.mark.parametrize("condition", ["abc", "*", 'W/"x"', '"' + "0" * 63 + '"'])
+def test_a_condition_that_nobody_understands_is_refused(
+    files: Files, condition: str
+) -> None:
+    body = {"path": "a.txt", "content": "x"}
+    answer = files.owner.put(files.path, json=body, headers={"If-Match": condition})
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.text == "If-Match must be the ETag of a file, in its quotes"
+
+
+def test_a_deleted_file_is_gone_and_another_one_takes_its_place(files: Files) -> None:
+    file = files.saved("a.txt", "one")
+    answer = files.owner.delete(f"{files.path}/{file['id']}")
+    assert (answer.status_code, answer.text) == (HTTPStatus.OK, "true")
+    assert files.listed() == []
+    assert files.owner.delete(f"{files.path}/{file['id']}").status_code == 404
+    another = files.saved("a.txt", "two")
+    assert another["id"] != file["id"]
+    assert another["createdAt"] == another["updatedAt"]
+
+
+def test_a_file_is_not_deleted_as_it_was_not_seen(files: Files) -> None:
+    seen = files.put("a.txt", "one")
+    there = files.saved("a.txt", "two")
+    answer = files.owner.delete(
+        f"{files.path}/{there['id']}", headers={"If-Match": seen.headers["etag"]}
+    )
+    assert answer.status_code == HTTPStatus.CONFLICT
+    assert (answer.json()["yours"], answer.json()["theirs"]) == (None, there)
+    assert files.listed() == [there]

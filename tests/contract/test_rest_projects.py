@@ -188,3 +188,92 @@ def test_a_key_beyond_reason_is_refused(ada: httpx.Client) -> None:
     key = {"Idempotency-Key": "k" * 201}
     answer = ada.post("/api/projects", json=TODO, headers=key)
     assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+# --- what is said of names, and lists in parts --------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": " \t"}, "The name of a project must not be blank"),
+        ({"name": "a\0"}, "The name of a project must not hold the character NUL"),
+        (
+            {"description": "\0"},
+            "The description of a project must not hold the character NUL",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_one_sentence(
+    ada: httpx.Client, change: dict[str, str], sentence: str
+) -> None:
+    path = f"/api/projects/{created(ada)['id']}"
+    for answer in (
+        ada.post("/api/projects", json={**TODO, **change}),
+        ada.patch(path, json=change),
+    ):
+        assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+        assert answer.text == sentence
+
+
+def names(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    return [project["name"] for project in answer.json()]
+
+
+def test_pages_follow_each_other_by_their_links(ada: httpx.Client) -> None:
+    for name in ("one", "two", "three", "four", "five"):
+        created(ada, name=name)
+    found: list[str] = []
+    next_page: str | None = "/api/projects?limit=2"
+    while next_page:
+        answer = ada.get(next_page)
+        assert answer.headers["x-total-count"] == "5"
+        found += names(answer)
+        next_page = answer.links.get("next", {}).get("url")
+    assert found == ["five", "four", "three", "two", "one"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("name", ["alpha", "Beta", "gamma"]),
+        ("-name", ["gamma", "Beta", "alpha"]),
+        ("created", ["gamma", "alpha", "Beta"]),
+        ("-updated", ["gamma", "Beta", "alpha"]),
+    ],
+)
+def test_projects_come_in_the_order_that_is_asked_for(
+    ada: httpx.Client, sort: str, expected: list[str]
+) -> None:
+    first, *_ = [created(ada, name=name) for name in ("gamma", "alpha", "Beta")]
+    ada.patch(f"/api/projects/{first['id']}", json={"description": "touched"})
+    assert names(ada.get("/api/projects", params={"sort": sort})) == expected
+
+
+@pytest.mark.parametrize("words", ["GROCER", "with due", "%", "_"])
+def test_a_search_finds_names_and_descriptions(ada: httpx.Client, words: str) -> None:
+    created(ada, name="Groceries", description="things With Due dates, 100%_sure")
+    created(ada, name="Other", description="nothing of that kind")
+    found = ada.get("/api/projects", params={"search": words})
+    assert names(found) == ["Groceries"]
+    assert found.headers["x-total-count"] == "1"
+
+
+def test_a_page_beyond_the_last_one_knows_how_many_there_are(ada: httpx.Client) -> None:
+    created(ada)
+    answer = ada.get("/api/projects", params={"limit": 5, "offset": 7})
+    assert (answer.json(), answer.headers["x-total-count"]) == ([], "1")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=0", "limit=201", "limit=x", "offset=-1", "sort=colour", "search=%00"),
+        "search=" + "x" * 201,
+    ],
+)
+def test_a_list_that_nobody_can_make_is_refused(ada: httpx.Client, query: str) -> None:
+    answer = ada.get(f"/api/projects?{query}")
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.text.startswith("The parameter ")

@@ -16,6 +16,7 @@ from api.adapters.project_views import PostgresProjectViews
 from api.adapters.turns import PostgresTurns
 from api.application.catch_up import CatchUp
 from api.application.forwarding import Telling
+from api.domain.listing import Wanted
 from api.entrypoints.projector import run_projector
 from contracts.project import ProjectDeleted, ProjectUpdated, ServerStarted
 from eventcore.adapters.feed import JetStreamFeed
@@ -313,4 +314,4 @@ async def test_a_request_can_catch_up_without_any_stream(world: World) -> None:
 
 async def test_nothing_is_made_of_a_project_that_no_agent_knows(world: World) -> None:
     await world.catch_up.project(uuid4())
-    assert await world.views.projects(OWNER) == []
+    assert (await world.views.projects(OWNER, Wanted())).total == 0

@@ -13,7 +13,7 @@ from tests.integration.api.log import OWNER, SHARD, Log, written
 TENANT_TABLES = (
     *("identity.account", "identity.session", "identity.invitation"),
     *("identity.api_token", "identity.external_login", "identity.answered"),
-    *("views.project", "views.file", "views.service_grant"),
+    *("views.project", "views.file", "views.service_grant", "views.usage"),
     *("hooks.webhook", "hooks.delivery"),
 )
 OTHER = UUID(int=77)

@@ -64,6 +64,11 @@ REFUSED: dict[str, tuple[ProjectCommand, str]] = {
         "conflict",
     ),
     "is there": (SaveFile(FILE_ID, "mine.txt", "2", if_match=""), "conflict"),
+    "delete what changed": (DeleteFile("mine.txt", if_match="0" * 64), "conflict"),
+    "settle what changed": (
+        UpdateSettings(ProjectSettings(), expected=ProjectSettings(max_run_tokens=1)),
+        "conflict",
+    ),
     "blank": (PostMessage(MESSAGE_ID, NEXT_RUN_ID, " "), "invalid_message_data"),
     "ours": (GrantAccess("agent", "read"), "invalid_message_data"),
 }

@@ -73,7 +73,7 @@ def test_the_preview_stays_when_the_run_is_stopped() -> None:
 def test_a_file_keeps_its_id_and_creation_when_it_is_replaced() -> None:
     fold = folded(CREATED, written("a", "1", 10), written("a", "2", 11))
     file = fold.files["a"]
-    assert (file.id, file.content) == (UUID(int=10), "2")
+    assert (file.id, file.data) == (UUID(int=10), b"2")
     assert (file.created_at, file.updated_at) == (at(2), at(3))
 
 
@@ -114,4 +114,4 @@ def test_nothing_is_left_that_the_database_could_not_hold(event: Event) -> None:
 
 
 def test_a_files_content_may_be_anything() -> None:
-    assert folded(CREATED, written("a", "\0", 10)).files["a"].content == "\0"
+    assert folded(CREATED, written("a", "\0", 10)).files["a"].data == b"\0"

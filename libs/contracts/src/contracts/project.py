@@ -166,12 +166,18 @@ class DeleteFile(Command, frozen=True, tag="delete_file"):
     """Remove a file by its path, as a person does."""
 
     path: Path
+    if_match: Sha256 | None = None
+    """Digest of the bytes that go; others there are refused as a ``conflict``. None:
+    whatever is there."""
 
 
 class UpdateSettings(Command, frozen=True, tag="update_settings"):
     """Replace the project's settings by these."""
 
     settings: ProjectSettings
+    expected: ProjectSettings | None = None
+    """What is replaced; other settings there are refused as a ``conflict``. None:
+    whatever is there."""
 
 
 class GrantAccess(Command, frozen=True, tag="grant_access"):

@@ -28,6 +28,7 @@ from api.adapters.project_store import PostgresProjectStore
 from api.adapters.project_views import PostgresProjectViews
 from api.adapters.sealing import AesSeal
 from api.adapters.turns import PostgresTurns
+from api.adapters.usage_views import PostgresUsageViews
 from api.adapters.webhooks import PostgresWebhooks
 from api.application.accounts import Identity, SignInLimits
 from api.application.administration import People
@@ -39,6 +40,7 @@ from api.application.events import Events
 from api.application.external import ExternalSignIn
 from api.application.forwarding import ProgressForwarder, Telling
 from api.application.once import Once
+from api.application.project_settings import SettingsOfProjects
 from api.application.projects import Projects
 from api.application.rate_limit import RateLimit
 from api.application.socket_tokens import SocketTokens
@@ -55,14 +57,17 @@ from api.entrypoints.events import event_routes
 from api.entrypoints.files import file_routes
 from api.entrypoints.grants import grant_routes
 from api.entrypoints.idempotency import AnswerOnce
+from api.entrypoints.models import model_routes
 from api.entrypoints.page import PublicConfig, page_routes
+from api.entrypoints.project_settings import settings_routes
 from api.entrypoints.projector import run_forwarder, run_projector
 from api.entrypoints.projects import project_routes
 from api.entrypoints.security import Security
 from api.entrypoints.sessions import serve_sessions, tell_ended
 from api.entrypoints.socket_tokens import socket_token_routes
+from api.entrypoints.usage import usage_routes
 from api.entrypoints.webhooks import webhook_routes
-from api.ports import ProjectViews, Seal, Webhooks
+from api.ports import Agent, ProjectViews, Seal, UsageViews, Webhooks
 from api.settings import Settings
 from chassis import logs
 from chassis.health import health_routes
@@ -98,6 +103,9 @@ class Parts(Struct, frozen=True):
     external: ExternalSignIn | None
     projects: Projects
     views: ProjectViews
+    usage: UsageViews
+    agent: Agent
+    settings: SettingsOfProjects
     events: Events
     webhooks: Webhooks
     once: Once
@@ -197,6 +205,9 @@ def _project_routes(security: Security, parts: Parts) -> list[Router]:
     return [
         project_routes(security, projects, views),
         file_routes(security, projects, views),
+        settings_routes(security, parts.settings),
+        model_routes(security, parts.agent),
+        *usage_routes(security, parts.usage, views),
         event_routes(security, parts.events, views),
         socket_token_routes(security, parts.socket_tokens, views),
         webhook_routes(security, parts.webhooks, views, parts.seal),
@@ -209,6 +220,7 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
     secret = _secret(settings)
     accounts, views = PostgresAccounts(pool), PostgresProjectViews(pool)
     agent = BusAgent(bus)
+    projects = Projects(agent, views, catch_up)
     administration = PostgresAdministration(pool)
     admissions = Admissions(administration, settings.sign_up)
     ended = tell_ended(bus)
@@ -231,8 +243,11 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
             derived_key(secret, "socket token"), accounts, time.time
         ),
         external=external,
-        projects=Projects(agent, views, catch_up),
+        projects=projects,
         views=views,
+        usage=PostgresUsageViews(pool),
+        agent=agent,
+        settings=SettingsOfProjects(agent, projects),
         events=Events(agent, bus, world.stopping),
         webhooks=PostgresWebhooks(pool),
         once=Once(PostgresAnswers(pool), seal),

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agent.domain.changes import moved, refusal, stopped
-from agent.domain.content import digest
+from agent.domain.content import File, digest
 from agent.domain.images import refusal_of_images
 from agent.domain.state import Project, evolve
 from contracts.codec import AnyEvent
@@ -28,7 +28,6 @@ from contracts.project import (
     ProjectCreated,
     ProjectDeleted,
     ProjectEvent,
-    ProjectSettings,
     ProjectUpdated,
     RevokeAccess,
     RunStarted,
@@ -77,8 +76,8 @@ def decide(project: Project, order: Order) -> list[ProjectEvent]:
             return [_updated(project, name, description)]
         case SaveFile():
             return [_saved(project, command)]
-        case DeleteFile(path):
-            return [_removed(project, path)]
+        case DeleteFile():
+            return [_removed(project, command)]
         case StartRun() | StopRun() | PostMessage():
             return _decide_run(project, command)
         case _:
@@ -93,8 +92,8 @@ def _decide_as_owner(
         case DeleteProject():
             ended = stopped(project, project.run) if project.run else []
             return [*ended, ProjectDeleted()]
-        case UpdateSettings(settings):
-            return [_settled(settings)]
+        case UpdateSettings():
+            return [_settled(project, command)]
         case GrantAccess(service, access):
             return _granted(project, service, access)
         case RevokeAccess(service):
@@ -199,10 +198,7 @@ def _post(project: Project, command: PostMessage) -> list[ProjectEvent]:
 def _saved(project: Project, command: SaveFile) -> FileWritten:
     path = _safe(command.path)
     known = project.files.get(path)
-    if command.if_match is not None:
-        there = digest(known) if known else ""
-        if there != command.if_match:
-            raise Rejected("conflict", f"{path} was changed meanwhile: look again.")
+    _check_match(path, known, command.if_match)
     reason = refusal(project, path, command.content, command.encoding)
     if reason is not None:
         raise Rejected("invalid_message_data", reason)
@@ -215,15 +211,27 @@ def _saved(project: Project, command: SaveFile) -> FileWritten:
     )
 
 
-def _removed(project: Project, path: str) -> FileDeleted:
-    path = _safe(path)
+def _removed(project: Project, command: DeleteFile) -> FileDeleted:
+    path = _safe(command.path)
     known = project.files.get(path)
+    _check_match(path, known, command.if_match)
     if known is None:
         raise Rejected("invalid_message_data", f"There is no file {path}.")
     return FileDeleted(known.id, path, author="user")
 
 
-def _settled(settings: ProjectSettings) -> SettingsChanged:
+def _check_match(path: str, known: File | None, if_match: str | None) -> None:
+    if if_match is None:
+        return
+    there = digest(known) if known else ""
+    if there != if_match:
+        raise Rejected("conflict", f"{path} was changed meanwhile: look again.")
+
+
+def _settled(project: Project, command: UpdateSettings) -> SettingsChanged:
+    settings = command.settings
+    if command.expected not in (None, project.settings):
+        raise Rejected("conflict", "The settings were changed meanwhile: look again.")
     paths = [
         _safe(path.removesuffix("/")) + "/" * path.endswith("/")
         for path in settings.locked_paths

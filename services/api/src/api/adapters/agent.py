@@ -16,7 +16,13 @@ from contracts.requests import (
     CommandAnswer,
     CommandRequest,
     GetHistory,
+    GetModels,
+    GetProject,
     History,
+    Models,
+    ModelsAnswer,
+    ProjectAnswer,
+    ProjectView,
     QueryAnswer,
     QueryRequest,
     Refused,
@@ -34,6 +40,7 @@ _TIMEOUT_S = 5.0
 
 _command_answers: msgspec.json.Decoder[CommandAnswer] = codec.decoder(CommandAnswer)
 _query_answers: msgspec.json.Decoder[QueryAnswer] = codec.decoder(QueryAnswer)
+_models_answers: msgspec.json.Decoder[ModelsAnswer] = codec.decoder(ModelsAnswer)
 
 
 class BusAgent(Agent):
@@ -69,6 +76,25 @@ class BusAgent(Agent):
         if isinstance(answer, Refused):
             raise _refusal(answer)
         raise Unavailable("the agent answered another question")
+
+    @override
+    async def project(self, project_id: UUID, user_id: UUID) -> ProjectView:
+        query = GetProject()
+        request = QueryRequest(project_id, Actor("user", str(user_id)), query)
+        subject = subjects.query(project_id, codec.tag(query))
+        answer = await self._ask(subject, request, _query_answers)
+        if isinstance(answer, ProjectAnswer):
+            return answer.project
+        if isinstance(answer, Refused):
+            raise _refusal(answer)
+        raise Unavailable("the agent answered another question")
+
+    @override
+    async def models(self) -> Models:
+        answer = await self._ask(subjects.MODELS, GetModels(), _models_answers)
+        if isinstance(answer, Models):
+            return answer
+        raise Unavailable(answer.message)
 
     async def _ask(
         self, subject: str, request: Struct, answers: msgspec.json.Decoder[T]

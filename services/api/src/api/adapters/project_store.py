@@ -17,7 +17,7 @@ from eventcore.adapters.database import translated
 from eventcore.ports import Checkpoint, Gap
 from eventcore.projection import fresh
 
-MODEL = 1
+MODEL = 2
 """Version of the fold: raise it when stored rows are to be made anew from the log."""
 
 _PLACES = """
@@ -44,10 +44,23 @@ ON CONFLICT (id) DO UPDATE
         excluded.sandbox_id, excluded.updated_at)
 """
 _SAVE_FILE = """
-INSERT INTO views.file (project_id, path, id, user_id, content, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO views.file (project_id, path, id, user_id, content, encoding, created_at,
+                        updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (project_id, path) DO UPDATE
-   SET (content, updated_at) = (excluded.content, excluded.updated_at)
+   SET (content, encoding, updated_at)
+     = (excluded.content, excluded.encoding, excluded.updated_at)
+"""
+_END_FILES = "DELETE FROM views.file WHERE project_id = $1 AND path = ANY($2)"
+_ADD_USAGE = """
+INSERT INTO views.usage AS kept (project_id, user_id, day, model, calls, prompt_tokens,
+                                 completion_tokens, cost_usd)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (project_id, day, model) DO UPDATE
+   SET (calls, prompt_tokens, completion_tokens, cost_usd)
+     = (kept.calls + excluded.calls, kept.prompt_tokens + excluded.prompt_tokens,
+        kept.completion_tokens + excluded.completion_tokens,
+        kept.cost_usd + excluded.cost_usd)
 """
 _SAVE_GRANT = """
 INSERT INTO views.service_grant (project_id, service, access, user_id, granted_at)
@@ -126,6 +139,7 @@ class PostgresProjectStore(ProjectStore):
                 # As long as it takes: nobody waits for this but readers of nothing.
                 await connection.execute("SET LOCAL statement_timeout = 0")
                 await connection.execute("DELETE FROM views.project")
+                await connection.execute("DELETE FROM views.usage")
                 await connection.execute("UPDATE views.position SET seq = 0")
                 await connection.execute("DELETE FROM views.checkpoint")
             rows = await connection.fetch(
@@ -142,12 +156,12 @@ async def _load(
     places = await connection.fetch(_LOCK, ids)
     rows = await connection.fetch(_PROJECTS, ids)
     projects = {row["id"]: ProjectRow(**row) for row in rows}
-    return {
-        place["project_id"]: ProjectFold(
-            place["seq"], projects.get(place["project_id"])
-        )
-        for place in places
-    }
+    folds = {}
+    for project_id, seq in places:
+        project = projects.get(project_id)
+        owner_id = project.user_id if project else None
+        folds[project_id] = ProjectFold(seq, project, owner_id=owner_id)
+    return folds
 
 
 def _readable(recorded: Recorded) -> AnyEvent | None:
@@ -180,21 +194,47 @@ async def _save(
             for one in projects
         ],
     )
+    await _save_files(connection, folds)
+    await _save_grants(connection, folds)
+    await _save_usage(connection, folds)
+    positions = {one: fold.seq for one, fold in folds.items()}
+    await connection.execute(_MOVE, list(positions), list(positions.values()))
+
+
+async def _save_files(
+    connection: asyncpg.Connection, folds: Mapping[UUID, ProjectFold]
+) -> None:
+    for project_id, fold in folds.items():
+        if fold.gone:
+            await connection.execute(_END_FILES, project_id, list(fold.gone))
     await connection.executemany(
         _SAVE_FILE,
         [
             (
-                *(file.project_id, file.path, file.id, fold.project.user_id),
-                *(file.content.encode(), file.created_at, file.updated_at),
+                *(project_id, path, file.id, fold.project.user_id),
+                *(file.data, file.encoding, file.created_at, file.updated_at),
             )
-            for fold in folds.values()
+            for project_id, fold in folds.items()
             if fold.project
-            for file in fold.files.values()
+            for path, file in fold.files.items()
         ],
     )
-    await _save_grants(connection, folds)
-    positions = {one: fold.seq for one, fold in folds.items()}
-    await connection.execute(_MOVE, list(positions), list(positions.values()))
+
+
+async def _save_usage(
+    connection: asyncpg.Connection, folds: Mapping[UUID, ProjectFold]
+) -> None:
+    await connection.executemany(
+        _ADD_USAGE,
+        [
+            (
+                *(project_id, fold.owner_id, day, model, spent.calls),
+                *(spent.prompt_tokens, spent.completion_tokens, spent.cost_usd),
+            )
+            for project_id, fold in folds.items()
+            for (day, model), spent in fold.usage.items()
+        ],
+    )
 
 
 async def _save_grants(

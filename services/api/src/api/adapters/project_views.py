@@ -5,18 +5,31 @@ from uuid import UUID
 import asyncpg
 from typing_extensions import override
 
-from api.adapters.database import naming
+from api.adapters.database import naming, sql
+from api.domain.file_content import told
+from api.domain.listing import Listed, Sort, Wanted
 from api.domain.project_fold import FileRow, GrantRow, ProjectRow
 from api.ports import ProjectViews
 from eventcore.adapters.database import translated
 
 _OF_USER = """
 SELECT id, name, description, status, preview_url, sandbox_id, user_id, created_at,
-       updated_at
+       updated_at, count(*) OVER () AS total
   FROM views.project
  WHERE user_id = $1
- ORDER BY created_at DESC, id
+   AND ($2 = '' OR strpos(lower(name), lower($2)) > 0
+        OR strpos(lower(description), lower($2)) > 0)
+ ORDER BY
 """
+_ORDERS: dict[Sort, str] = {
+    "-created": "created_at DESC, id",
+    "created": "created_at, id",
+    "-updated": "updated_at DESC, id",
+    "updated": "updated_at, id",
+    "-name": "lower(name) DESC, created_at DESC, id",
+    "name": "lower(name), created_at DESC, id",
+}
+_PAGE = "LIMIT $3 OFFSET $4"
 _ONE = """
 SELECT id, name, description, status, preview_url, sandbox_id, user_id, created_at,
        updated_at
@@ -24,18 +37,21 @@ SELECT id, name, description, status, preview_url, sandbox_id, user_id, created_
  WHERE user_id = $1 AND id = $2
 """
 _FILES = """
-SELECT id, project_id, path, content, created_at, updated_at
+SELECT id, project_id, path, content, encoding, created_at, updated_at,
+       encode(sha256(content), 'hex') AS sha256
   FROM views.file
  WHERE user_id = $1 AND project_id = $2
  ORDER BY path
 """
 _FILE = """
-SELECT id, project_id, path, content, created_at, updated_at
+SELECT id, project_id, path, content, encoding, created_at, updated_at,
+       encode(sha256(content), 'hex') AS sha256
   FROM views.file
  WHERE user_id = $1 AND project_id = $2 AND id = $3
 """
 _FILE_AT = """
-SELECT id, project_id, path, content, created_at, updated_at
+SELECT id, project_id, path, content, encoding, created_at, updated_at,
+       encode(sha256(content), 'hex') AS sha256
   FROM views.file
  WHERE user_id = $1 AND project_id = $2 AND path = $3
 """
@@ -54,10 +70,16 @@ class PostgresProjectViews(ProjectViews):
         self._pool = pool
 
     @override
-    async def projects(self, user_id: UUID) -> list[ProjectRow]:
+    async def projects(self, user_id: UUID, wanted: Wanted) -> Listed:
+        statement = sql(_OF_USER, _ORDERS[wanted.sort], _PAGE)
+        values = (user_id, wanted.search, wanted.limit, wanted.offset)
         async with naming(self._pool, user_id=str(user_id)) as connection:
-            rows = await connection.fetch(_OF_USER, user_id)
-        return [ProjectRow(**row) for row in rows]
+            rows = await connection.fetch(statement, *values)
+            total = rows[0]["total"] if rows else 0
+            if wanted.offset and not rows:  # beyond the last one
+                first = await connection.fetchrow(statement, *values[:2], 1, 0)
+                total = first["total"] if first else 0
+        return Listed([_project(row) for row in rows], total)
 
     @override
     async def project(self, user_id: UUID, project_id: UUID) -> ProjectRow | None:
@@ -99,6 +121,10 @@ class PostgresProjectViews(ProjectViews):
             return await self._pool.fetchval(_POSITION, project_id) or 0
 
 
+def _project(row: asyncpg.Record) -> ProjectRow:
+    return ProjectRow(**{name: row[name] for name in ProjectRow.__struct_fields__})
+
+
 def _file(row: asyncpg.Record) -> FileRow:
     # Decoded here and not by the database, whose text cannot hold NUL.
-    return FileRow(**{**row, "content": row["content"].decode()})
+    return FileRow(**{**row, "content": told(row["content"], row["encoding"])})

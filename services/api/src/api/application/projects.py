@@ -53,6 +53,15 @@ class Projects:
         await self._shown(project_id, accepted.version)
         return accepted
 
+    async def catch_up(self, project_id: UUID) -> None:
+        """Return when the read model shows all that the log has.
+
+        Raises:
+            Unavailable: The database or the agent does not answer.
+
+        """
+        await self._catch_up.project(project_id)
+
     async def _decided(self, request: CommandRequest) -> Accepted:
         """Ask again under the same id while the outcome is unknown."""
         try:

@@ -1,18 +1,23 @@
-"""How a project's events become the row and the files that the api shows."""
+"""How a project's events become the rows that the api shows."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from msgspec import Struct, structs
 
+from api.domain.file_content import NoContent, raw
+from api.domain.usage import Spent
 from contracts.codec import AnyEvent
 from contracts.envelope import Recorded
 from contracts.project import (
     Access,
     AccessGranted,
     AccessRevoked,
+    Encoding,
+    FileDeleted,
     FileWritten,
+    ModelCallEnded,
     ProjectCreated,
     ProjectDeleted,
     ProjectUpdated,
@@ -45,6 +50,20 @@ class FileRow(Struct, frozen=True, rename="camel"):
     content: str
     created_at: datetime
     updated_at: datetime
+    encoding: Encoding
+    """How *content* stands for the file's bytes."""
+    sha256: str
+    """Of the bytes, in hexadecimal; in quotes it is the file's ETag."""
+
+
+class FoldedFile(Struct, frozen=True):
+    """A file as it is stored."""
+
+    id: UUID
+    data: bytes
+    encoding: Encoding
+    created_at: datetime
+    updated_at: datetime
 
 
 class GrantRow(Struct, frozen=True, rename="camel"):
@@ -59,16 +78,22 @@ class GrantRow(Struct, frozen=True, rename="camel"):
 class ProjectFold:
     """A project while events are folded into it.
 
-    It starts from what is stored and ends as what has to be stored. *files* and
-    *grants* hold the changed ones alone; a file that is stored already keeps its id and
-    creation time.
+    It starts from what is stored and ends as what has to be stored: *files* and
+    *grants* hold the changed ones alone, *usage* what comes on top. A file that is
+    stored already keeps its id and creation time, unless it is *gone* meanwhile.
     """
 
     seq: int
     project: ProjectRow | None = None
-    files: dict[str, FileRow] = field(default_factory=dict)
+    files: dict[str, FoldedFile] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """Paths whose files were deleted; there may be others in their places by now."""
     grants: dict[str, GrantRow | None] = field(default_factory=dict)
     """By service; None where there is none any more."""
+    usage: dict[tuple[date, str], Spent] = field(default_factory=dict)
+    """By day and model."""
+    owner_id: UUID | None = None
+    """Whose usage it is; the project may be deleted."""
     deleted: bool = False
 
     def add(self, recorded: Recorded, event: AnyEvent | None) -> None:
@@ -80,9 +105,11 @@ class ProjectFold:
         match event:
             case ProjectCreated():
                 self.project = _created(recorded, event)
+                self.owner_id = event.owner_id
             case ProjectDeleted():
                 self.project = None
                 self.files.clear()
+                self.gone.clear()
                 self.grants.clear()
                 self.deleted = True
             case _:
@@ -106,8 +133,14 @@ class ProjectFold:
                     preview_url=_storable(url),
                     sandbox_id=_storable(sandbox_id),
                 )
-            case FileWritten(file_id, path, content):
-                self._write(recorded, file_id, _storable(path), content)
+            case FileWritten():
+                self._write(recorded, event)
+            case FileDeleted(_, path):
+                path = _storable(path)
+                self.files.pop(path, None)
+                self.gone.add(path)
+            case ModelCallEnded():
+                self._spend(recorded, event)
             case AccessGranted(service, access):
                 self.grants[service] = GrantRow(service, access, recorded.at)
             case AccessRevoked(service):
@@ -116,18 +149,24 @@ class ProjectFold:
                 pass
         self.project = project
 
-    def _write(
-        self, recorded: Recorded, file_id: UUID, path: str, content: str
-    ) -> None:
+    def _write(self, recorded: Recorded, event: FileWritten) -> None:
+        path, encoding = _storable(event.path), event.encoding
+        try:
+            data = raw(event.content, encoding)
+        except NoContent:  # history is as it is: shown as the text that it holds
+            data, encoding = event.content.encode("utf-8", "replace"), "utf-8"
         earlier = self.files.get(path)
-        self.files[path] = FileRow(
-            id=earlier.id if earlier else file_id,
-            project_id=recorded.project_id,
-            path=path,
-            content=content,
+        self.files[path] = FoldedFile(
+            id=earlier.id if earlier else event.file_id,
+            data=data,
+            encoding=encoding,
             created_at=earlier.created_at if earlier else recorded.at,
             updated_at=recorded.at,
         )
+
+    def _spend(self, recorded: Recorded, event: ModelCallEnded) -> None:
+        key = (recorded.at.astimezone(UTC).date(), _storable(event.model)[:256])
+        self.usage[key] = self.usage.get(key, Spent()).and_call(event.usage)
 
 
 def _created(recorded: Recorded, event: ProjectCreated) -> ProjectRow:

@@ -1,5 +1,6 @@
 """JSON in, JSON out."""
 
+import re
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ T = TypeVar("T")
 MAX_JSON_BYTES = 256 * 1024
 """Largest body of any request but one that carries a file."""
 
+_PATTERN = re.compile(r"Expected `str` matching regex '.*'(?= - at |$)", re.DOTALL)
 _encoder = msgspec.json.Encoder()
 
 BadJson = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -66,12 +68,17 @@ async def read_json(
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise HttpError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"The body does not fit: {error}"
+            HTTPStatus.UNPROCESSABLE_ENTITY, f"The body does not fit: {_said(error)}"
         ) from error
     except BadJson as error:
         raise HttpError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "The body is not valid JSON"
         ) from error
+
+
+def _said(error: msgspec.ValidationError) -> str:
+    """Return what does not fit, without the pattern that it was held against."""
+    return _PATTERN.sub("Expected another form of text", str(error))
 
 
 def json_response(

@@ -17,6 +17,7 @@ from api.entrypoints.errors import AnyRequest, HttpError, missing
 from api.entrypoints.operation import Operation, Parameter
 from api.entrypoints.projects import EXAMPLE as PROJECT
 from api.entrypoints.projects import NOT_FOUND, id_in_path
+from api.entrypoints.query import number
 from api.entrypoints.security import Caller, Security
 from api.entrypoints.shared import Shared
 from api.ports import ProjectViews
@@ -104,8 +105,8 @@ class EventDoor(Shared):
         """Answer with a page, or with everything from now on."""
         caller = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
-        after = _number(request, "after", 0, 0, _MAX_SEQ)
-        limit = _number(request, "limit", _PAGE, 1, MAX_PAGE)
+        after = number(request, "after", 0, 0, _MAX_SEQ)
+        limit = number(request, "limit", _PAGE, 1, MAX_PAGE)
         if await self._views.project(caller.id, id_) is None:
             raise missing(request)
         if SSE in request.headers.get("accept", ""):
@@ -150,26 +151,6 @@ def _line(recorded: Recorded) -> bytes:
     message = public.message(public.event_of(recorded), recorded.seq)
     head = f"id: {recorded.seq}\nevent: {codec.tag(message)}\ndata: ".encode()
     return head + event_body(recorded) + b"\n\n"
-
-
-def _number(request: AnyRequest, name: str, default: int, low: int, high: int) -> int:
-    """Return a parameter of the query.
-
-    Raises:
-        HttpError: 422, it is not a number from *low* to *high*.
-
-    """
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if text.isascii() and text.isdecimal() and len(text) <= len(str(high)):
-        number = int(text)
-        if low <= number <= high:
-            return number
-    raise HttpError(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        f"The parameter {name} must be a number from {low} to {high}",
-    )
 
 
 def event_routes(security: Security, events: Events, views: ProjectViews) -> Router:

@@ -100,8 +100,8 @@ _answers = msgspec.msgpack.Decoder(_Answer)
 class AnswerOnce:
     """Around the handlers: gives the answer again that a request was given before.
 
-    Requests are the same when the key, whoever shows the credential, method, address
-    and body are. What failed may be tried again.
+    Requests are the same when the key, whoever shows the credential, method, address,
+    condition and body are. What failed may be tried again.
     """
 
     def __init__(self, once: Once, security: Security, key: bytes) -> None:
@@ -161,6 +161,8 @@ class AnswerOnce:
             request.method,
             request.url.path,
             request.url.query,
+            request.headers.get("if-match", ""),
+            request.headers.get("if-none-match", ""),
             hashlib.sha256(body).hexdigest(),
             key,
         )

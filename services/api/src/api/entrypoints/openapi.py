@@ -43,7 +43,9 @@ def openapi(routes: Iterable[BaseRoute], version: str, public_url: str) -> Json:
     types = {
         id(type_): type_
         for _, _, operation in operations
-        for type_ in (operation.body, operation.answer, RefusalBody)
+        for type_ in (
+            *(operation.body, operation.answer, operation.conflict, RefusalBody),
+        )
         if type_ is not None
     }
     schemas, components = msgspec.json.schema_components(
@@ -136,6 +138,13 @@ def _parameters(path: str, method: str, operation: Operation) -> Iterable[Json]:
             "description": parameter.about,
             "schema": {"type": "string", **parameter.schema},
         }
+    for header in operation.headers:
+        yield {
+            "name": header.name,
+            "in": "header",
+            "description": header.about,
+            "schema": {"type": "string", **header.schema},
+        }
     if method in _KEYED:
         yield {
             "name": HEADER,
@@ -166,6 +175,11 @@ def _responses(
     success: Json = {"description": operation.about}
     if content:
         success["content"] = content
+    if operation.gives:
+        success["headers"] = {
+            one.name: {"description": one.about, "schema": one.schema}
+            for one in operation.gives
+        }
     responses: Json = {str(int(operation.success)): success}
     for status in sorted(_errors(path, method, operation)):
         sentence = _SENTENCES[status]
@@ -174,6 +188,12 @@ def _responses(
         responses[str(int(status))] = {
             "description": sentence,
             "content": _error_content(operation, sentence),
+        }
+    if operation.conflict is not None:
+        conflict = responses.setdefault(str(int(HTTPStatus.CONFLICT)), {})
+        conflict["content"]["application/json"] = {
+            "schema": schemas[id(operation.conflict)],
+            "example": msgspec.to_builtins(operation.conflict_example),
         }
     return responses
 
@@ -187,8 +207,10 @@ def _errors(path: str, method: str, operation: Operation) -> set[HTTPStatus]:
         errors.add(HTTPStatus.NOT_FOUND)
     if operation.body is not None:
         errors.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    if operation.body is not None or operation.query:
+    if operation.body is not None or operation.query or operation.headers:
         errors.add(HTTPStatus.UNPROCESSABLE_ENTITY)
+    if operation.conflict is not None:
+        errors.add(HTTPStatus.CONFLICT)
     if method in _KEYED:  # the key may be too long, or under way
         errors |= {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT}
     return errors

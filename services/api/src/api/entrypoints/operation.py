@@ -14,7 +14,7 @@ OPERATION = "operation"
 
 
 class Parameter(Struct, frozen=True):
-    """A parameter of the query."""
+    """A parameter of the query, or a header."""
 
     name: str
     about: str
@@ -38,6 +38,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     """Type of the success's body; None: it has none that is JSON."""
     example: Any = None
     query: tuple[Parameter, ...] = ()
+    headers: tuple[Parameter, ...] = ()
+    """Those of the request that mean something here."""
+    gives: tuple[Parameter, ...] = ()
+    """Headers of the success."""
     media_type: str = "application/json"
     """Of the success's body."""
     also: str | None = None
@@ -45,6 +49,9 @@ class Operation(Struct, frozen=True, kw_only=True):
     success: HTTPStatus = HTTPStatus.OK
     errors: tuple[HTTPStatus, ...] = ()
     """Beyond those that follow from everything else here."""
+    conflict: Any = None
+    """Type of what a 409 tells beside its sentence; None: nothing."""
+    conflict_example: Any = None
     missing: str = "Not found"
     """What a 404 says."""
     speaks: Literal["sentence", "code"] = "sentence"

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, cast, get_args
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -11,20 +12,30 @@ from litestar.params import FromPath
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from api.application.projects import Projects
+from api.domain.listing import Sort, Wanted
 from api.domain.project_fold import ProjectRow
 from api.domain.scope import Needs
 from api.entrypoints.body import json_response, read_json
-from api.entrypoints.errors import AnyRequest, missing
+from api.entrypoints.errors import AnyRequest, HttpError, missing
 from api.entrypoints.idempotency import command_id, derived_id
-from api.entrypoints.operation import Operation
+from api.entrypoints.operation import Operation, Parameter
+from api.entrypoints.query import choice, number, words
 from api.entrypoints.security import Security
 from api.entrypoints.shared import Shared
 from api.ports import ProjectViews
 from contracts.project import CreateProject, DeleteProject, UpdateProject
 
-# Postgres keeps no NUL in a text, and a name needs none.
-_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\A[^\x00]*\Z")]
-_Text = Annotated[str, Meta(max_length=20_000, pattern=r"\A[^\x00]*\Z")]
+# What `_checked` looks for besides; a pattern of msgspec would be its own message.
+_NO_NUL = {"pattern": r"^[^\x00]*$"}
+_Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        extra_json_schema={"pattern": r"^[^\x00]*[^\s\x00][^\x00]*$"},
+    ),
+]
+_Text = Annotated[str, Meta(max_length=20_000, extra_json_schema=_NO_NUL)]
 
 
 class NewProject(Struct, frozen=True):
@@ -54,11 +65,40 @@ EXAMPLE = ProjectRow(
 )
 NOT_FOUND = "Project not found"
 
+_MAX_PAGE = 200
+_MAX_SEARCH_CHARS = 200
+_FAR = 10**9
 LIST = Operation(
     id="listProjects",
     tag="projects",
-    about="Your projects, the newest first",
+    about="Your projects: all of them, the newest first, unless parameters say else",
     needs=Needs.READ,
+    query=(
+        Parameter(
+            "search",
+            "Part of the name or the description, in any case",
+            {"maxLength": _MAX_SEARCH_CHARS, **_NO_NUL},
+        ),
+        Parameter(
+            "sort",
+            "What they are ordered by; with a minus the largest or newest first",
+            {"enum": [*get_args(Sort)], "default": Wanted().sort},
+        ),
+        Parameter(
+            "limit",
+            "At most so many; the header Link says where the next ones are",
+            {"type": "integer", "minimum": 1, "maximum": _MAX_PAGE},
+        ),
+        Parameter(
+            "offset",
+            "So many are left out before",
+            {"type": "integer", "minimum": 0, "maximum": _FAR, "default": 0},
+        ),
+    ),
+    gives=(
+        Parameter("X-Total-Count", "How many there are", {"type": "integer"}),
+        Parameter("Link", 'Where the next page is: rel="next"', {"type": "string"}),
+    ),
     answer=list[ProjectRow],
     example=[EXAMPLE],
 )
@@ -121,12 +161,20 @@ class ProjectDoor(Shared):
     async def list_all(self, request: AnyRequest) -> Response[bytes]:
         """Answer with the user's projects."""
         user = await self._security.caller(request)
-        return json_response(await self._views.projects(user.id))
+        wanted = _wanted(request)
+        found = await self._views.projects(user.id, wanted)
+        headers = {"x-total-count": str(found.total)}
+        after = wanted.offset + len(found.projects)
+        if wanted.limit is not None and after < found.total:
+            query = urlencode({**request.query_params, "offset": after})
+            headers["link"] = f'<{request.url.path}?{query}>; rel="next"'
+        return json_response(found.projects, headers=headers)
 
     async def create(self, request: AnyRequest) -> Response[bytes]:
         """Begin a project."""
         user = await self._security.caller(request)
         body = await read_json(request, _new_project)
+        _check(body.name, body.description)
         command = command_id(request, user.id, body)
         project_id = derived_id(command, "project")
         create = CreateProject(body.name, body.description)
@@ -148,6 +196,7 @@ class ProjectDoor(Shared):
         user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         body = await read_json(request, _change)
+        _check(body.name, body.description)
         update = UpdateProject(
             None if body.name is UNSET else body.name,
             None if body.description is UNSET else body.description,
@@ -174,6 +223,33 @@ class ProjectDoor(Shared):
         if found is None:
             raise missing(request)
         return found
+
+
+def _check(name: str | UnsetType, description: str | UnsetType) -> None:
+    """Return where both can be kept.
+
+    Raises:
+        HttpError: 422, one of them cannot.
+
+    """
+    if name is not UNSET and not name.strip():
+        reason = "The name of a project must not be blank"
+        raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
+    for text, what in ((name, "name"), (description, "description")):
+        if text is not UNSET and "\0" in text:  # Postgres keeps none
+            reason = f"The {what} of a project must not hold the character NUL"
+            raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
+
+
+def _wanted(request: AnyRequest) -> Wanted:
+    is_paged = "limit" in request.query_params
+    limit = number(request, "limit", _MAX_PAGE, 1, _MAX_PAGE)
+    return Wanted(
+        search=words(request, "search", _MAX_SEARCH_CHARS).strip(),
+        sort=cast("Sort", choice(request, "sort", Wanted().sort, get_args(Sort))),
+        limit=limit if is_paged else None,
+        offset=number(request, "offset", 0, 0, _FAR),
+    )
 
 
 def project_routes(

@@ -24,6 +24,7 @@ from api.ports.projects import (
     ProjectStore,
     ProjectViews,
     Turns,
+    UsageViews,
 )
 from api.ports.webhooks import (
     DeliveryQueue,
@@ -51,6 +52,7 @@ __all__ = [
     "Tokens",
     "Turns",
     "Undeliverable",
+    "UsageViews",
     "WebhookCaller",
     "Webhooks",
 ]

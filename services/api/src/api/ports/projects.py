@@ -1,11 +1,20 @@
 """Projects: the agent, and the read models."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Protocol
 from uuid import UUID
 
+from api.domain.listing import Listed, Wanted
 from api.domain.project_fold import FileRow, GrantRow, ProjectRow
-from contracts.requests import Accepted, CommandRequest, History
+from api.domain.usage import Report
+from contracts.requests import (
+    Accepted,
+    CommandRequest,
+    History,
+    Models,
+    ProjectView,
+)
 from eventcore.ports import ReadModel
 
 
@@ -42,6 +51,43 @@ class Agent(Protocol):
         """
         ...
 
+    async def project(self, project_id: UUID, user_id: UUID) -> ProjectView:
+        """Return a project of this user, as the log has it now.
+
+        Raises:
+            Rejected: The agent knows no such project, or it is somebody else's.
+            Unavailable: No agent answers.
+
+        """
+        ...
+
+    async def models(self) -> Models:
+        """Return the language models that can be chosen.
+
+        Raises:
+            Unavailable: No agent answers, or the provider does not.
+
+        """
+        ...
+
+
+class UsageViews(Protocol):
+    """What language models have cost, as one user sees it.
+
+    The days are in UTC, both of them included. Every method raises Unavailable when the
+    database does not answer.
+    """
+
+    async def of_user(self, user_id: UUID, first: date, last: date) -> Report:
+        """Return what was spent on all projects, deleted ones too."""
+        ...
+
+    async def of_project(
+        self, user_id: UUID, project_id: UUID, first: date, last: date
+    ) -> Report:
+        """Return what was spent on a project; nothing for somebody else's."""
+        ...
+
 
 class ProjectViews(Protocol):
     """The read models of projects, as one user sees them.
@@ -49,8 +95,8 @@ class ProjectViews(Protocol):
     Every method raises Unavailable when the database does not answer.
     """
 
-    async def projects(self, user_id: UUID) -> list[ProjectRow]:
-        """Return the user's projects, the newest first."""
+    async def projects(self, user_id: UUID, wanted: Wanted) -> Listed:
+        """Return those of the user's projects that are wanted."""
         ...
 
     async def project(self, user_id: UUID, project_id: UUID) -> ProjectRow | None:
