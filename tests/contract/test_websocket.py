@@ -41,7 +41,9 @@ async def test_a_forged_session_closes_unauthorized(stack: Stack) -> None:
     assert connection.close_code == 4001
 
 
-@pytest.mark.parametrize("name", [str(uuid4()), "none", "..%2f..", "a" * 300])
+@pytest.mark.parametrize(
+    "name", ["9071fce1-1fb1-4e9d-9cd5-52487e0a3c9e", "none", "..%2f..", "a" * 300]
+)
 async def test_no_such_project_is_denied(ada: Person, name: str) -> None:
     async with ada.socket(name) as socket:
         denied = await socket.hear("error")
