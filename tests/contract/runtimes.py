@@ -5,14 +5,22 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import aiodocker
 import pytest
 
 from sandbox.adapters.bubblewrap import BubblewrapLauncher, Users
+from sandbox.adapters.docker import Containers, DockerRuntime
+from sandbox.adapters.engine import Engine
 from sandbox.adapters.folders import DiskFolders
 from sandbox.adapters.keeper import parent_of
 from sandbox.adapters.launch import Launcher
@@ -21,12 +29,17 @@ from sandbox.adapters.plain import PlainLauncher
 from sandbox.adapters.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.domain.output import Stream
-from sandbox.ports import Command, Folder, Process, Unreachable
+from sandbox.ports import Command, Folder, Process, Runtime, Unreachable
+from tests.support.engine import IMAGE, engine_url
 from tests.support.npm import NODE
 from tests.support.servers import server_folder
 
-KINDS = ("bubblewrap with own users", "bubblewrap with mapped users", "process")
+DOCKER = "docker"
+BUBBLEWRAP = ("bubblewrap with own users", "bubblewrap with mapped users")
 """The second is what whoever is not root gets; root can have it too."""
+PLAIN = "process"
+APART = (DOCKER, *BUBBLEWRAP)
+KINDS = (*APART, PLAIN)
 DOMAIN = "preview.localhost"
 DEADLINE_S = 20.0
 
@@ -35,7 +48,7 @@ DEADLINE_S = 20.0
 class Bench:
     """A runtime, one project's folder, and what was printed."""
 
-    runtime: ProcessRuntime
+    runtime: Runtime
     layout: Layout
     folder: Folder
     project_id: UUID
@@ -120,19 +133,60 @@ async def bench(
         layout = Layout(root)
         layout.make()
         tools = await find_tools(str(NODE), environ)
-        launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
-        folders = DiskFolders(layout, own_users=launcher.isolation.own_user)
-        project_id = uuid4()
+        async with AsyncExitStack() as stack:
+            if kind == DOCKER:
+                lent = _docker(layout, tools, environ, memory_bytes)
+            else:
+                launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
+                lent = _processes(launcher, layout, tools, environ, memory_bytes)
+            runtime = await stack.enter_async_context(lent)
+            own = runtime.isolation.own_user
+            project_id = uuid4()
+            folder = DiskFolders(layout, own_users=own).open(project_id)
+            yield Bench(runtime, layout, folder, project_id)
+
+
+@asynccontextmanager
+async def _processes(
+    launcher: Launcher,
+    layout: Layout,
+    tools: Toolbox,
+    environ: Mapping[str, str],
+    memory_bytes: int,
+) -> AsyncIterator[Runtime]:
+    async with asyncio.TaskGroup() as tasks:
+        runtime = ProcessRuntime(
+            layout, tools, launcher, environ, tasks, memory_bytes=memory_bytes
+        )
+        guard = tasks.create_task(runtime.watch_memory())
+        try:
+            yield runtime
+        finally:
+            guard.cancel()
+            await runtime.close()
+
+
+@asynccontextmanager
+async def _docker(
+    layout: Layout, tools: Toolbox, environ: Mapping[str, str], memory_bytes: int
+) -> AsyncIterator[Runtime]:
+    client = aiodocker.Docker(engine_url())
+    engine = Engine(client, uuid4().hex)
+    try:
+        containers = Containers(
+            image=await engine.digest(IMAGE),
+            preview_domain=DOMAIN,
+            memory_bytes=memory_bytes,
+        )
         async with asyncio.TaskGroup() as tasks:
-            runtime = ProcessRuntime(
-                layout, tools, launcher, environ, tasks, memory_bytes=memory_bytes
-            )
-            guard = tasks.create_task(runtime.watch_memory())
+            runtime = DockerRuntime(engine, containers, layout, tools, environ, tasks)
             try:
-                yield Bench(runtime, layout, folders.open(project_id), project_id)
+                yield runtime
             finally:
-                guard.cancel()
                 await runtime.close()
+        assert await engine.own() == []
+    finally:
+        await engine.close()
 
 
 async def _launcher(
@@ -143,7 +197,7 @@ async def _launcher(
     *,
     is_old: bool,
 ) -> Launcher:
-    if kind == "process":
+    if kind == PLAIN:
         return PlainLauncher(layout, tools, environ, DOMAIN)
     program = shutil.which("bwrap")
     if program is None:

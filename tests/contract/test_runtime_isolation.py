@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.runtimes import KINDS, Bench, bench
+from tests.contract.runtimes import APART, BUBBLEWRAP, DOCKER, Bench, bench
 from tests.support.packages import Registry, registry
 
-BUBBLEWRAP = KINDS[:2]
 CONNECT = """
 const net = require('net');
 const socket = net.connect({host: '127.0.0.1', port: %d, timeout: 2000});
@@ -39,7 +38,7 @@ console.log(JSON.stringify({
 """
 
 
-@pytest.fixture(params=BUBBLEWRAP)
+@pytest.fixture(params=APART)
 async def inside(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     async with bench(request.param, os.environ) as made:
         yield made
@@ -118,10 +117,12 @@ async def packages() -> AsyncIterator[Registry]:
         yield served
 
 
-@pytest.fixture
-async def installing(packages: Registry) -> AsyncIterator[Bench]:
+@pytest.fixture(params=(DOCKER, BUBBLEWRAP[1]))
+async def installing(
+    request: pytest.FixtureRequest, packages: Registry
+) -> AsyncIterator[Bench]:
     environ = {**os.environ, "npm_config_registry": packages.url}
-    async with bench(BUBBLEWRAP[1], environ) as made:
+    async with bench(request.param, environ) as made:
         yield made
 
 

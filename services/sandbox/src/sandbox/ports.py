@@ -14,7 +14,7 @@ from sandbox.domain.output import Stream
 class Isolation(Struct, frozen=True):
     """What keeps an app apart from the machine; everything False is said plainly."""
 
-    name: Literal["bubblewrap", "process"]
+    name: Literal["docker", "bubblewrap", "process"]
     files: bool
     """It sees its own folder and system programs, nothing else."""
     processes: bool

@@ -1,8 +1,9 @@
 """The program that stands between the service and a command in a sandbox.
 
-It is run as a file by a bare Python (`python -I -S keeper.py FD`), inside the sandbox
-where there are namespaces, so it imports the standard library alone, and little of it.
-FD is a socket to the service, over which comes one JSON text (`Spec`), then one byte
+It is run as a file by a bare Python (`python -I -S keeper.py SOCKET`), inside the
+sandbox where there are namespaces, so it imports the standard library alone, and little
+of it. SOCKET is a handle that leads to the service, or the path of a socket where the
+service listens for this one keeper. Over it comes one JSON text (`Spec`), then one byte
 for each wish:
 
     c   connect me to the app: `+` and a socket of the sandbox's own network, or `-`
@@ -22,7 +23,7 @@ import struct
 import sys
 import time
 from contextlib import suppress
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 LENGTH = struct.Struct("!I")
 CONNECT = b"c"
@@ -40,8 +41,17 @@ _OOM_SCORE = "500"
 _CANNOT_EXECUTE = 127
 _SIGNALLED = 128
 _PR_SET_PDEATHSIG = 1
+_PR_SET_SECCOMP = 22
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+_INSTRUCTION_BYTES = 8
+_LOOK_S = 1.0
+# Of version 1 and version 2 of control groups, as they are seen from inside.
+_MEMORY_EVENTS = (
+    "/sys/fs/cgroup/memory/memory.oom_control",
+    "/sys/fs/cgroup/memory.events",
+)
 
 
 class Spec(TypedDict):
@@ -63,14 +73,32 @@ class Spec(TypedDict):
     tree: bool
     """There is no process namespace: find what the app has started, and end it."""
     grace_s: float
+    filter: NotRequired[str]
+    """A program for `seccomp` in hexadecimal, which the app runs under."""
+    cgroup: NotRequired[bool]
+    """We are alone in a cgroup: look whether the kernel had to end somebody in it."""
+
+
+class Handles(NamedTuple):
+    """What a service that did not start us sends along with the `Spec`."""
+
+    stdout: int
+    stderr: int
+    last: int
+    """Takes our last word: the exit code, and how often memory ran out. We alone have
+    it, so that its end is ours."""
 
 
 def main() -> None:
     """Keep one command until it ends; never returns."""
-    control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
-    (length,) = LENGTH.unpack(_receive(control, LENGTH.size))
+    control = _to_service(sys.argv[1])
+    length, handles = _receive_length(control)
     spec: Spec = json.loads(_receive(control, length))
+    if handles is not None:
+        os.dup2(handles.stdout, 1)
+        os.dup2(handles.stderr, 2)
+        os.close(handles.stdout)
+        os.close(handles.stderr)
     _stand_back()
     if spec["tree"]:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -78,7 +106,8 @@ def main() -> None:
         _become(spec["uid"])
     wakeup, pen = os.pipe()
     os.set_blocking(pen, False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for sign in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(sign, lambda *_: None)
     signal.set_wakeup_fd(pen, warn_on_full_buffer=False)
     if spec["egress"]:
         _send_egress(control, spec["egress"])
@@ -86,7 +115,29 @@ def main() -> None:
     code = _attend(control, wakeup, app, spec)
     if spec["tree"]:
         _end_tree()
+    if handles is not None:
+        os.write(handles.last, f"{code} {_out_of_memory()}".encode())
     os._exit(code)
+
+
+def _to_service(name: str) -> socket.socket:
+    if name.isdigit():
+        control = socket.socket(fileno=int(name))
+        control.set_inheritable(False)
+        return control
+    control = socket.socket(socket.AF_UNIX)
+    control.connect(name)
+    return control
+
+
+def _receive_length(control: socket.socket) -> tuple[int, Handles | None]:
+    count = len(Handles._fields)
+    data, received, _, _ = socket.recv_fds(
+        control, LENGTH.size, count, socket.MSG_CMSG_CLOEXEC
+    )
+    handles = Handles(*received) if len(received) == count else None
+    (length,) = LENGTH.unpack(data + _receive(control, LENGTH.size - len(data)))
+    return length, handles
 
 
 def _receive(control: socket.socket, size: int) -> bytes:
@@ -140,12 +191,25 @@ def _start(spec: Spec) -> int:
             _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(_CANNOT_EXECUTE)
+        if "filter" in spec:
+            _filter(bytes.fromhex(spec["filter"]))
         os.chdir(spec["cwd"])
         os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - our task
     except OSError as exc:
         os.write(2, f"{spec['argv'][0]}: {exc.strerror}\n".encode())
     finally:
         os._exit(_CANNOT_EXECUTE)
+
+
+def _filter(program: bytes) -> None:
+    """Give up system calls for good (seccomp(2)); whoever cannot, does not go on."""
+    import ctypes  # noqa: PLC0415 - see `_prctl`
+
+    instructions = ctypes.create_string_buffer(program, len(program))
+    count = len(program) // _INSTRUCTION_BYTES
+    wish = struct.pack("@HP", count, ctypes.addressof(instructions))
+    if ctypes.CDLL(None).prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, wish, 0, 0):
+        raise OSError(0, "system calls cannot be filtered")
 
 
 def _lower(limit: int, value: int) -> None:
@@ -171,6 +235,7 @@ def _stand_back() -> None:
 def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
     """Do what the service asks until the app has ended; return the app's code."""
     deadline: float | None = None
+    ending = False
     sources: list[Any] = [control, wakeup]
     while True:
         code = _reap(app)
@@ -179,21 +244,39 @@ def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if left == 0.0:
             _signal_group(app, signal.SIGKILL)
-            deadline = None
+            deadline = left = None
+        if spec.get("cgroup"):
+            left = _LOOK_S if left is None else min(left, _LOOK_S)
         ready, _, _ = select.select(sources, [], [], left)
-        if wakeup in ready:
-            os.read(wakeup, 4096)
-        if control not in ready:
+        asked = wakeup in ready and bytes([signal.SIGTERM]) in os.read(wakeup, 4096)
+        if control in ready:
+            wish = _next_wish(control)
+        elif not ending and (asked or (spec.get("cgroup") and _out_of_memory())):
+            wish = TERMINATE
+        else:
             continue
-        wish = _next_wish(control)
         if wish == CONNECT:
             _connect(control, spec)
         elif wish == TERMINATE:
             _signal_group(app, signal.SIGTERM)
+            ending = True
             deadline = time.monotonic() + spec["grace_s"]
         elif not wish:
             sources.remove(control)
             _signal_group(app, signal.SIGKILL)
+
+
+def _out_of_memory() -> int:
+    """Return how many processes of our cgroup the kernel had to end."""
+    for name in _MEMORY_EVENTS:
+        with (
+            suppress(OSError),
+            open(name, encoding="ascii") as file,  # noqa: PTH123 - pathlib is slow
+        ):
+            for key, _, count in (line.partition(" ") for line in file):
+                if key == "oom_kill":
+                    return int(count)
+    return 0
 
 
 def _next_wish(control: socket.socket) -> bytes:

@@ -62,12 +62,16 @@ class Layout:
         """The few files of /etc that programs in a sandbox look at."""
         self.cache = self.root / "cache"
         """Downloaded packages, where all sandboxes run as one user."""
+        self.berths = self.root / "berths"
+        """Where containers find the service; one folder for each of them."""
+        self.shared = self.root / "shared"
+        """What every container sees: the keeper, and whom this machine trusts."""
 
     def make(self) -> None:
         """Create what is not there, with the same rights whatever our umask is."""
-        for folder in (self.root, self.boxes):
+        for folder in (self.root, self.boxes, self.berths):
             make_folder(folder, _PASS)
-        for folder in (self.tools, self.etc):
+        for folder in (self.tools, self.etc, self.shared):
             make_folder(folder, _READ)
         for folder in (self.trash, self.cache):
             make_folder(folder, _OURS)

@@ -18,15 +18,14 @@ from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters.control import Control, readable
-from sandbox.adapters.egress import Egress
+from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept
 from sandbox.adapters.launch import Launcher, Plan
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import end_marked, mark_of
 from sandbox.adapters.memory import used_by
-from sandbox.adapters.probe import status_of
 from sandbox.adapters.pump import pump
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
-from sandbox.domain.limits import LIMITS, STOP_S
+from sandbox.domain.limits import LIMITS
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     Command,
@@ -40,8 +39,6 @@ from sandbox.ports import (
 _log = logs.get(__name__)
 
 _START_S = 10.0
-_DRAIN_S = 2.0
-_INSIST_S = 2.0
 _LOOK_S = 2.0
 _UNKNOWN_CODE = 255
 
@@ -172,7 +169,7 @@ class ProcessRuntime(Runtime):
         await asyncio.gather(*(kept.stop() for kept in everything))
 
 
-class KeptProcess(Process):
+class KeptProcess(Kept):
     """One command and its keeper."""
 
     def __init__(
@@ -182,13 +179,9 @@ class KeptProcess(Process):
         plan: Plan,
         on_output: OnOutput,
     ) -> None:
+        super().__init__(Control(control), on_output)
         self._process = process
-        self._control = Control(control)
         self._plan = plan
-        self._on_output = on_output
-        self._ended = asyncio.Event()
-        self.condemned = False
-        """It is being ended, because it took too much of something."""
 
     async def start(self, registries: Registries | None, tasks: TaskGroup) -> None:
         """Tell the keeper what to run, and let installs out to *registries*."""
@@ -196,8 +189,7 @@ class KeptProcess(Process):
             async with asyncio.timeout(_START_S):
                 await self._control.run(self._plan.spec)
                 if registries is not None and self._plan.spec["egress"]:
-                    egress = Egress(await self._control.way_out(), registries)
-                    tasks.create_task(egress.serve_until(self._ended))
+                    await self._let_out(registries, tasks)
         except OSError as exc:  # TimeoutError is one
             # It ended before it listened; its output and its exit code say why.
             _log.warning("a keeper did not start", reason=str(exc))
@@ -217,7 +209,7 @@ class KeptProcess(Process):
                     await _until_dead(inside)
                 elif code < 0:  # the keeper was killed and could not clean up
                     await asyncio.to_thread(end_marked, self._plan.mark)
-                await asyncio.wait(both, timeout=_DRAIN_S)
+                await asyncio.wait(both, timeout=DRAIN_S)
                 for one in both:
                     one.cancel()
         finally:
@@ -246,14 +238,8 @@ class KeptProcess(Process):
 
     async def end_for(self, limit: int) -> None:
         """End it because it holds more memory than *limit*, and say so."""
-        sentence = f"Stopped: it used more than {limit >> 20} MiB of memory."
-        await self._on_output("stderr", f"{sentence}\n".encode())
+        await self._tell_out_of_memory(limit)
         await self.stop()
-
-    @property
-    @override
-    def ended(self) -> bool:
-        return self._ended.is_set()
 
     @override
     async def wait(self) -> int:
@@ -264,32 +250,6 @@ class KeptProcess(Process):
         return code if code >= 0 else 128 - code
 
     @override
-    async def connect(self) -> socket.socket:
-        return await self._control.connect()
-
-    @override
-    async def ask(self, host: str) -> int:
-        return await status_of(await self.connect(), host)
-
-    @override
-    async def stop(self) -> None:
-        if self._ended.is_set():
-            return
-        self._control.terminate()
-        if await self._ends_within(STOP_S + _INSIST_S):
-            return
-        self._kill()
-        if not await self._ends_within(_INSIST_S + _DRAIN_S):
-            _log.error("a command cannot be ended", pid=self._process.pid)
-
-    async def _ends_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
-        except TimeoutError:
-            return False
-        return True
-
     def _kill(self) -> None:
         if self._process.returncode is None:
             with suppress(OSError):
@@ -309,7 +269,7 @@ def _read_all(handle: int) -> bytes:
 
 async def _until_dead(inside: int) -> None:
     try:
-        async with asyncio.timeout(_INSIST_S):
+        async with asyncio.timeout(INSIST_S):
             await readable(inside)
     except TimeoutError:
         with suppress(OSError):

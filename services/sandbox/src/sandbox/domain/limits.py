@@ -14,6 +14,8 @@ class Limits(Struct, frozen=True):
     """Processes and threads. Node and its bundlers start a few for each core."""
     memory_bytes: int = 2_147_483_648
     """A type checker or bundler of a rich app takes 1 GiB; a leak takes everything."""
+    processors: float = 2.0
+    """Where they can be counted: a bundler uses two, the rest is for the others."""
     core_bytes: int = 0
     """A crash writes no memory image: it would hold whatever the app knew."""
 

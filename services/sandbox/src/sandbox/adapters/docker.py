@@ -1,0 +1,319 @@
+"""Commands in containers without a network: the `docker` runtime.
+
+Each command has a container and in it a keeper (`keeper.py`), which comes to a socket
+in a mounted folder (`berth.py`). From then on everything goes over handles: the output,
+the connections to the app, the way out for an install, the exit code. The engine makes
+containers and removes them. What is left over, of this instance or of one before, is
+found by label, and goes.
+"""
+
+import asyncio
+import os
+import shutil
+from asyncio import TaskGroup
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID
+
+from msgspec import Struct
+from typing_extensions import override
+
+from chassis import logs
+from sandbox.adapters import container_body, launch, system_calls
+from sandbox.adapters.berth import Arrival, Berth
+from sandbox.adapters.container import KeptContainer
+from sandbox.adapters.container_body import Order
+from sandbox.adapters.engine import Engine, EngineFailed
+from sandbox.adapters.keeper import Spec
+from sandbox.adapters.layout import Layout
+from sandbox.adapters.leftovers import new_mark
+from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
+from sandbox.domain.limits import LIMITS, STOP_S
+from sandbox.ports import (
+    Command,
+    Isolation,
+    OnOutput,
+    Process,
+    Runtime,
+    RuntimeFailed,
+)
+
+_log = logs.get(__name__)
+
+_ARRIVE_S = 15.0
+_REAP_S = 5.0
+_SERVER_PORT = 3000
+_EGRESS_PORT = 3128
+_EGRESS_URL = f"http://127.0.0.1:{_EGRESS_PORT}"
+_BUNDLE = "certificates.pem"
+
+
+class Containers(Struct, frozen=True):
+    """How the containers of this installation are made."""
+
+    image: str
+    """The id of an image: what a name means may change."""
+    preview_domain: str
+    memory_bytes: int = LIMITS.memory_bytes
+    oci_runtime: str = ""
+    has_uv: bool = False
+
+
+class DockerRuntime(Runtime):
+    """Runs commands in containers of one engine."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        containers: Containers,
+        layout: Layout,
+        tools: Toolbox,
+        environ: Mapping[str, str],
+        tasks: TaskGroup,
+    ) -> None:
+        self._engine = engine
+        self._containers = containers
+        self._layout = layout
+        self._tools = tools
+        self._environ = environ
+        self._tasks = tasks
+        self._running: dict[UUID, set[KeptContainer]] = {}
+        self._names: set[str] = set()
+        """Containers that are ours now; every other one is left over."""
+        self._registries: Registries | None = None
+        self._closed = False
+        self._own_users = launch.is_root()
+        filtered = system_calls.program()
+        self._filter = None if filtered is None else filtered.hex()
+        _share(layout.shared, tools.certificates)
+
+    @property
+    @override
+    def isolation(self) -> Isolation:
+        return Isolation(
+            name="docker",
+            files=True,
+            processes=True,
+            network=True,
+            own_user=self._own_users,
+            system_calls=True,
+            memory=True,
+        )
+
+    @property
+    @override
+    def has_uv(self) -> bool:
+        return self._containers.has_uv
+
+    # --- one command ------------------------------------------------------------------
+
+    @override
+    async def launch(
+        self, project_id: UUID, command: Command, on_output: OnOutput
+    ) -> Process:
+        if self._closed:
+            raise RuntimeFailed("The sandbox service is stopping.")
+        registries = await self._find_registries() if command.installs else None
+        uid = self._uid(project_id)
+        berth = Berth(self._layout.berths, uid if self._own_users else None)
+        name = f"atelier-{self._engine.installation[:8]}-{berth.token}"
+        self._names.add(name)
+        try:
+            mark = new_mark(self._layout.root, project_id)
+            order = self._order(project_id, berth.path, mark, command)
+            arrival = await self._bring_up(name, berth, order)
+        except BaseException as exc:
+            # The next pass removes what there is of it: nobody has this name now.
+            self._names.discard(name)
+            if isinstance(exc, EngineFailed):
+                raise RuntimeFailed(str(exc)) from exc
+            raise
+        finally:
+            berth.close()
+        kept = KeptContainer(name, arrival, self._engine, on_output)
+        mine = self._running.setdefault(project_id, set())
+        mine.add(kept)
+        self._tasks.create_task(self._keep(kept, mine))
+        try:
+            await kept.start(self._spec(command, registries), registries, self._tasks)
+        except BaseException:
+            await kept.stop()
+            raise
+        return kept
+
+    async def _find_registries(self) -> Registries:
+        if self._registries is None:
+            self._registries = await find_registries(self._tools, self._environ)
+        return self._registries
+
+    def _uid(self, project_id: UUID) -> int:
+        """Return who the files of a project belong to, inside and outside."""
+        return self._layout.own_uid(project_id) if self._own_users else os.geteuid()
+
+    def _order(
+        self, project_id: UUID, berth: Path, mark: str, command: Command
+    ) -> Order:
+        box = self._layout.box(project_id)
+        uid = self._uid(project_id)
+        return Order(
+            image=self._containers.image,
+            installation=self._engine.installation,
+            project=str(project_id),
+            uid=uid,
+            gid=uid if self._own_users else os.getegid(),
+            mark=mark,
+            berth=berth,
+            shared=self._layout.shared,
+            app=box.app,
+            home=box.home,
+            cache=box.cache if command.installs else None,
+            memory_bytes=self._containers.memory_bytes,
+            processors=LIMITS.processors,
+            oci_runtime=self._containers.oci_runtime,
+        )
+
+    async def _bring_up(self, name: str, berth: Berth, order: Order) -> Arrival:
+        await self._engine.create(name, container_body.body(order))
+        await self._engine.start(name)
+        try:
+            async with asyncio.timeout(_ARRIVE_S):
+                return await berth.arrival()
+        except TimeoutError as exc:
+            raise EngineFailed(
+                "A container was started, but what keeps the app in it did not report."
+            ) from exc
+
+    def _spec(self, command: Command, registries: Registries | None) -> Spec:
+        port = _SERVER_PORT if command.serves else 0
+        argv = launch.as_arguments(list(command.argv), port)
+        if "/" not in argv[0]:
+            argv = ["/usr/bin/env", _NAMES.get(argv[0], argv[0]), *argv[1:]]
+        spec: Spec = {
+            "argv": argv,
+            "env": {**command.variables, **self._environment(port, registries)},
+            "cwd": container_body.APP,
+            "uid": None,
+            "drop": False,
+            "port": port,
+            "egress": 0 if registries is None else _EGRESS_PORT,
+            "limits": launch.limits(processes=False),
+            "tree": False,
+            "grace_s": STOP_S,
+            "cgroup": True,
+        }
+        if self._filter is not None:
+            spec["filter"] = self._filter
+        return spec
+
+    def _environment(self, port: int, registries: Registries | None) -> dict[str, str]:
+        found = launch.base_environment(
+            Path("/usr/local/sbin"), container_body.HOME
+        ) | launch.trust_environment(self._bundle)
+        if port:
+            found |= launch.server_environment(port, self._containers.preview_domain)
+        if registries is not None:
+            proxies = {"HTTPS_PROXY": _EGRESS_URL, "HTTP_PROXY": _EGRESS_URL}
+            found |= launch.install_environment(
+                registries, container_body.CACHE, proxies
+            )
+            found |= {"npm_config_proxy": _EGRESS_URL, "npm_config_noproxy": ""}
+            found["npm_config_https_proxy"] = _EGRESS_URL
+            if self._bundle is not None:
+                found["npm_config_cafile"] = str(self._bundle)
+        return found
+
+    @property
+    def _bundle(self) -> Path | None:
+        """Where a container finds whom this machine trusts beside the usual."""
+        if self._tools.certificates is None:
+            return None
+        return Path(container_body.SHARED) / _BUNDLE
+
+    async def _keep(self, kept: KeptContainer, mine: set[KeptContainer]) -> None:
+        try:
+            await kept.keep(self._containers.memory_bytes)
+        finally:
+            mine.discard(kept)
+        await self._discard(kept.name)
+
+    async def _discard(self, name: str) -> None:
+        """Remove a container; where that fails, the next pass finds it left over."""
+        try:
+            await self._engine.remove(name)
+        except EngineFailed as exc:
+            _log.warning("a container is left over", name=name, reason=str(exc))
+        finally:
+            self._names.discard(name)
+
+    # --- what is left over ------------------------------------------------------------
+
+    async def reap_forever(self) -> None:
+        """Remove every 5 s what is ours and nobody has, until cancelled."""
+        while True:
+            await asyncio.sleep(_REAP_S)
+            try:
+                removed = await self.reap()
+            except EngineFailed as exc:
+                _log.warning("the engine cannot be looked at", reason=str(exc))
+            else:
+                if removed:
+                    _log.warning("removed containers that were left", count=removed)
+
+    async def reap(self) -> int:
+        """Remove the containers of this installation that are not ours now.
+
+        No container outlives its service: what keeps an app in ends without it. So
+        what is left over is never somebody's app, and may always go.
+
+        Raises:
+            EngineFailed: The engine does not answer.
+
+        """
+        left = [one for one in await self._engine.own() if one.name not in self._names]
+        for one in left:
+            await self._engine.remove(one.name)
+        return len(left)
+
+    async def recover(self) -> int:
+        """End what earlier instances have left; return how many containers.
+
+        Raises:
+            EngineFailed: The engine does not answer.
+
+        """
+        for entry in self._layout.berths.iterdir():
+            await asyncio.to_thread(shutil.rmtree, entry, ignore_errors=True)
+        return await self.reap()
+
+    @override
+    async def end_all(self, project_id: UUID) -> None:
+        for kept in list(self._running.get(project_id, ())):
+            await kept.stop()
+        self._running.pop(project_id, None)
+        with suppress(EngineFailed):  # what cannot be found now is found later
+            for one in await self._engine.own():
+                if one.project == str(project_id):
+                    await self._engine.remove(one.name)
+
+    @override
+    async def close(self) -> None:
+        self._closed = True
+        everything = [kept for mine in self._running.values() for kept in mine]
+        await asyncio.gather(*(kept.stop() for kept in everything))
+
+
+_NAMES = {"python": "python3"}
+"""Tools whose names in an image are not those of `ports.Command`."""
+
+
+def _share(folder: Path, certificates: Path | None) -> None:
+    """Put what every container sees into *folder*."""
+    files = {container_body.KEEPER_NAME: launch.KEEPER}
+    if certificates is not None:
+        files[_BUNDLE] = certificates
+    for name, source in files.items():
+        temporary = folder / f".{name}"
+        temporary.write_bytes(source.read_bytes())
+        temporary.chmod(0o644)
+        temporary.replace(folder / name)
