@@ -24,6 +24,7 @@ from proxy import Limits
 from proxy import serve as serve_proxy
 from sandbox.adapters import bubblewrap
 from sandbox.adapters.agent_files import AgentFiles
+from sandbox.adapters.browser import Chromium
 from sandbox.adapters.folders import DiskFolders
 from sandbox.adapters.launch import Launcher
 from sandbox.adapters.layout import Layout
@@ -66,7 +67,11 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             runtime = ProcessRuntime(layout, tools, launcher, os.environ, tasks)
             await _recover(runtime, folders)
             outputs = Outputs(BusLogSink(bus))
-            parts = Parts(runtime, AgentFiles(bus), outputs, tasks)
+            previews = (settings.http_host, settings.preview_port)
+            browser = Chromium(
+                runtime if settings.sandbox_page_check else None, previews
+            )
+            parts = Parts(runtime, AgentFiles(bus), outputs, browser, tasks)
             site_of = partial(_site, settings)
             idle_s = settings.sandbox_idle_s
             controller = Controller(folders, parts, site_of, idle_s=idle_s)

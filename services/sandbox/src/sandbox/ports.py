@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from contracts.requests import Manifest
 from sandbox.domain.output import Stream
+from sandbox.domain.page import Finding
 
 
 class Isolation(Struct, frozen=True):
@@ -50,7 +51,8 @@ class Isolation(Struct, frozen=True):
 class Command(Struct, frozen=True):
     """Something to run in a sandbox.
 
-    `argv[0]` is `node`, `npm`, `python`, `uv`, or a path inside the project's folder.
+    `argv[0]` is `node`, `npm`, `python`, `uv`, `chromium`, or a path inside the
+    project's folder.
     """
 
     argv: tuple[str, ...]
@@ -58,6 +60,9 @@ class Command(Struct, frozen=True):
     """It listens on a port: the variable PORT, and `{port}` in its arguments."""
     installs: bool = False
     """It may reach the package registries and use their cache."""
+    reaches: tuple[str, int] | None = None
+    """The one address of this machine that it can connect to, as `{way}` on its own
+    loopback; only where commands have a network of their own."""
     variables: Mapping[str, str] = {}
     """Its environment, beside what makes it run at all, which goes before."""
 
@@ -72,6 +77,15 @@ class RuntimeFailed(Exception):
 
 class Unreachable(ConnectionError):
     """The app does not listen now: it is starting, or has ended."""
+
+
+class Fetched(Struct, frozen=True):
+    """What a server has answered."""
+
+    status: int
+    content_type: str
+    body: bytes
+    """Its beginning, where it is very long."""
 
 
 class Process(Protocol):
@@ -107,6 +121,15 @@ class Process(Protocol):
         """
         ...
 
+    async def fetch(self, host: str, target: str, accept: str) -> Fetched:
+        """Return what the server answers to `GET` *target*, whatever that is.
+
+        Raises:
+            Unreachable: Nobody listens, or the answer is no HTTP.
+
+        """
+        ...
+
     async def stop(self) -> None:
         """Ask it to end, insist after 3 s, and return when nothing of it is left."""
         ...
@@ -123,6 +146,11 @@ class Runtime(Protocol):
     @property
     def has_uv(self) -> bool:
         """Whether `uv` is there, which installs Python packages faster than pip."""
+        ...
+
+    @property
+    def has_browser(self) -> bool:
+        """Whether `chromium` can be started, and reaches nothing but what it may."""
         ...
 
     async def launch(
@@ -239,6 +267,18 @@ class ProjectFiles(Protocol):
             ProjectGone: It should not exist.
             Unavailable: Nobody answers.
 
+        """
+        ...
+
+
+class Browser(Protocol):
+    """Looks at previews as a person's browser would, and sees what goes wrong."""
+
+    async def look(self, project_id: UUID, url: str) -> list[Finding] | None:
+        """Return what is wrong with the page at *url*, a preview of the project.
+
+        None where there is no browser that can look, or it could not. It has no
+        network but the preview, and bounds of time and size.
         """
         ...
 

@@ -32,6 +32,9 @@ class Settings(Struct, frozen=True):
     trust each other are not kept apart: then `process` has to be asked for."""
     sandbox_idle_s: float = 900.0
     """Seconds without a visitor after which an app is stopped until the next."""
+    sandbox_page_check: bool = True
+    """Whether a Chromium on the PATH looks at the page of an app that has changed, for
+    errors to repair; only where apps are kept from the network."""
     node_bin: str = ""
     """Folder of node, or node itself; empty: the one on the PATH."""
 

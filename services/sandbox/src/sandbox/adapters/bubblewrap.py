@@ -48,6 +48,7 @@ _ETC = (
     "/etc/pki/tls/certs",
     "/etc/pki/ca-trust",
     "/etc/ld.so.cache",
+    "/etc/fonts",
     "/etc/alternatives",
 )
 _ETC_FILES = {
@@ -131,18 +132,20 @@ class BubblewrapLauncher(Launcher):
                 options += _parents(registries.certificates)
                 options += ["--ro-bind-try", *[registries.certificates] * 2]
         mark = new_mark(self._layout.root, project_id)
+        leaves = registries is not None or command.reaches is not None
+        way = _EGRESS_PORT if leaves else 0
         own = self._users == "own"
         return Plan(
             argv=[self._program, *options, "--", *keeper, mark],
             mark=mark,
             spec={
-                "argv": launch.as_arguments(argv, port),
+                "argv": launch.as_arguments(argv, port, way),
                 "env": {**command.variables, **self._environment(port, registries)},
                 "cwd": _APP,
                 "uid": self._layout.own_uid(project_id) if own else None,
                 "drop": own,
                 "port": port,
-                "egress": 0 if registries is None else _EGRESS_PORT,
+                "egress": way,
                 "limits": launch.limits(processes=True),
                 "tree": False,
                 "grace_s": STOP_S,

@@ -18,9 +18,8 @@ from sandbox.adapters.berth import Arrival
 from sandbox.adapters.control import Control, close_handles, readable
 from sandbox.adapters.engine import Ending, Engine, EngineFailed
 from sandbox.adapters.keeper import Spec
-from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept
+from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept, WayOut
 from sandbox.adapters.pump import pump
-from sandbox.adapters.toolbox import Registries
 from sandbox.ports import OnOutput
 
 _log = logs.get(__name__)
@@ -46,15 +45,13 @@ class KeptContainer(Kept):
         self._theirs = [writing for _, writing in pairs]
         self._code = _UNKNOWN_CODE
 
-    async def start(
-        self, spec: Spec, registries: Registries | None, tasks: TaskGroup
-    ) -> None:
-        """Tell the keeper what to run, and let installs out to *registries*."""
+    async def start(self, spec: Spec, out: WayOut | None, tasks: TaskGroup) -> None:
+        """Tell the keeper what to run, and serve its way out, if it has one."""
         try:
             async with asyncio.timeout(_START_S):
                 await self._control.run(spec, self._theirs)
-                if registries is not None:
-                    await self._let_out(registries, tasks)
+                if out is not None:
+                    await self._let_out(out, tasks)
         except OSError as exc:  # TimeoutError is one
             # It ended before it listened; its last word says why, or the engine.
             _log.warning("a keeper did not start", reason=str(exc))

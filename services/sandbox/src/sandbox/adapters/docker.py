@@ -26,6 +26,7 @@ from sandbox.adapters.container import KeptContainer
 from sandbox.adapters.container_body import Order
 from sandbox.adapters.engine import Engine, EngineFailed
 from sandbox.adapters.keeper import Spec
+from sandbox.adapters.kept import way_out
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
@@ -106,6 +107,11 @@ class DockerRuntime(Runtime):
     def has_uv(self) -> bool:
         return self._containers.has_uv
 
+    @property
+    @override
+    def has_browser(self) -> bool:
+        return False  # the image holds what apps are made with, no more
+
     # --- one command ------------------------------------------------------------------
 
     @override
@@ -136,7 +142,8 @@ class DockerRuntime(Runtime):
         mine.add(kept)
         self._tasks.create_task(self._keep(kept, mine))
         try:
-            await kept.start(self._spec(command, registries), registries, self._tasks)
+            spec, out = self._spec(command, registries), way_out(command, registries)
+            await kept.start(spec, out, self._tasks)
         except BaseException:
             await kept.stop()
             raise

@@ -30,16 +30,15 @@ _GRACE_S = 2.0
 class Egress:
     """Serves one install."""
 
-    def __init__(self, listener: socket.socket, registries: Registries) -> None:
-        self._listener = listener
+    def __init__(self, registries: Registries) -> None:
         self._hosts = registries.hosts
         self._left = _BYTES
         self._open = 0
 
-    async def serve_until(self, ended: asyncio.Event) -> None:
+    async def serve_until(self, listener: socket.socket, ended: asyncio.Event) -> None:
         """Pass on what is allowed until the install has *ended*."""
         server = await asyncio.start_server(
-            self._admit, sock=self._listener, limit=_HEAD_BYTES
+            self._admit, sock=listener, limit=_HEAD_BYTES
         )
         try:
             await ended.wait()

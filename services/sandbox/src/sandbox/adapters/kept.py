@@ -3,16 +3,18 @@
 import asyncio
 import socket
 from abc import abstractmethod
+from typing import TypeAlias
 
 from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters.control import Control
 from sandbox.adapters.egress import Egress
-from sandbox.adapters.probe import status_of
+from sandbox.adapters.passage import Passage
+from sandbox.adapters.probe import fetch, status_of
 from sandbox.adapters.toolbox import Registries
 from sandbox.domain.limits import STOP_S
-from sandbox.ports import OnOutput, Process
+from sandbox.ports import Command, Fetched, OnOutput, Process
 
 _log = logs.get(__name__)
 
@@ -20,6 +22,17 @@ DRAIN_S = 2.0
 """For output that is still on its way when a command has ended."""
 INSIST_S = 2.0
 """Between ending the keeper and giving up."""
+
+
+WayOut: TypeAlias = Egress | Passage
+"""What leads a command out of its own network, where it may leave that at all."""
+
+
+def way_out(command: Command, registries: Registries | None) -> WayOut | None:
+    """Return where *command* may go; *registries* are there if it installs."""
+    if registries is not None:
+        return Egress(registries)
+    return None if command.reaches is None else Passage(command.reaches)
 
 
 class Kept(Process):
@@ -36,15 +49,15 @@ class Kept(Process):
     def _kill(self) -> None:
         """End the keeper at once, and so everything that it keeps."""
 
-    async def _let_out(self, registries: Registries, tasks: asyncio.TaskGroup) -> None:
-        """Let an install reach *registries*.
+    async def _let_out(self, out: WayOut, tasks: asyncio.TaskGroup) -> None:
+        """Let the command reach what *out* leads to.
 
         Raises:
             OSError: The keeper is gone.
 
         """
-        egress = Egress(await self._control.way_out(), registries)
-        tasks.create_task(egress.serve_until(self._ended))
+        listener = await self._control.way_out()
+        tasks.create_task(out.serve_until(listener, self._ended))
 
     async def _tell_out_of_memory(self, limit: int) -> None:
         sentence = f"Stopped: it used more than {limit >> 20} MiB of memory."
@@ -62,6 +75,10 @@ class Kept(Process):
     @override
     async def ask(self, host: str) -> int:
         return await status_of(await self.connect(), host)
+
+    @override
+    async def fetch(self, host: str, target: str, accept: str) -> Fetched:
+        return await fetch(await self.connect(), host, target, accept)
 
     @override
     async def stop(self) -> None:

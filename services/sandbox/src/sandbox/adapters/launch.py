@@ -131,9 +131,11 @@ def trust_environment(certificates: Path | None) -> dict[str, str]:
     return dict.fromkeys(names, str(certificates))
 
 
-def as_arguments(argv: list[str], port: int) -> list[str]:
-    """Return *argv* with the port where it belongs."""
-    return [word.replace("{port}", str(port)) for word in argv]
+def as_arguments(argv: list[str], port: int, way: int = 0) -> list[str]:
+    """Return *argv* with the ports where they belong."""
+    return [
+        word.replace("{port}", str(port)).replace("{way}", str(way)) for word in argv
+    ]
 
 
 def is_root() -> bool:

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters.control import Control, readable
-from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept
+from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept, WayOut, way_out
 from sandbox.adapters.launch import Launcher, Plan
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import end_marked, mark_of
@@ -77,6 +77,11 @@ class ProcessRuntime(Runtime):
     def has_uv(self) -> bool:
         return self._tools.uv is not None
 
+    @property
+    @override
+    def has_browser(self) -> bool:
+        return self._tools.chromium is not None and self.isolation.network
+
     async def watch_memory(self) -> None:
         """End commands that hold more memory than they may, until cancelled."""
         limit = self._memory_bytes
@@ -115,7 +120,7 @@ class ProcessRuntime(Runtime):
         mine.add(kept)
         self._tasks.create_task(self._keep(kept, mine))
         try:
-            await kept.start(registries, self._tasks)
+            await kept.start(way_out(command, registries), self._tasks)
         except BaseException:
             await kept.stop()
             raise
@@ -183,13 +188,13 @@ class KeptProcess(Kept):
         self._process = process
         self._plan = plan
 
-    async def start(self, registries: Registries | None, tasks: TaskGroup) -> None:
-        """Tell the keeper what to run, and let installs out to *registries*."""
+    async def start(self, out: WayOut | None, tasks: TaskGroup) -> None:
+        """Tell the keeper what to run, and serve its way out, if it has one."""
         try:
             async with asyncio.timeout(_START_S):
                 await self._control.run(self._plan.spec)
-                if registries is not None and self._plan.spec["egress"]:
-                    await self._let_out(registries, tasks)
+                if out is not None and self._plan.spec["egress"]:
+                    await self._let_out(out, tasks)
         except OSError as exc:  # TimeoutError is one
             # It ended before it listened; its output and its exit code say why.
             _log.warning("a keeper did not start", reason=str(exc))

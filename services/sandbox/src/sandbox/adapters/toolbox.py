@@ -21,6 +21,7 @@ from sandbox.ports import RuntimeFailed
 
 _log = logs.get(__name__)
 _ASK_S = 30.0
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _CERTIFICATES = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "PIP_CERT")
 _NPM_REGISTRY = "https://registry.npmjs.org/"
 _PYTHON_INDEX = ("https://pypi.org/simple", "https://files.pythonhosted.org/")
@@ -36,6 +37,8 @@ class Toolbox(Struct, frozen=True):
     npm: Path | None = None
     """The file that node runs as npm."""
     uv: Path | None = None
+    chromium: Path | None = None
+    """Looks at pages. All that it needs lies beside it."""
     certificates: Path | None = None
     """A bundle that this machine trusts beside, or in place of, the usual ones."""
 
@@ -51,6 +54,7 @@ class Toolbox(Struct, frozen=True):
             "npm": (self.node, self.npm),
             "python": (self.python,),
             "uv": (self.uv,),
+            "chromium": (self.chromium,),
         }
         name, *arguments = argv
         if name not in tools:
@@ -73,6 +77,8 @@ class Toolbox(Struct, frozen=True):
             found.append(_root_of(self.node))
         if self.npm is not None:
             found.append(self.npm.parents[1])
+        if self.chromium is not None:
+            found.append(self.chromium.parent)
         found += [path for path in (self.uv, self.certificates) if path is not None]
         usr = Path("/usr")
         return sorted({path for path in found if not path.is_relative_to(usr)})
@@ -124,6 +130,7 @@ def _toolbox(node_path: bytes | None, path: str, environ: Mapping[str, str]) -> 
         node=node,
         npm=None if node is None else _find_npm(node, path),
         uv=None if uv is None else Path(uv).resolve(),
+        chromium=_find_browser(path),
         certificates=None if bundle is None else bundle.resolve(),
     )
 
@@ -135,6 +142,16 @@ def _find_npm(node: Path, path: str) -> Path | None:
     program = shutil.which("npm", path=path)
     found = Path(program).resolve() if program else None
     return found if found is not None and found.name == "npm-cli.js" else None
+
+
+def _find_browser(path: str) -> Path | None:
+    for name in _BROWSERS:
+        program = shutil.which(name, path=path)
+        if program is not None:
+            # Debian's is a wrapper that reads settings which are not in a sandbox.
+            itself = Path("/usr/lib") / name / name
+            return itself if itself.is_file() else Path(program).resolve()
+    return None
 
 
 def _root_of(node: Path) -> Path:

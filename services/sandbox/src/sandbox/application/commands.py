@@ -1,6 +1,7 @@
 """Running commands in a sandbox: those that end by themselves, and servers."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
@@ -8,7 +9,8 @@ from uuid import UUID
 from sandbox.application.output import Output, Source
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
-from sandbox.domain.limits import INSTALL_S, START_S
+from sandbox.domain.limits import ERROR_S, INSTALL_S, START_S
+from sandbox.domain.problems import is_error
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed, Unreachable
 
 _FIRST_PAUSE_S = 0.03
@@ -17,7 +19,6 @@ _ANSWER_S = 20.0
 """For one answer: a first page may have to be compiled."""
 _STARTS = 3
 _PORT_TAKEN = ("EADDRINUSE", "already in use", "Address in use")
-_SERVER_ERROR = 500
 
 
 class Commands:
@@ -79,15 +80,15 @@ class Commands:
         source = self._announce(command.argv)
         process = await self._launch(command, source)
         try:
-            reason = await _until_ready(process, host)
+            await _until_ready(process, host)
+        except Troubled as exc:
+            await process.stop()
+            source.finish()
+            raise Troubled(exc.reason, source.tail.text, source=exc.source) from exc
         except BaseException:
             await process.stop()
             raise
-        if reason is None:
-            return process
-        await process.stop()
-        source.finish()
-        raise Troubled(reason, source.tail.text)
+        return process
 
     def _announce(self, argv: tuple[str, ...]) -> Source:
         source = self._output.new_source()
@@ -101,11 +102,15 @@ class Commands:
             raise Troubled(str(exc)) from exc
 
 
-async def _until_ready(process: Process, host: str) -> str | None:
-    """Wait until the app answers; return the reason if it never does."""
-    statuses: list[int] = []
+async def _until_ready(process: Process, host: str) -> None:
+    """Wait until the app answers.
+
+    Raises:
+        Troubled: It never does; the sentence says how that shows.
+
+    """
     async with asyncio.TaskGroup() as race:
-        ready = race.create_task(_until_answer(process, host, statuses))
+        ready = race.create_task(_until_answer(process, host))
         ended = race.create_task(process.wait())
         first, _ = await asyncio.wait(
             {ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED
@@ -113,22 +118,25 @@ async def _until_ready(process: Process, host: str) -> str | None:
         ready.cancel()
         ended.cancel()
     if ended in first:
-        return f"The app stopped while it was starting (exit code {ended.result()})."
-    if ready in first:
-        return None
-    if not statuses:
-        return f"The app did not answer within {START_S:g} seconds."
-    return f"The app answers with an error ({statuses[-1]})."
+        code = ended.result()
+        raise Troubled(f"The app stopped while it was starting (exit code {code}).")
+    if ready not in first:
+        raise Troubled(f"The app did not answer within {START_S:g} seconds.")
+    if is_error(status := ready.result()):
+        raise Troubled(f"The app answers with an error ({status}).", source="http")
 
 
-async def _until_answer(process: Process, host: str, statuses: list[int]) -> None:
-    """Ask for the start page until there is one; note each answer in *statuses*."""
+async def _until_answer(process: Process, host: str) -> int:
+    """Return the status of the start page; of an error only if it stays one."""
     pause = _FIRST_PAUSE_S
+    patient_until: float | None = None
     while True:
         with suppress(Unreachable, TimeoutError):
             async with asyncio.timeout(_ANSWER_S):
-                statuses.append(await process.ask(host))
-            if statuses[-1] < _SERVER_ERROR:
-                return
+                status = await process.ask(host)
+            now = time.monotonic()
+            patient_until = patient_until or now + ERROR_S
+            if not is_error(status) or now > patient_until:
+                return status
         await asyncio.sleep(pause)
         pause = min(_LONGEST_PAUSE_S, pause * 1.5)

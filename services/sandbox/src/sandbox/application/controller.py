@@ -11,10 +11,12 @@ from uuid import UUID
 from chassis import logs
 from contracts.sandbox import (
     CancelOperation,
+    CheckApp,
     Done,
     Failed,
     InstallDependencies,
     Pending,
+    Problems,
     RemoveSandbox,
     SandboxAnswer,
     SandboxOperation,
@@ -24,6 +26,7 @@ from contracts.sandbox import (
     SyncFiles,
 )
 from eventcore.errors import Unavailable
+from sandbox.application.checking import check, failed
 from sandbox.application.operations import Operations
 from sandbox.application.sandbox import Parts, Sandbox, Site
 from sandbox.application.trouble import Troubled
@@ -109,7 +112,7 @@ class Controller:
             return Done() if await operations.ended() else Pending()
         if isinstance(operation, RemoveSandbox):
             operations.cancel(but=request.key)
-        work = partial(_perform, sandbox, operation)
+        work = partial(_outcome, sandbox, operation, self._parts)
         outcome = await operations.answer(request.key, work)
         # What ends because we end is no outcome: whoever asks again gets a real one.
         return Pending() if self._closing else outcome
@@ -213,17 +216,21 @@ class Controller:
         self._unchecked.discard(project_id)
 
 
-async def _perform(sandbox: Sandbox, operation: SandboxOperation) -> SandboxAnswer:
+async def _outcome(
+    sandbox: Sandbox, operation: SandboxOperation, parts: Parts
+) -> SandboxAnswer:
     try:
-        return await _outcome(sandbox, operation)
+        return await _done(sandbox, operation, parts)
     except Troubled as exc:
-        return Failed(exc.reason, exc.log_tail)
+        return await failed(sandbox, operation, exc)
     except Exception:  # noqa: BLE001 - a bug in one sandbox must not end the others
         _log.exception("an operation failed", project=str(sandbox.project_id))
         return _INTERNAL
 
 
-async def _outcome(sandbox: Sandbox, operation: SandboxOperation) -> SandboxAnswer:
+async def _done(
+    sandbox: Sandbox, operation: SandboxOperation, parts: Parts
+) -> SandboxAnswer:
     match operation:
         case SyncFiles(version=version):
             return await sandbox.sync(version)
@@ -231,6 +238,8 @@ async def _outcome(sandbox: Sandbox, operation: SandboxOperation) -> SandboxAnsw
             return await sandbox.install()
         case StartServer():
             return await sandbox.start()
+        case CheckApp():
+            return Problems(await check(sandbox, parts))
         case RemoveSandbox():
             await sandbox.remove()
             return Done()

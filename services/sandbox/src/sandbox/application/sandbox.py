@@ -27,6 +27,7 @@ from sandbox.domain.limits import READ_BYTES
 from sandbox.domain.retry import Backoff
 from sandbox.ports import (
     BadFolder,
+    Browser,
     Folder,
     FolderState,
     Process,
@@ -45,6 +46,7 @@ class Parts(Struct, frozen=True):
     runtime: Runtime
     source: ProjectFiles
     outputs: Outputs
+    browser: Browser
     tasks: TaskGroup
     """For what goes on after a step is over."""
 
@@ -85,6 +87,8 @@ class Sandbox:
         """The step under way, in words for a person."""
         self.trouble: str | None = None
         """Why there is nothing to show, as far as it is known."""
+        self.crash: Troubled | None = None
+        """How the app ended that had answered, until it answers again or is changed."""
         self.gone = False
         """The project was deleted; nothing is ever started again."""
         self.backoff = Backoff()
@@ -171,6 +175,12 @@ class Sandbox:
             await self._start()
             return Running(url=self.site.url, sandbox_id=str(self.project_id))
 
+    async def catch_up(self) -> None:
+        """Install and start what the files that are here call for."""
+        async with self._turn():
+            await self._install()
+            await self._start()
+
     async def bring_up(self) -> None:
         """Do whatever is needed until a preview can be shown."""
         async with self._turn():
@@ -239,17 +249,24 @@ class Sandbox:
 
     async def _notice_change(self) -> None:
         self.trouble = None
+        self.crash = None
         self.backoff.reset()
         if self.server is not None:
             try:
-                app, _ = await self._detect()
+                app, _ = await self.detect()
                 self._stale |= not self.server.shows(app, self._variables)
             except Troubled:
                 self._stale = True
         self.changed.set()
         self.changed = asyncio.Event()
 
-    async def _detect(self) -> tuple[App, dict[str, str]]:
+    async def detect(self) -> tuple[App, dict[str, str]]:
+        """Return what kind of app this is, and the texts that say so.
+
+        Raises:
+            Troubled: It is none.
+
+        """
         # What an app or npm has put there itself says nothing about the project.
         own = [path for path in READ if path in (await self.state()).files]
         found = await self.folder.read(own, READ_BYTES)
@@ -260,7 +277,7 @@ class Sandbox:
             raise Troubled(str(exc)) from exc
 
     async def _install(self) -> Installed:
-        app, files = await self._detect()
+        app, files = await self.detect()
         packages = await self._requested()
         wanted = install.digest(app, files, packages)
         with_uv = self._parts.runtime.has_uv
@@ -304,7 +321,7 @@ class Sandbox:
 
     async def _start(self) -> None:
         await self._requested()
-        app, _ = await self._detect()
+        app, _ = await self.detect()
         if self.shown is not None and self.shown.app == app:
             return
         await self._stop_server()
@@ -318,6 +335,7 @@ class Sandbox:
             finally:
                 self.doing = None
         self.trouble = None
+        self.crash = None
         self.server = Server(app, process, self._variables, time.monotonic())
         self._stale = False
         if process is not None:
@@ -331,6 +349,7 @@ class Sandbox:
             now = time.monotonic()
             self.backoff.failed(now, ran_s=now - server.since)
             self.trouble = f"The app stopped (exit code {code})."
+            self.crash = Troubled(self.trouble, self.log_tail, source="crash")
             self._output.say(self.trouble)
 
     async def _stop_server(self) -> None:

@@ -26,6 +26,12 @@ INSTALL_S = 300.0
 """A big dependency tree with a cold cache on a slow line, not more."""
 START_S = 60.0
 """A first compilation under load; a server that needs longer does not answer at all."""
+ERROR_S = 8.0
+"""An app that answers with errors for so long is not warming up."""
+CHECK_S = 90.0
+"""For everything that is asked of an app to see whether it works."""
+TYPES_S = 60.0
+"""For a type checker; what it has not found by then it does not tell."""
 STOP_S = 3.0
 """Between asking a server to end and ending it."""
 IDLE_S = 900.0

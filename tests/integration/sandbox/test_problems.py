@@ -1,0 +1,212 @@
+"""What a driver is told about apps that do not work."""
+
+import shutil
+
+import pytest
+
+from contracts.project import Problem
+from contracts.sandbox import (
+    CheckApp,
+    Failed,
+    InstallDependencies,
+    Problems,
+    Running,
+    StartServer,
+    SyncFiles,
+)
+from tests.integration.sandbox.stage import Stage, until
+
+PACKAGE = '{"scripts": {"start": "node server.js"}}'
+SERVER = """\
+const http = require('http');
+http.createServer((request, response) => {
+  %s
+}).listen(process.env.PORT, '127.0.0.1');
+"""
+PAGE = '<!doctype html>\n<h1>Hi</h1>\n<script src="/app.js"></script>\n'
+
+
+@pytest.fixture
+def browser() -> None:
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    if not any(map(shutil.which, names)):
+        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
+    if shutil.which("bwrap") is None:
+        pytest.skip("pages are looked at only where bubblewrap is installed")
+
+
+async def check(service: Stage, files: dict[str, str]) -> list[Problem]:
+    """Return what is wrong with an app of these files, which starts."""
+    project = service.add(files)
+    await service.ask(project, SyncFiles(1))
+    running = await service.ask(project, StartServer())
+    assert isinstance(running, Running), running
+    outcome = await service.ask(project, CheckApp())
+    assert isinstance(outcome, Problems), outcome
+    return outcome.problems
+
+
+def node(body: str) -> dict[str, str]:
+    return {"package.json": PACKAGE, "server.js": SERVER % body}
+
+
+def place(problem: Problem) -> tuple[str, str | None, int | None]:
+    return problem.source, problem.path, problem.line
+
+
+async def start(service: Stage, files: dict[str, str]) -> Failed:
+    """Return how the start of an app fails."""
+    project = service.add(files)
+    await service.ask(project, SyncFiles(1))
+    outcome = await service.ask(project, StartServer())
+    assert isinstance(outcome, Failed), outcome
+    return outcome
+
+
+async def test_an_app_that_works_has_no_problem(service: Stage) -> None:
+    assert await check(service, node("response.end('<h1>Hello</h1>')")) == []
+
+
+async def test_a_crash_at_the_start_names_the_line(service: Stage) -> None:
+    files = {"package.json": PACKAGE, "server.js": "\n\nthrow new Error('no luck')\n"}
+    (problem,) = (await start(service, files)).problems
+    assert place(problem) == ("start", "server.js", 3)
+    assert "exit code 1): Error: no luck." in problem.message.split("\n")[0]
+
+
+async def test_a_python_app_that_fails_names_its_own_line(service: Stage) -> None:
+    files = {"main.py": "import json\n\njson.loads('{')\n"}
+    (problem,) = (await start(service, files)).problems
+    assert place(problem) == ("start", "main.py", 3)
+    assert "json.decoder.JSONDecodeError" in problem.message.split("\n")[0]
+
+
+async def test_a_syntax_error_names_the_line(service: Stage) -> None:
+    files = {"package.json": PACKAGE, "server.js": "const a = 1;\nconst = 2;\n"}
+    (problem,) = (await start(service, files)).problems
+    assert place(problem) == ("start", "server.js", 2)
+
+
+async def test_an_app_that_answers_with_errors_only_does_not_start(
+    service: Stage,
+) -> None:
+    body = "console.error(new Error('broken').stack);\n  response.statusCode = 500;"
+    outcome = await start(service, node(f"{body} response.end('oh')"))
+    (problem,) = outcome.problems
+    assert outcome.reason == "The app answers with an error (500)."
+    assert place(problem) == ("http", "server.js", 3)
+
+
+async def test_a_failed_install_names_the_package(service: Stage) -> None:
+    manifest = PACKAGE[:-1] + ',\n "dependencies": {\n  "nowhere-to-be": "1"}}'
+    project = service.add({**node(""), "package.json": manifest})
+    await service.ask(project, SyncFiles(1))
+    outcome = await service.ask(project, InstallDependencies())
+    assert isinstance(outcome, Failed)
+    (problem,) = outcome.problems
+    assert place(problem) == ("install", "package.json", 3)
+
+
+async def test_a_crash_after_the_start_is_told(service: Stage) -> None:
+    project = service.add(node("response.end(); setTimeout(() => nothing.there, 100)"))
+    assert isinstance(await service.ask(project, StartServer()), Running)
+    told: list[Problem] = []
+
+    async def is_told() -> bool:
+        outcome = await service.ask(project, CheckApp())
+        assert isinstance(outcome, Problems)
+        told[:] = outcome.problems
+        return bool(told)
+
+    await until(is_told, "the crash is told")
+    assert place(told[0]) == ("crash", "server.js", 3)
+    assert "exit code 1): ReferenceError: nothing" in told[0].message.split("\n")[0]
+
+
+# --- what a page says -----------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("browser")
+async def test_an_exception_in_a_page_names_its_line(service: Stage) -> None:
+    files = {"index.html": PAGE, "app.js": "\nconst a = {};\na.b.c = 1;\n"}
+    (problem,) = await check(service, files)
+    assert place(problem) == ("console", "app.js", 3)
+    assert problem.message.startswith("TypeError: Cannot set properties of undefined")
+
+
+@pytest.mark.usefixtures("browser")
+async def test_what_a_page_asks_for_in_vain_is_told(service: Stage) -> None:
+    files = {"index.html": PAGE, "app.js": "fetch('/api/x')\n"}
+    page = f'{PAGE}<img src="/no.png">\n'
+    found = {
+        one.message: place(one)
+        for one in await check(service, {**files, "index.html": page})
+    }
+    assert found == {
+        "/api/x answers with an error (404).": ("http", "app.js", 1),
+        "/no.png answers with an error (404).": ("http", "index.html", 4),
+    }
+
+
+@pytest.mark.usefixtures("browser")
+async def test_a_page_that_logs_an_error_is_told_and_advice_is_not(
+    service: Stage,
+) -> None:
+    script = "console.error('Warning: keys');\nconsole.error('lost', 7);\n"
+    (problem,) = await check(service, {"index.html": PAGE, "app.js": script})
+    assert place(problem) == ("console", "app.js", 2)
+    assert problem.message == "lost 7"
+
+
+@pytest.mark.usefixtures("browser")
+async def test_an_answer_with_an_error_brings_what_the_app_printed(
+    service: Stage,
+) -> None:
+    body = (
+        "if (request.url === '/data') { console.error(Error('no table').stack);\n"
+        "    response.statusCode = 500; return response.end() }\n"
+        "  response.setHeader('content-type', 'text/html');\n"
+        "  response.end(`<script>fetch('/data')</script>`)"
+    )
+    (problem,) = await check(service, node(body))
+    assert place(problem) == ("http", "server.js", 3)
+    assert problem.message.startswith("/data answers with an error (500): Error: no")
+
+
+@pytest.mark.usefixtures("browser")
+async def test_a_page_reaches_nobody_but_its_app(service: Stage) -> None:
+    other = service.add({"index.html": "<h1>other</h1>"})
+    await service.sees(other, "other")
+    port = service.server.preview_port
+    urls = [
+        f"http://127.0.0.1:{port}/",
+        "http://169.254.169.254/",
+        service.registry.url,
+    ]
+    script = (
+        f"Promise.allSettled({urls}.map((url) => fetch(url, {{mode: 'no-cors'}})))"
+        ".then((all) => console.error('reached:',"
+        " all.filter((one) => one.status === 'fulfilled').length))\n"
+    )
+    (problem,) = await check(service, {"index.html": PAGE, "app.js": script})
+    assert problem.message == "reached: 0"
+
+
+@pytest.mark.usefixtures("browser")
+async def test_what_a_page_cannot_load_from_elsewhere_is_no_problem(
+    service: Stage,
+) -> None:
+    outside = '<script src="https://cdn.example/lib.js"></script>\n'
+    files = {"index.html": outside + PAGE, "app.js": "lib.start();\n"}
+    assert await check(service, files) == []
+
+
+@pytest.mark.usefixtures("browser")
+async def test_a_page_that_floods_is_told_in_bounds(service: Stage) -> None:
+    script = (
+        "const long = 'x'.repeat(9000);\n"
+        "for (let n = 0; n < 5000; n++) console.error(long + n);\n"
+    )
+    found = await check(service, {"index.html": PAGE, "app.js": script})
+    assert 1 <= len(found) <= 20
+    assert max(len(one.message) for one in found) <= 3100
