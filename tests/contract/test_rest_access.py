@@ -45,6 +45,7 @@ FILE = "/api/project-files/{project_id}/{file_id}"
 WEBHOOKS = f"{PROJECT}/webhooks"
 WEBHOOK = f"{WEBHOOKS}/{{webhook_id}}"
 GRANT = f"{PROJECT}/grants/{{service}}"
+VARIABLE = f"{PROJECT}/variables/{{variable}}"
 TOKEN = "/api/tokens/{token_id}"  # noqa: S105 - a path
 HOOK = {"url": "https://example.org/mine", "events": ["run_started"]}
 
@@ -59,6 +60,9 @@ PRIVATE: dict[Route, Private] = {
     ("PATCH", f"{PROJECT}/settings"): Private(
         PROJECT_NOT_FOUND, {"lockedPaths": ["secret.txt"]}
     ),
+    ("GET", f"{PROJECT}/variables"): Private(PROJECT_NOT_FOUND),
+    ("PUT", VARIABLE): Private(PROJECT_NOT_FOUND, {"value": "hush"}),
+    ("DELETE", VARIABLE): Private((HTTPStatus.NOT_FOUND, "Variable not found")),
     ("GET", f"{PROJECT}/usage"): Private(PROJECT_NOT_FOUND),
     ("DELETE", FILE): Private(FILE_NOT_FOUND),
     ("GET", f"{PROJECT}/events"): Private(PROJECT_NOT_FOUND),
@@ -185,6 +189,7 @@ def people(backend: Backend) -> Iterator[Cast]:
             "token_id": owner.post("/api/tokens", json=token).json()["id"],
             **dict.fromkeys(("delivery_id", "user_id", "invitation_id"), str(uuid4())),
             "service": "integration",
+            "variable": "API_KEY",
         }
         with backend.client() as nobody:
             yield Cast(owner, other, nobody, ids)

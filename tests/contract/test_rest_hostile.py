@@ -83,6 +83,7 @@ def attacker(backend: Backend) -> Iterator[Attacker]:
     with backend.person() as person:
         unknown = dict.fromkeys(("delivery_id", "user_id"), str(UUID(int=1)))
         ids = {**own_things(person), **unknown, "service": "integration"}
+        ids["variable"] = "API_KEY"
         session = {"Authorization": f"Bearer {next(iter(person.cookies.values()))}"}
         with backend.client(**session) as http:
             yield Attacker(http, ids)

@@ -14,7 +14,7 @@ TENANT_TABLES = (
     *("identity.account", "identity.session", "identity.invitation"),
     *("identity.api_token", "identity.external_login", "identity.answered"),
     *("views.project", "views.file", "views.service_grant", "views.usage"),
-    *("hooks.webhook", "hooks.delivery"),
+    *("hooks.webhook", "hooks.delivery", "vault.variable"),
 )
 OTHER = UUID(int=77)
 
@@ -45,7 +45,7 @@ async def test_each_table_is_either_a_tenants_or_has_nothing_of_any(
 ) -> None:
     rows = await owner.fetch(
         "SELECT schemaname || '.' || tablename AS name FROM pg_tables"
-        " WHERE schemaname IN ('identity', 'views', 'hooks')"
+        " WHERE schemaname IN ('identity', 'views', 'hooks', 'vault')"
     )
     shared = {
         *("views.position", "views.checkpoint"),

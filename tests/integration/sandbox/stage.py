@@ -36,10 +36,12 @@ from contracts.requests import (
     Files,
     GetFiles,
     GetManifest,
+    GetVariables,
     Manifest,
     QueryAnswer,
     QueryRequest,
     Refused,
+    Variables,
 )
 from contracts.sandbox import (
     Pending,
@@ -59,6 +61,7 @@ SECRET = "only-for-tests"  # noqa: S105 - of a service that lives for one test
 DEADLINE_S = 120.0
 
 _requests = codec.decoder(QueryRequest)
+_questions = codec.decoder(GetVariables)
 _answers = codec.decoder(SandboxAnswer)
 _progress = codec.decoder(ProgressMessage)
 
@@ -72,6 +75,7 @@ class Project:
     deleted: bool = False
     packages: list[list[str]] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    """What the api keeps for it; all of them are secrets."""
 
     def manifest(self) -> Manifest:
         """Return what a folder should hold."""
@@ -80,7 +84,8 @@ class Project:
             for path, content in self.files.items()
         ]
         return Manifest(
-            self.version, self.deleted, digests, self.packages, self.variables
+            *(self.version, self.deleted, digests, self.packages),
+            dict.fromkeys(self.variables, ""),
         )
 
     def content(self, path: str) -> FileContent:
@@ -108,6 +113,11 @@ class Agent:
         """Answer one question."""
         request: QueryRequest = _requests.decode(body)
         return codec.encode(self._answer(request))
+
+    async def variables(self, _: str, body: bytes, __: Mapping[str, str]) -> bytes:
+        """Answer in the place of the api."""
+        project = self.projects[_questions.decode(body).project_id]
+        return codec.encode(Variables(project.variables, list(project.variables)))
 
     def _answer(self, request: QueryRequest) -> QueryAnswer:
         project = self.projects.get(request.project_id)
@@ -254,7 +264,7 @@ class Stage:
     async def set_variables(self, project_id: UUID, **variables: str) -> None:
         """Choose the app's environment, and tell everybody."""
         self.agent.projects[project_id].variables = variables
-        settings = ProjectSettings(variables=variables)
+        settings = ProjectSettings(variables=dict.fromkeys(variables, ""))
         await self._record(project_id, SettingsChanged(settings))
 
     async def delete(self, project_id: UUID) -> None:
@@ -363,6 +373,7 @@ async def stage(server: SandboxServer) -> AsyncIterator[Stage]:
         made = Stage(server, bus)
         made.registry = packages
         await bus.serve("query.*.*", subjects.AGENT_QUEUE, made.agent.answer)
+        await bus.serve(subjects.VARIABLES, subjects.API_QUEUE, made.agent.variables)
 
         def hear(subject: str, body: bytes, _: Mapping[str, str]) -> None:
             message: Any = _progress.decode(body)

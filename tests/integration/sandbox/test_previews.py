@@ -199,6 +199,15 @@ async def test_what_an_owner_names_is_in_the_apps_environment(service: Stage) ->
     await service.sees(project, '["goodbye","127.0.0.1"]')
 
 
+async def test_a_secret_that_an_app_prints_is_seen_by_nobody(service: Stage) -> None:
+    say = "console.log('the key is ' + process.env.API_KEY);\n"
+    project = service.add({**ECHO, "server.js": say + ECHO["server.js"]})
+    service.agent.projects[project].variables = {"API_KEY": "sk-hush-hush"}
+    await service.sees(project, '"accept":')
+    await service.prints("the key is ***")
+    assert not any("sk-hush-hush" in one.content for one in service.logs)
+
+
 async def test_a_picture_is_shown_byte_for_byte(service: Stage) -> None:
     picture = bytes(range(256)) * 4096
     project = service.add({**PAGE, "img/a.png": picture})

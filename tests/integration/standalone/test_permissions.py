@@ -171,3 +171,12 @@ async def test_a_role_does_not_reach_beyond_its_own(
 )
 async def test_a_role_reaches_its_own(postgres: str, role: str, statement: str) -> None:
     assert await query_error(postgres, role, statement) == ""
+
+
+async def test_only_the_sandbox_asks_for_the_variables_of_apps(
+    server: NatsServer,
+) -> None:
+    subject = f"vars.{PROJECT}"
+    for user in ("agent", "api", "gateway", "integration"):
+        assert await refused_publishes(server, user, subject) == {subject}
+    assert await refused_publishes(server, "sandbox", subject) == set()

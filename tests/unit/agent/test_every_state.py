@@ -64,6 +64,10 @@ REFUSED: dict[str, tuple[ProjectCommand, str]] = {
         "conflict",
     ),
     "is there": (SaveFile(FILE_ID, "mine.txt", "2", if_match=""), "conflict"),
+    "values for the log": (
+        UpdateSettings(ProjectSettings(variables={"API_KEY": "hush"})),
+        "invalid_message_data",
+    ),
     "delete what changed": (DeleteFile("mine.txt", if_match="0" * 64), "conflict"),
     "settle what changed": (
         UpdateSettings(ProjectSettings(), expected=ProjectSettings(max_run_tokens=1)),

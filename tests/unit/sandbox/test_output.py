@@ -9,6 +9,7 @@ from sandbox.domain.output import (
     TAIL_CHARS,
     Joiner,
     Lines,
+    Mask,
     Message,
     Tail,
     plain,
@@ -96,3 +97,22 @@ def test_a_slow_writer_loses_nothing() -> None:
     text = "\n".join(message.content for message in shown)
     assert text == "\n".join(map(str, range(1000)))
     assert len(shown) < 100 + BURST + 2
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("key=sk-hush-hush", "key=***"),
+        ("sk-hush-hush-longer and sk-hush-hush", "*** and ***"),
+        ("-----BEGIN KEY-----", "***"),
+        ("abc is too short", "abc is too short"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_secrets_are_stars(line: str, shown: str) -> None:
+    secrets = ["sk-hush-hush", "sk-hush-hush-longer", "abc", "-----BEGIN KEY-----\nx\n"]
+    assert Mask(secrets).hide(line) == shown
+
+
+def test_where_there_are_no_secrets_nothing_is_hidden() -> None:
+    assert Mask([]).hide("a line") == "a line"

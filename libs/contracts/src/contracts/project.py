@@ -71,6 +71,8 @@ ModelNames: TypeAlias = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=5)
 ]
 """The first one is asked; the others answer when it cannot."""
+VARIABLE_NAME = "^[A-Z_][A-Z0-9_]{0,99}$"
+"""What a variable of an app may be called."""
 Money: TypeAlias = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
@@ -91,12 +93,13 @@ class ProjectSettings(Struct, frozen=True, kw_only=True):
     """Tokens, read and written, at which a run ends."""
     variables: Annotated[
         dict[
-            Annotated[str, Meta(pattern="^[A-Z_][A-Z0-9_]{0,99}$")],
+            Annotated[str, Meta(pattern=VARIABLE_NAME)],
             Annotated[str, Meta(max_length=4_000)],
         ],
         Meta(max_length=100),
     ] = {}
-    """The app's environment, by name."""
+    """Names in the app's environment. The values are empty here, and for ever out of
+    the log: the api keeps them, sealed, and tells the sandbox."""
 
 
 # --- commands ---------------------------------------------------------------------

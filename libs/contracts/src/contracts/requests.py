@@ -153,7 +153,7 @@ class Manifest(Struct, frozen=True, tag="manifest"):
     packages: list[list[str]]
     """Install commands asked for by the model, in order, without repeats."""
     variables: dict[str, str] = {}
-    """The app's environment, as the project's settings say."""
+    """Names in the app's environment; where there are any, the api has the values."""
 
 
 class FileContent(Struct, frozen=True):
@@ -236,6 +236,26 @@ class OpenFile(Struct, frozen=True):
     attempt: int
     path: str | None
     text: str
+
+
+# --- variables and secrets of apps: the api answers the sandbox ---------------------
+
+
+class GetVariables(Struct, frozen=True):
+    """Question for what a project's app finds in its environment."""
+
+    project_id: UUID
+
+
+class Variables(Struct, frozen=True, tag="variables"):
+    """The app's environment: for its process, and for nothing that is kept or shown."""
+
+    values: dict[str, str]
+    secrets: list[str]
+    """Names of those whose values nobody may read in the app's output."""
+
+
+VariablesAnswer: TypeAlias = Variables | Refused
 
 
 # --- identity: the api answers ------------------------------------------------------

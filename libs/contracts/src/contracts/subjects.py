@@ -12,6 +12,7 @@ COMMANDS = "cmd.*.*"
 QUERIES = "query.*.*"
 SANDBOX = "sandbox.*.*"
 MODELS = "models.list"
+VARIABLES = "vars.*"
 AUTH_VERIFY = "auth.verify"
 AUTH_VERIFY_SOCKET = "auth.verify_socket"
 AUTH_ENDED = "auth.ended.*"
@@ -76,6 +77,11 @@ def service_event(service: str, project_id: UUID) -> str:
 def service_progress(service: str, project_id: UUID, kind: str) -> str:
     """Return where a service outside sees progress; *kind* is ``text`` or ``log``."""
     return f"svc.{service}.progress.{project_id}.{kind}"
+
+
+def variables(project_id: UUID) -> str:
+    """Return where the sandbox asks what an app finds in its environment."""
+    return f"vars.{project_id}"
 
 
 def open_file(project_id: UUID) -> str:
@@ -211,7 +217,12 @@ PERMISSIONS: dict[str, Permissions] = {
             "$JS.FC.>",  # says that a consumer may send more
         ),
         subscribe=_with_inbox(
-            "api", AUTH_VERIFY, AUTH_VERIFY_SOCKET, "evt.*.*", "progress.*.*"
+            "api",
+            AUTH_VERIFY,
+            AUTH_VERIFY_SOCKET,
+            VARIABLES,
+            "evt.*.*",
+            "progress.*.*",
         ),
     ),
     "gateway": Permissions(
@@ -225,7 +236,7 @@ PERMISSIONS: dict[str, Permissions] = {
         subscribe=_with_inbox("gateway", "evt.*.*", "progress.*.*", AUTH_ENDED),
     ),
     "sandbox": Permissions(
-        publish=("progress.*.log", "query.*.manifest", "query.*.files"),
+        publish=("progress.*.log", "query.*.manifest", "query.*.files", VARIABLES),
         subscribe=_with_inbox("sandbox", SANDBOX, "evt.*.*"),
     ),
     "integration": service_permissions("integration"),

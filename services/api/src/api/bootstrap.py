@@ -29,6 +29,7 @@ from api.adapters.project_views import PostgresProjectViews
 from api.adapters.sealing import AesSeal
 from api.adapters.turns import PostgresTurns
 from api.adapters.usage_views import PostgresUsageViews
+from api.adapters.vault import PostgresVault
 from api.adapters.webhooks import PostgresWebhooks
 from api.application.accounts import Identity, SignInLimits
 from api.application.administration import People
@@ -44,6 +45,7 @@ from api.application.project_settings import SettingsOfProjects
 from api.application.projects import Projects
 from api.application.rate_limit import RateLimit
 from api.application.socket_tokens import SocketTokens
+from api.application.variables import VariablesOfApps
 from api.domain.keys import derived_key
 from api.entrypoints import errors
 from api.entrypoints.administration import administration_routes
@@ -66,6 +68,7 @@ from api.entrypoints.security import Security
 from api.entrypoints.sessions import serve_sessions, tell_ended
 from api.entrypoints.socket_tokens import socket_token_routes
 from api.entrypoints.usage import usage_routes
+from api.entrypoints.variables import serve_variables, variable_routes
 from api.entrypoints.webhooks import webhook_routes
 from api.ports import Agent, ProjectViews, Seal, UsageViews, Webhooks
 from api.settings import Settings
@@ -106,6 +109,7 @@ class Parts(Struct, frozen=True):
     usage: UsageViews
     agent: Agent
     settings: SettingsOfProjects
+    variables: VariablesOfApps
     events: Events
     webhooks: Webhooks
     once: Once
@@ -128,6 +132,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         world = World(pool, bus, web, passwords, stopping)
         parts = _parts(settings, world, catch_up)
         await serve_sessions(bus, parts.identity, parts.socket_tokens)
+        await serve_variables(bus, parts.variables)
 
         async def check_database() -> None:
             await database.check(pool)
@@ -206,6 +211,7 @@ def _project_routes(security: Security, parts: Parts) -> list[Router]:
         project_routes(security, projects, views),
         file_routes(security, projects, views),
         settings_routes(security, parts.settings),
+        variable_routes(security, parts.variables, views),
         model_routes(security, parts.agent),
         *usage_routes(security, parts.usage, views),
         event_routes(security, parts.events, views),
@@ -221,6 +227,7 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
     accounts, views = PostgresAccounts(pool), PostgresProjectViews(pool)
     agent = BusAgent(bus)
     projects = Projects(agent, views, catch_up)
+    settings_of_projects = SettingsOfProjects(agent, projects)
     administration = PostgresAdministration(pool)
     admissions = Admissions(administration, settings.sign_up)
     ended = tell_ended(bus)
@@ -247,7 +254,8 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
         views=views,
         usage=PostgresUsageViews(pool),
         agent=agent,
-        settings=SettingsOfProjects(agent, projects),
+        settings=settings_of_projects,
+        variables=VariablesOfApps(PostgresVault(pool), seal, settings_of_projects),
         events=Events(agent, bus, world.stopping),
         webhooks=PostgresWebhooks(pool),
         once=Once(PostgresAnswers(pool), seal),

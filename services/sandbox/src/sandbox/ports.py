@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.requests import Manifest
+from contracts.requests import Manifest, Variables
 from sandbox.domain.output import Stream
 from sandbox.domain.page import Finding
 
@@ -246,13 +246,22 @@ class ProjectGone(Exception):
 
 
 class ProjectFiles(Protocol):
-    """The agent, who knows what a project consists of."""
+    """Those who know what a project consists of."""
 
     async def manifest(self, project_id: UUID) -> Manifest:
         """Return what the folder should hold.
 
         Raises:
             ProjectGone: It should not exist.
+            Unavailable: Nobody answers.
+
+        """
+        ...
+
+    async def variables(self, project_id: UUID) -> Variables:
+        """Return what the app finds in its environment.
+
+        Raises:
             Unavailable: Nobody answers.
 
         """

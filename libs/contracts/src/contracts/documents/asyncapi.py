@@ -221,6 +221,13 @@ def _between_services() -> Schema:
             project=_ID,
             verb=_verbs(sandbox.SandboxOperation),
         ),
+        "variables": _channel(
+            "vars.{project}",
+            "What does a project's app find in its environment? Only the sandbox may "
+            "ask; the answer is for the app's process alone.",
+            _messages((requests.GetVariables,)),
+            project=_ID,
+        ),
         "verifySession": _channel(
             "auth.verify",
             "Whose session is this?",
@@ -256,6 +263,7 @@ def _answers() -> Schema:
                         if kind is not requests.Refused
                     ),
                     requests.Models,
+                    requests.Variables,
                     requests.OpenFile,
                 )
             )
@@ -328,6 +336,12 @@ def _operations() -> Schema:
             "sandbox",
             "Operate a sandbox (the agent does)",
             get_args(sandbox.SandboxAnswer),
+        ),
+        "variables": _operation(
+            "send",
+            "variables",
+            "Get an app's environment (the sandbox does)",
+            get_args(requests.VariablesAnswer),
         ),
         "verifySession": _operation(
             "send",

@@ -19,6 +19,8 @@ BUS_MESSAGES: tuple[Any, ...] = (
     *get_args(requests.QueryAnswer),
     requests.GetModels,
     requests.Models,
+    requests.GetVariables,
+    requests.Variables,
     requests.GetOpenFile,
     requests.OpenFile,
     requests.VerifySession,

@@ -232,6 +232,9 @@ def _settled(project: Project, command: UpdateSettings) -> SettingsChanged:
     settings = command.settings
     if command.expected not in (None, project.settings):
         raise Rejected("conflict", "The settings were changed meanwhile: look again.")
+    if any(settings.variables.values()):
+        reason = "The values of variables are not for a project's log."
+        raise Rejected("invalid_message_data", reason)
     paths = [
         _safe(path.removesuffix("/")) + "/" * path.endswith("/")
         for path in settings.locked_paths

@@ -82,5 +82,6 @@ async def check(pool: asyncpg.Pool) -> None:
     """
     with translated():
         await pool.fetch(
-            "SELECT FROM identity.api_token, views.service_grant, hooks.webhook LIMIT 0"
+            "SELECT FROM identity.api_token, views.usage, hooks.webhook, vault.variable"
+            " LIMIT 0"
         )

@@ -1,6 +1,6 @@
 """A project's settings, changed one by one though the log knows them as a whole."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -46,10 +46,34 @@ class SettingsOfProjects:
             Unavailable: As `Projects.execute`.
 
         """
+        return await self._change((user_id, project_id, command_id), changes)
+
+    async def tell_variables(
+        self, user_id: UUID, project_id: UUID, command_id: UUID, names: Iterable[str]
+    ) -> None:
+        """Record that the app has these variables, or other values for them.
+
+        Raises:
+            Rejected: As `change`.
+            Unavailable: As `change`.
+
+        """
+        changes = {"variables": dict.fromkeys(names, "")}
+        await self._change((user_id, project_id, command_id), changes, always=True)
+
+    async def _change(
+        self,
+        place: tuple[UUID, UUID, UUID],
+        changes: Mapping[str, Any],
+        *,
+        always: bool = False,
+    ) -> ProjectSettings:
+        """Change settings; *always*: record it though they are the same already."""
+        user_id, project_id, command_id = place
         for attempt in range(_ATTEMPTS):
             current = await self.of(user_id, project_id)
             wanted = structs.replace(current, **changes)
-            if wanted == current:
+            if wanted == current and not always:
                 return current
             # Each attempt decides on other settings: it is a command of its own.
             command = uuid5(command_id, str(attempt))

@@ -12,11 +12,14 @@ from api.domain.scope import Needs
 from api.entrypoints.auth_body import RefusalBody
 from api.entrypoints.idempotency import HEADER, MAX_KEY_CHARS
 from api.entrypoints.operation import Operation, described
+from contracts.project import VARIABLE_NAME
 
 Json = dict[str, Any]
 
 _COMPONENTS = "#/components/schemas/"
 _KEYED = frozenset({"POST", "PUT", "PATCH"})
+_NAMES = {"service": "^[a-z][a-z0-9-]{0,31}$", "variable": VARIABLE_NAME}
+"""Parameters of paths that are no ids, and their patterns."""
 _ALWAYS = (HTTPStatus.SERVICE_UNAVAILABLE,)
 _ABOUT = """\
 Everything that the page does, and more. Success is bare JSON; errors are one plain
@@ -128,8 +131,8 @@ def _security(needs: Needs) -> list[Json]:
 def _parameters(path: str, method: str, operation: Operation) -> Iterable[Json]:
     for name in re.findall(r"\{(\w+)\}", path):
         schema = {"type": "string", "format": "uuid"}
-        if not name.endswith("_id"):
-            schema = {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,31}$"}
+        if name in _NAMES:
+            schema = {"type": "string", "pattern": _NAMES[name]}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     for parameter in operation.query:
         yield {

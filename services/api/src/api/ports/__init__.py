@@ -26,6 +26,7 @@ from api.ports.projects import (
     Turns,
     UsageViews,
 )
+from api.ports.vault import Vault
 from api.ports.webhooks import (
     DeliveryQueue,
     Undeliverable,
@@ -53,6 +54,7 @@ __all__ = [
     "Turns",
     "Undeliverable",
     "UsageViews",
+    "Vault",
     "WebhookCaller",
     "Webhooks",
 ]

@@ -1,4 +1,4 @@
-"""The agent's answers about a project's files, over the bus."""
+"""What the agent and the api know of a project, over the bus."""
 
 import base64
 import binascii
@@ -15,11 +15,14 @@ from contracts.requests import (
     Files,
     GetFiles,
     GetManifest,
+    GetVariables,
     Manifest,
     ProjectQuery,
     QueryAnswer,
     QueryRequest,
     Refused,
+    Variables,
+    VariablesAnswer,
 )
 from eventcore.errors import Unavailable
 from eventcore.ports import Bus
@@ -29,10 +32,11 @@ _TIMEOUT_S = 5.0
 _ACTOR = Actor(kind="service", id="sandbox")
 _NOT_THERE = ("project_not_found", "project_access_denied")
 _answers = codec.decoder(QueryAnswer)
+_variables = codec.decoder(VariablesAnswer)
 
 
 class AgentFiles(ProjectFiles):
-    """Asks whichever agent worker answers."""
+    """Asks whichever process answers."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -45,6 +49,22 @@ class AgentFiles(ProjectFiles):
         if answer.deleted:
             raise ProjectGone
         return answer
+
+    @override
+    async def variables(self, project_id: UUID) -> Variables:
+        raw = await self._bus.request(
+            subjects.variables(project_id),
+            codec.encode(GetVariables(project_id)),
+            timeout_s=_TIMEOUT_S,
+            traceparent=None,
+        )
+        try:
+            answer: VariablesAnswer = _variables.decode(raw)
+        except msgspec.MsgspecError as exc:
+            raise Unavailable("the api's answer cannot be read") from exc
+        if isinstance(answer, Variables):
+            return answer
+        raise Unavailable(answer.message)
 
     @override
     async def contents(

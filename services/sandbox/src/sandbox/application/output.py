@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from uuid import UUID
 
-from sandbox.domain.output import Joiner, Lines, Stream, Tail
+from sandbox.domain.output import Joiner, Lines, Mask, Stream, Tail
 from sandbox.ports import LogSink
 
 _FLUSH_S = 0.1
@@ -19,12 +20,21 @@ class Output:
         self._sink = sink
         self._waiting = waiting
         self._joiner = Joiner()
+        self._mask = Mask(())
         self.tail = Tail()
         """The last lines of whatever ran last."""
 
     def say(self, line: str) -> None:
         """Add a line of our own, such as the command that is about to run."""
         self._add("stdout", [line])
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Show stars instead of *secrets* from now on, whoever prints them."""
+        self._mask = Mask(secrets)
+
+    def masked(self, lines: Iterable[str]) -> list[str]:
+        """Return *lines* as they may be shown."""
+        return [self._mask.hide(line) for line in lines]
 
     def _add(self, stream: Stream, lines: list[str]) -> None:
         self.tail.add(lines)
@@ -63,6 +73,7 @@ class Source:
 
     def _pass_on(self, stream: Stream, lines: list[str]) -> None:
         if lines:
+            lines = self._output.masked(lines)
             self.tail.add(lines)
             self._output._add(stream, lines)  # noqa: SLF001 - two halves of one thing
 

@@ -222,8 +222,10 @@ class Sandbox:
         finally:
             self.doing = None
         self._packages = outcome.packages
-        if outcome.changed or outcome.variables != self._variables:
-            self._variables = outcome.variables
+        values = outcome.variables.values
+        self._output.hide(values[name] for name in outcome.variables.secrets)
+        if outcome.changed or values != self._variables:
+            self._variables = values
             await self._notice_change()
         return Synced(count=outcome.count, version=outcome.version)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.requests import Manifest
+from contracts.requests import Manifest, Variables
 from sandbox.domain import install
 from sandbox.domain.limits import FILES
 from sandbox.ports import BadFolder, Folder, FolderState, ProjectFiles
@@ -29,7 +29,7 @@ class Outcome(Struct, frozen=True):
     count: int
     packages: tuple[str, ...]
     """What the model asked for beside the manifest files."""
-    variables: dict[str, str]
+    variables: Variables
     """The app's environment. It may hold secrets of its owner: nobody else's business,
     so neither saved nor logged."""
     changed: frozenset[str]
@@ -52,10 +52,13 @@ async def sync(
     Raises:
         ProjectGone: There should be no folder.
         BadFolder: The folder cannot be made so.
-        Unavailable: The agent does not answer.
+        Unavailable: The agent, or the api, does not answer.
 
     """
     manifest = await source.manifest(project_id)
+    variables = Variables({}, [])
+    if manifest.variables:
+        variables = await source.variables(project_id)
     wanted = _wanted(manifest)
     same = {path for path in wanted if known.files.get(path) == wanted[path]}
     missing = (wanted.keys() - same) | await folder.lacks(same)
@@ -74,7 +77,7 @@ async def sync(
         version=manifest.version,
         count=len(files),
         packages=install.requested_packages(manifest.packages),
-        variables=manifest.variables,
+        variables=variables,
         changed=frozenset(writes.keys() | deletes),
     )
 

@@ -6,7 +6,7 @@ Sans-I/O: bytes and the time go in, lines and messages come out.
 import codecs
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ Stream: TypeAlias = Literal["stdout", "stderr"]
 
 LINE_CHARS = 4000
 """A longer line is cut into several: nobody reads it, and a message has a limit."""
+SECRET_CHARS = 6
 TAIL_LINES = 60
 TAIL_CHARS = 8000
 MESSAGE_CHARS = 16_384
@@ -69,6 +70,25 @@ class Lines:
 def _cut(line: str) -> list[str]:
     starts = range(0, max(1, len(line)), LINE_CHARS)
     return [plain(line[at : at + LINE_CHARS]) for at in starts]
+
+
+class Mask:
+    """Puts stars in the place of secrets, line by line of them where they have several.
+
+    What is shorter than `SECRET_CHARS` is no secret that anybody could keep: hiding it
+    would only riddle the text.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        lines = {line.strip() for one in secrets for line in one.splitlines()}
+        hidden = sorted(
+            (line for line in lines if len(line) >= SECRET_CHARS), key=len, reverse=True
+        )
+        self._hidden = re.compile("|".join(map(re.escape, hidden))) if hidden else None
+
+    def hide(self, line: str) -> str:
+        """Return *line* without secrets."""
+        return self._hidden.sub("***", line) if self._hidden else line
 
 
 class Tail:
