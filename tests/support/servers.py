@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -200,10 +200,10 @@ class PostgresServer(Server):
             run_apart(_execute(admin, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-def as_role(dsn: str, role: str) -> str:
+def as_role(dsn: str, role: str, password: str = PASSWORD) -> str:
     """Return *dsn* for a service's role (`agent` or `api`) in place of the owner."""
     parts = urlsplit(dsn)
-    return urlunsplit(parts._replace(netloc=f"{role}:{PASSWORD}@"))
+    return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@"))
 
 
 def wait_until(

@@ -29,7 +29,7 @@ class Request:
 
 
 def security(public_url: str = "http://localhost:3000") -> Security:
-    trusted = frozenset({"127.0.0.1"})
+    trusted = ("127.0.0.1", "172.30.0.0/24")
     return Security(NOBODY, NOBODY, public_url=public_url, trusted_proxies=trusted)
 
 
@@ -75,7 +75,10 @@ def test_our_page_and_programs_are(headers: dict[str, str]) -> None:
         ("127.0.0.1", "198.51.100.7", "198.51.100.7"),
         ("127.0.0.1", "10.6.6.6, 198.51.100.7", "198.51.100.7"),
         ("127.0.0.1", "", "127.0.0.1"),
+        ("172.30.0.200", "198.51.100.7", "198.51.100.7"),
+        ("172.30.1.200", "198.51.100.7", "172.30.1.200"),
         ("203.0.113.9", "198.51.100.7", "203.0.113.9"),
+        ("unknown", "198.51.100.7", "unknown"),
     ],
 )
 def test_only_the_door_says_who_is_before_it(

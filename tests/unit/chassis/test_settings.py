@@ -35,6 +35,30 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert read(Settings, {"SECRET_KEY": "s", "HTTP_PORT": " "}) == Settings("s")
 
 
+def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from a file\n")
+    environ = {"SECRET_KEY_FILE": str(tmp_path / "key")}
+    assert read(Settings, environ) == Settings("from a file")
+    assert read(Settings, {**environ, "SECRET_KEY": "s"}) == Settings("s")
+
+
+def test_an_empty_file_counts_as_unset(tmp_path: Path) -> None:
+    (tmp_path / "port").touch()
+    environ = {"SECRET_KEY": "s", "HTTP_PORT_FILE": str(tmp_path / "port")}
+    assert read(Settings, environ).http_port == 8000
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY_FILE=.* cannot be read"):
+        read(Settings, {"SECRET_KEY_FILE": str(file)})
+
+
 def test_a_missing_variable_is_named() -> None:
     with pytest.raises(SettingsError, match=r"^SECRET_KEY must be set"):
         read(Settings, {})

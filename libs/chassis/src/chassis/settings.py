@@ -20,23 +20,40 @@ class SettingsError(Exception):
 def read(kind: type[_S], environ: Mapping[str, str] | None = None) -> _S:
     """Return *kind* with each field taken from the variable of its name in capitals.
 
-    A variable that is empty counts as unset. Numbers and booleans are converted, lists
-    are separated by commas.
+    A variable that is empty counts as unset; then the value is what stands in the file
+    that the variable of the same name with `_FILE` after it names, so that a secret
+    need not be in the environment. Numbers and booleans are converted, lists are
+    separated by commas.
 
     Raises:
-        SettingsError: A value does not fit, or one without a default is missing.
+        SettingsError: A value does not fit, one without a default is missing, or a
+            file cannot be read.
 
     """
     source = os.environ if environ is None else environ
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         variable = field.name.upper()
-        text = source.get(variable, "").strip()
+        text = source.get(variable, "").strip() or _in_file(variable, source)
         if text:
             values[field.name] = _convert(variable, text, field.type)
         elif field.required:
             raise SettingsError(f"{variable} must be set in the environment.")
     return kind(**values)
+
+
+def _in_file(variable: str, source: Mapping[str, str]) -> str:
+    """Return the value that a file holds, empty where none is named."""
+    path = source.get(f"{variable}_FILE", "").strip()
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not text"
+        raise SettingsError(
+            f"{variable}_FILE={path} cannot be read: {reason}."
+        ) from exc
 
 
 def _convert(variable: str, text: str, kind: type[object]) -> object:

@@ -4,12 +4,14 @@ import sys
 from pathlib import Path
 
 from contracts.documents import asyncapi, json_schema, typescript
+from contracts.documents.nats import nats_accounts
 from contracts.documents.schema import BROWSER_MESSAGES, BUS_MESSAGES
 
 
 def documents() -> dict[str, str]:
     """Return the text of every generated file by its path in the repository."""
     return {
+        "deploy/nats/accounts.conf": nats_accounts(),
         "docs/contracts/asyncapi.json": asyncapi(),
         "docs/contracts/bus.schema.json": json_schema("Atelier on NATS", BUS_MESSAGES),
         "docs/contracts/websocket.schema.json": json_schema(

@@ -25,6 +25,7 @@ from chassis.health import health_app
 from chassis.process import serve
 from contracts import codec, subjects
 from eventcore.adapters.database import create_pool
+from eventcore.adapters.jetstream import StreamSettings
 from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
@@ -74,7 +75,11 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             background = [tasks.create_task(projects.keep_snapshots())]
             for shard in range(settings.shards):
                 relay = Relay(
-                    settings.database_url, settings.nats_url, user=USER, shard=shard
+                    settings.database_url,
+                    settings.nats_url,
+                    user=USER,
+                    shard=shard,
+                    settings=StreamSettings(replicas=settings.stream_replicas),
                 )
                 background.append(tasks.create_task(relay.run()))
             work = tasks.create_task(worker.run(stopping))

@@ -19,6 +19,9 @@ class Settings(Struct, frozen=True):
     """Port of the same."""
     shards: int = 1
     """Shards that new projects are spread over; one is best on one machine."""
+    stream_replicas: int = 1
+    """Servers of the bus that keep each event's copy; 3 in a cluster of three or more.
+    The log in Postgres is what counts; copies save the time to fill a stream again."""
     openrouter_base_url: str = "https://openrouter.ai/api/v1"
     """Where the language model answers, without ``/chat/completions``."""
     openrouter_api_key: str = ""

@@ -170,7 +170,7 @@ def application(
         parts.identity,
         parts.tokens,
         public_url=settings.public_url,
-        trusted_proxies=frozenset(settings.trusted_proxies),
+        trusted_proxies=settings.trusted_proxies,
     )
     config = PublicConfig(
         name="Atelier",

@@ -30,7 +30,8 @@ class Settings(Struct, frozen=True):
     demo_model: bool = False
     """Whether the built-in model answers; the page says so."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
-    """Addresses whose X-Forwarded-For is believed: those of the one door."""
+    """Addresses and networks (``10.0.0.0/8``) whose X-Forwarded-For is believed: those
+    of the one door."""
     shards: int = 1
     """How many streams of events there are; the same number as the agent's."""
     static_dir: Path = _STATIC

@@ -16,6 +16,8 @@ _ROLE_SETTINGS = {
     "search_path": "pg_catalog",
 }
 _CONNECTIONS = 40
+_LOGIN = f"ALTER ROLE %I LOGIN PASSWORD %L CONNECTION LIMIT {_CONNECTIONS}"
+_SET = "ALTER ROLE %I SET %I = %L"
 
 
 async def answers(postgres: Postgres) -> bool:
@@ -54,27 +56,23 @@ async def create_database(postgres: Postgres) -> None:
         await connection.close()
 
 
-async def let_in(postgres: Postgres, passwords: Mapping[str, str]) -> None:
-    """Give each role its password and limits, and the right to connect."""
-    connection = await asyncpg.connect(postgres.dsn())
+async def let_in(dsn: str, passwords: Mapping[str, str]) -> None:
+    """Give each role its password and limits, and the right to connect to *dsn*."""
+    connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(f"REVOKE ALL ON DATABASE {OWNER} FROM PUBLIC")
+        name = await connection.fetchval("SELECT current_database()")
+        await _execute(connection, "REVOKE ALL ON DATABASE %I FROM PUBLIC", name)
         await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         for role, password in passwords.items():
-            await connection.execute(_statements(role, password))
+            await _execute(connection, _LOGIN, role, password)
+            for setting, value in _ROLE_SETTINGS.items():
+                await _execute(connection, _SET, role, setting, value)
+            await _execute(connection, "GRANT CONNECT ON DATABASE %I TO %I", name, role)
     finally:
         await connection.close()
 
 
-def _statements(role: str, password: str) -> str:
-    # Passwords are ours and of URL-safe characters; utility statements take no
-    # parameters.
-    limits = "; ".join(
-        f"ALTER ROLE {role} SET {name} = '{value}'"
-        for name, value in _ROLE_SETTINGS.items()
-    )
-    return (
-        f"ALTER ROLE {role} LOGIN PASSWORD '{password}' "
-        f"CONNECTION LIMIT {_CONNECTIONS}; {limits}; "
-        f"GRANT CONNECT ON DATABASE {OWNER} TO {role}"
-    )
+async def _execute(connection: asyncpg.Connection, template: str, *values: str) -> None:
+    """Run a statement that takes no parameters, quoted by the server itself."""
+    question = "SELECT format($1, VARIADIC $2::text[])"
+    await connection.execute(await connection.fetchval(question, template, values))

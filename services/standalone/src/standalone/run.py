@@ -242,7 +242,7 @@ class Standalone:
         await supervised.wait_ready()
         await database.create_database(postgres)
         await migrate(postgres.dsn(), _MIGRATIONS)
-        await database.let_in(postgres, passwords)
+        await database.let_in(postgres.dsn(), passwords)
         return {
             role: postgres.dsn(role=role, password=passwords[role])
             for role in _DATABASE_ROLES

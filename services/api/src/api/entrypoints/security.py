@@ -1,6 +1,8 @@
 """Who is asking, from where, and by whose will."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -50,15 +52,21 @@ class Security:
         tokens: ApiTokens,
         *,
         public_url: str,
-        trusted_proxies: frozenset[str],
+        trusted_proxies: Iterable[str],
     ) -> None:
+        """*trusted_proxies* are addresses and networks.
+
+        Raises:
+            ValueError: One of them is neither.
+
+        """
         url = urlsplit(public_url)
         self.is_https = url.scheme == "https"
         self.cookie_name = f"__Secure-{_COOKIE}" if self.is_https else _COOKIE
         self._identity = identity
         self._tokens = tokens
         self._origin = f"{url.scheme}://{url.netloc}"
-        self._trusted_proxies = trusted_proxies
+        self._trusted_proxies = [ip_network(one) for one in trusted_proxies]
 
     async def caller(self, request: AnyRequest) -> Caller:
         """Return who is asking; the route's operation says who may.
@@ -142,10 +150,17 @@ class Security:
     def client(self, request: AnyRequest) -> Client:
         """Return where the request comes from, past the door that we trust."""
         address = request.client.host if request.client else "unknown"
-        if address in self._trusted_proxies:
+        if self._is_trusted(address):
             forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2]
             address = forwarded.strip() or address
         return Client(address[:64], request.headers.get("user-agent", ""))
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            peer = ip_address(address)
+        except ValueError:
+            return False
+        return any(peer in network for network in self._trusted_proxies)
 
     def session_cookie(self, token: str, session: Session) -> Cookie:
         """Return the cookie of a session that begins or goes on."""
