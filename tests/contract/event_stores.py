@@ -43,7 +43,7 @@ async def append(
 
 
 async def eventually(
-    check: Callable[[], Awaitable[object]], what: str, timeout_s: float = 20.0
+    check: Callable[[], Awaitable[object]], what: str, timeout_s: float = 60.0
 ) -> None:
     """Poll *check* until it is true."""
     deadline = time.monotonic() + timeout_s

@@ -41,7 +41,7 @@ PLAIN = "process"
 APART = (DOCKER, *BUBBLEWRAP)
 KINDS = (*APART, PLAIN)
 DOMAIN = "preview.localhost"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass

@@ -30,7 +30,7 @@ from standalone.program import Program, kill_group
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 PASSWORD = "only-for-tests"  # noqa: S105 - of servers that live for one test run
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 
 # Nothing here has to survive the machine, only the death of the process.
 FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}

@@ -71,7 +71,7 @@ from standalone.program import Program
 from tests.support.model_server import FakeApp, ModelServer, model_server
 from tests.support.servers import Server, as_role
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 PREVIEW = "http://abc.preview.localhost:3000/"
 SANDBOX = Actor("service", "sandbox")
 

@@ -25,7 +25,7 @@ from eventcore.projection import Projection
 from tests.integration.api.log import OWNER, SHARD, Log, Stream, written
 from tests.support.servers import as_role
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 async def until(check: Callable[[], Awaitable[bool]]) -> None:

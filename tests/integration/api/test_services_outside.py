@@ -21,7 +21,7 @@ from contracts.requests import ProjectQuery, Query
 from tests.support.stack import RUN_TIMEOUT_S, Person, Stack
 
 NAME = "integration"
-TIMEOUT_S = 15.0
+TIMEOUT_S = 60.0
 OWN = {"delete_project", "grant_access", "revoke_access", "update_settings"}
 """What only the owner of a project does."""
 
