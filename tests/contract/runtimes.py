@@ -158,7 +158,7 @@ async def _processes(
         runtime = ProcessRuntime(
             layout, tools, launcher, environ, tasks, memory_bytes=memory_bytes
         )
-        guard = tasks.create_task(runtime.watch_memory())
+        guard = tasks.create_task(runtime.watch())
         try:
             yield runtime
         finally:

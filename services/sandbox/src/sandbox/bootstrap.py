@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,9 +22,11 @@ from chassis.settings import SettingsError
 from eventcore.adapters.nats import NatsBus, open_bus
 from proxy import Limits
 from proxy import serve as serve_proxy
-from sandbox.adapters import bubblewrap
+from sandbox.adapters import bubblewrap, docker
 from sandbox.adapters.agent_files import AgentFiles
 from sandbox.adapters.browser import Chromium
+from sandbox.adapters.claim import Claimed, claim
+from sandbox.adapters.engine import Engine, EngineFailed
 from sandbox.adapters.folders import DiskFolders
 from sandbox.adapters.launch import Launcher
 from sandbox.adapters.layout import Layout
@@ -38,7 +40,7 @@ from sandbox.application.sandbox import Parts, Site
 from sandbox.domain.preview_name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
-from sandbox.ports import Isolation
+from sandbox.ports import Isolation, Runtime, RuntimeFailed
 from sandbox.settings import Settings
 
 USER = "sandbox"
@@ -52,50 +54,114 @@ _log = logs.get(__name__)
 # WebSocket as long as they are open: there is nothing to wait for when we stop.
 _LIMITS = Limits(connections=2048, connections_of_a_peer=2048, drain_s=1.0)
 
+_PATIENCE_S = 15.0
+"""For the service before this one to leave, as long as it may take to stop."""
+
 
 async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """Answer drivers and visitors until *stopping* is set."""
     layout = Layout(settings.sandbox_dir)
     layout.make()
-    tools = await find_tools(settings.node_bin or None, os.environ)
-    launcher = await _launcher(settings, layout, tools)
-    isolation = launcher.isolation
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_alone(layout))
+        tools = await find_tools(settings.node_bin or None, os.environ)
+        make = await _chosen(settings, layout, tools, stack)
+        listener = stack.enter_context(
+            _listening(settings.http_host, settings.preview_port)
+        )
+        bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
+        async with TaskGroup() as tasks:
+            runtime = make(tasks)
+            await _serve(settings, layout, runtime, (bus, listener, tasks), stopping)
+
+
+async def _serve(
+    settings: Settings,
+    layout: Layout,
+    runtime: Runtime,
+    means: tuple[NatsBus, socket.socket, TaskGroup],
+    stopping: asyncio.Event,
+) -> None:
+    bus, listener, tasks = means
+    isolation = runtime.isolation
     _log.info("apps are run apart", isolation=isolation.summary)
     folders = DiskFolders(layout, own_users=isolation.own_user)
-    with _listening(settings.http_host, settings.preview_port) as listener:
-        async with open_bus(settings.nats_url, user=USER) as bus, TaskGroup() as tasks:
-            runtime = ProcessRuntime(layout, tools, launcher, os.environ, tasks)
-            await _recover(runtime, folders)
-            outputs = Outputs(BusLogSink(bus))
-            previews = (settings.http_host, settings.preview_port)
-            browser = Chromium(
-                runtime if settings.sandbox_page_check else None, previews
+    await _recover(runtime, folders)
+    outputs = Outputs(BusLogSink(bus))
+    previews = (settings.http_host, settings.preview_port)
+    browser = Chromium(runtime if settings.sandbox_page_check else None, previews)
+    parts = Parts(runtime, AgentFiles(bus), outputs, browser, tasks)
+    site_of = partial(_site, settings)
+    controller = Controller(folders, parts, site_of, idle_s=settings.sandbox_idle_s)
+    RUNNING.set_function(lambda: controller.running)
+    secret = settings.secret_key.encode()
+    preview = Preview(controller, settings.preview_domain, secret)
+    works = (outputs.run, controller.reconcile_forever, runtime.watch)
+    async with _background(tasks, *works):
+        subscriptions = await doors.serve(bus, controller)
+        tasks.create_task(_wind_down(controller, runtime, stopping))
+        async with TaskGroup() as servers:
+            servers.create_task(
+                serve_proxy(listener, preview.route, stopping=stopping, limits=_LIMITS)
             )
-            parts = Parts(runtime, AgentFiles(bus), outputs, browser, tasks)
-            site_of = partial(_site, settings)
-            idle_s = settings.sandbox_idle_s
-            controller = Controller(folders, parts, site_of, idle_s=idle_s)
-            RUNNING.set_function(lambda: controller.running)
-            secret = settings.secret_key.encode()
-            preview = Preview(controller, settings.preview_domain, secret)
-            works = (outputs.run, controller.reconcile_forever, runtime.watch_memory)
-            async with _background(tasks, *works):
-                subscriptions = await doors.serve(bus, controller)
-                tasks.create_task(_wind_down(controller, runtime, stopping))
-                async with TaskGroup() as servers:
-                    servers.create_task(
-                        serve_proxy(
-                            listener, preview.route, stopping=stopping, limits=_LIMITS
-                        )
-                    )
-                    await serve(
-                        _about_us(bus, isolation, stopping),
-                        host=settings.http_host,
-                        port=settings.http_port,
-                        stopping=stopping,
-                    )
-                for subscription in subscriptions:
-                    await subscription.close()
+            await serve(
+                _about_us(bus, isolation, stopping),
+                host=settings.http_host,
+                port=settings.http_port,
+                stopping=stopping,
+            )
+        for subscription in subscriptions:
+            await subscription.close()
+
+
+@asynccontextmanager
+async def _alone(layout: Layout) -> AsyncIterator[None]:
+    try:
+        async with claim(layout.root, patience_s=_PATIENCE_S):
+            yield
+    except Claimed as exc:
+        raise SettingsError(f"SANDBOX_DIR: {exc}") from exc
+
+
+async def _chosen(
+    settings: Settings, layout: Layout, tools: Toolbox, stack: AsyncExitStack
+) -> Callable[[TaskGroup], Runtime]:
+    """Return what makes the runtime that the settings ask for, seen to work here."""
+    if settings.sandbox_runtime == "docker":
+        engine = await docker.connect(settings.docker_host, layout.root)
+        stack.push_async_callback(engine.close)
+        return await _docker(settings, layout, tools, engine)
+    launcher = await _launcher(settings, layout, tools)
+    return partial(ProcessRuntime, layout, tools, launcher, os.environ)
+
+
+async def _docker(
+    settings: Settings, layout: Layout, tools: Toolbox, engine: Engine
+) -> Callable[[TaskGroup], Runtime]:
+    try:
+        containers = docker.Containers(
+            image=await docker.look(engine, settings.sandbox_image),
+            preview_domain=settings.preview_domain,
+            oci_runtime=settings.sandbox_oci_runtime,
+        )
+        parts = (layout, tools, os.environ)
+        async with TaskGroup() as tasks:
+            trial = docker.DockerRuntime(engine, containers, *parts, tasks)
+            found = await _caught(docker.tools_in(trial, layout))
+    except EngineFailed as exc:
+        raise SettingsError(f"SANDBOX_RUNTIME=docker: {exc}") from exc
+    if isinstance(found, str):
+        raise SettingsError(f"SANDBOX_RUNTIME=docker: {found}")
+    containers = msgspec.structs.replace(containers, has_uv="uv" in found)
+    return partial(docker.DockerRuntime, engine, containers, *parts)
+
+
+async def _caught(step: Awaitable[set[str]]) -> set[str] | str:
+    """Return what comes of *step*, or why it failed."""
+    try:
+        return await step
+    except RuntimeFailed as exc:
+        return str(exc)
 
 
 async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launcher:
@@ -118,15 +184,15 @@ async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launc
     return PlainLauncher(layout, tools, os.environ, domain)
 
 
-async def _recover(runtime: ProcessRuntime, folders: DiskFolders) -> None:
+async def _recover(runtime: Runtime, folders: DiskFolders) -> None:
     left = await runtime.recover()
     if left:
-        _log.warning("ended what an earlier instance had left", processes=left)
+        _log.warning("ended what an earlier instance had left", count=left)
     await asyncio.to_thread(folders.empty_trash)
 
 
 async def _wind_down(
-    controller: Controller, runtime: ProcessRuntime, stopping: asyncio.Event
+    controller: Controller, runtime: Runtime, stopping: asyncio.Event
 ) -> None:
     """End all apps while visitors and drivers are being let go."""
     await stopping.wait()

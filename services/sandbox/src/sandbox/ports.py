@@ -168,6 +168,21 @@ class Runtime(Protocol):
         """End every process of the project, of whichever instance of this service."""
         ...
 
+    async def recover(self) -> int:
+        """End what earlier instances have left, before anything is launched.
+
+        Return how much that was.
+
+        Raises:
+            RuntimeFailed: That cannot be known now.
+
+        """
+        ...
+
+    async def watch(self) -> None:
+        """Look after what runs, and end what nobody has, until cancelled."""
+        ...
+
     async def close(self) -> None:
         """End every process that this instance has started."""
         ...

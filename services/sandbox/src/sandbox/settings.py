@@ -25,8 +25,16 @@ class Settings(Struct, frozen=True):
     """Each preview is a name below it. Browsers find *.localhost by themselves."""
     public_url: str = "http://localhost:3000"
     """How a person reaches the door in front of all services; gives previews a port."""
-    sandbox_runtime: Literal["auto", "process"] = "auto"
-    """How apps are run; `auto` takes the best that there is."""
+    sandbox_runtime: Literal["auto", "docker", "process"] = "auto"
+    """How apps are run: in containers, or as processes of this machine, which needs
+    nothing installed and is what `auto` takes."""
+    docker_host: str = "unix:///var/run/docker.sock"
+    """The container engine: a socket of this machine, whose paths are our paths."""
+    sandbox_image: str = "atelier-sandbox"
+    """Image of the containers; `deploy/sandbox.Dockerfile` makes it."""
+    sandbox_oci_runtime: str = ""
+    """One of the engine's runtimes, such as a stricter one; empty: its default. It has
+    to pass handles between container and machine, which is tried at the start."""
     sandbox_isolation: Literal["auto", "bubblewrap", "process"] = "auto"
     """`auto` takes bubblewrap where it works. Without it, apps of people who do not
     trust each other are not kept apart: then `process` has to be asked for."""

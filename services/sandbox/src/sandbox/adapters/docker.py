@@ -14,23 +14,26 @@ from asyncio import TaskGroup
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import aiodocker
 from msgspec import Struct
 from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters import container_body, launch, system_calls
 from sandbox.adapters.berth import Arrival, Berth
+from sandbox.adapters.claim import installation
 from sandbox.adapters.container import KeptContainer
 from sandbox.adapters.container_body import Order
-from sandbox.adapters.engine import Engine, EngineFailed
+from sandbox.adapters.engine import Engine, EngineFailed, NotThere
 from sandbox.adapters.keeper import Spec
 from sandbox.adapters.kept import way_out
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import LIMITS, STOP_S
+from sandbox.domain.output import Stream
 from sandbox.ports import (
     Command,
     Isolation,
@@ -255,8 +258,8 @@ class DockerRuntime(Runtime):
 
     # --- what is left over ------------------------------------------------------------
 
-    async def reap_forever(self) -> None:
-        """Remove every 5 s what is ours and nobody has, until cancelled."""
+    @override
+    async def watch(self) -> None:
         while True:
             await asyncio.sleep(_REAP_S)
             try:
@@ -282,16 +285,14 @@ class DockerRuntime(Runtime):
             await self._engine.remove(one.name)
         return len(left)
 
+    @override
     async def recover(self) -> int:
-        """End what earlier instances have left; return how many containers.
-
-        Raises:
-            EngineFailed: The engine does not answer.
-
-        """
         for entry in self._layout.berths.iterdir():
             await asyncio.to_thread(shutil.rmtree, entry, ignore_errors=True)
-        return await self.reap()
+        try:
+            return await self.reap()
+        except EngineFailed as exc:
+            raise RuntimeFailed(str(exc)) from exc
 
     @override
     async def end_all(self, project_id: UUID) -> None:
@@ -308,6 +309,67 @@ class DockerRuntime(Runtime):
         self._closed = True
         everything = [kept for mine in self._running.values() for kept in mine]
         await asyncio.gather(*(kept.stop() for kept in everything))
+
+
+async def connect(host: str, root: Path) -> Engine:
+    """Return the engine at *host*, for the containers of the installation in *root*."""
+    return Engine(aiodocker.Docker(host), installation(root))
+
+
+async def look(engine: Engine, image: str) -> str:
+    """Return the id of *image*, of an engine whose users are those of this machine.
+
+    Raises:
+        EngineFailed: It cannot be used; one sentence says why.
+
+    """
+    said = await engine.info()
+    options = " ".join(said.get("SecurityOptions") or ())
+    for word in ("userns", "rootless"):
+        if f"name={word}" in options:
+            raise EngineFailed(
+                f"This container engine maps users ({word}), and the files of apps "
+                f"would belong to nobody: use one that does not."
+            )
+    try:
+        return await engine.digest(image)
+    except NotThere as exc:
+        raise NotThere(
+            f"There is no image {image}: docker build -t {image} -f "
+            f"deploy/sandbox.Dockerfile deploy"
+        ) from exc
+
+
+async def tools_in(runtime: Runtime, layout: Layout) -> set[str]:
+    """Return which tools a container was seen to have, by starting one as for an app.
+
+    Raises:
+        RuntimeFailed: None can be started, so no app could be.
+
+    """
+    project_id = uuid4()
+    box = layout.box(project_id)
+    box.make(layout.own_uid(project_id) if runtime.isolation.own_user else None)
+    said: list[bytes] = []
+
+    async def take(_: Stream, data: bytes) -> None:
+        said.append(data)
+
+    names = ("node", "npm", "python3", "uv")
+    script = f"for name in {' '.join(names)}; do command -v $name; done; true"
+    try:
+        process = await runtime.launch(project_id, Command(("sh", "-c", script)), take)
+        async with asyncio.timeout(_ARRIVE_S):
+            code = await process.wait()
+    except TimeoutError as exc:
+        raise RuntimeFailed("A container does not come to its end.") from exc
+    finally:
+        await runtime.end_all(project_id)
+        await asyncio.to_thread(shutil.rmtree, box.path, ignore_errors=True)
+    if code != 0:
+        text = b"".join(said).decode(errors="replace").strip()
+        raise RuntimeFailed(f"A container does not work (exit code {code}): {text}")
+    return {Path(line).name for line in b"".join(said).decode().split()}
 
 
 _NAMES = {"python": "python3"}

@@ -82,7 +82,8 @@ class ProcessRuntime(Runtime):
     def has_browser(self) -> bool:
         return self._tools.chromium is not None and self.isolation.network
 
-    async def watch_memory(self) -> None:
+    @override
+    async def watch(self) -> None:
         """End commands that hold more memory than they may, until cancelled."""
         limit = self._memory_bytes
         while True:
@@ -95,6 +96,7 @@ class ProcessRuntime(Runtime):
                     kept[pid].condemned = True
                     self._tasks.create_task(kept[pid].end_for(limit))
 
+    @override
     async def recover(self) -> int:
         """End what earlier instances have left; return how many processes."""
         return await asyncio.to_thread(end_marked, mark_of(self._layout.root))

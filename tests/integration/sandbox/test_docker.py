@@ -1,0 +1,103 @@
+"""The service with an engine: what it says at the start, and what it removes."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from sandbox.adapters.claim import Claimed, claim
+from sandbox.adapters.container_body import LABEL
+from tests.integration.sandbox.stage import SandboxServer, sandbox_server, until
+from tests.integration.sandbox.test_life import start
+from tests.support.engine import IMAGE, client, engine_url
+
+DOCKER = {"SANDBOX_RUNTIME": "docker"}
+
+
+@pytest.fixture(scope="module")
+def url() -> str:
+    return engine_url()
+
+
+@pytest.fixture(scope="module")
+def server(url: str) -> Iterator[SandboxServer]:
+    with sandbox_server(SANDBOX_RUNTIME="docker", DOCKER_HOST=url) as started:
+        yield started
+
+
+def leave(server: SandboxServer, url: str, *, running: bool) -> str:
+    """Make a container as an instance before this one might have; return its id."""
+    installation = (server.root / "sandboxes" / "installation").read_text()
+    body = {
+        "Image": IMAGE,
+        "Cmd": ["sleep", "1000"],
+        "Labels": {LABEL: installation},
+        "HostConfig": {"NetworkMode": "none"},
+    }
+    with client(url) as engine:
+        answer = engine.post("/containers/create", json=body)
+        made: str = answer.json()["Id"]
+        if running:
+            engine.post(f"/containers/{made}/start").raise_for_status()
+    return made
+
+
+def is_there(url: str, container: str) -> bool:
+    with client(url) as engine:
+        status = engine.get(f"/containers/{container}/json").status_code
+    return status == HTTPStatus.OK
+
+
+def test_a_start_removes_what_was_left_and_nothing_else(
+    server: SandboxServer, url: str
+) -> None:
+    left = [leave(server, url, running=running) for running in (True, False)]
+    foreign = {"Image": IMAGE, "Cmd": ["true"], "Labels": {LABEL: "another"}}
+    with client(url) as engine:
+        theirs = engine.post("/containers/create", json=foreign).json()["Id"]
+        try:
+            server.kill()
+            server.start()
+            assert is_there(url, theirs)
+        finally:
+            engine.delete(f"/containers/{theirs}")
+    assert not any(is_there(url, one) for one in left)
+
+
+async def test_what_is_nobodys_is_removed_while_others_run(
+    server: SandboxServer, url: str
+) -> None:
+    left = leave(server, url, running=True)
+
+    async def gone() -> bool:
+        return not is_there(url, left)
+
+    await until(gone, "the container is gone", timeout_s=20)
+
+
+async def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:
+    async with claim(tmp_path, patience_s=1):
+        with pytest.raises(Claimed, match="Another sandbox service"):
+            async with claim(tmp_path, patience_s=0):
+                pass
+    async with claim(tmp_path, patience_s=0):
+        pass
+
+
+def test_an_image_that_is_not_there_is_named(url: str) -> None:
+    outcome = start({**DOCKER, "DOCKER_HOST": url, "SANDBOX_IMAGE": "missing"})
+    assert outcome.returncode == 1
+    assert "There is no image missing" in outcome.stdout
+
+
+def test_an_engine_that_is_not_there_is_told() -> None:
+    outcome = start({**DOCKER, "DOCKER_HOST": "unix:///nowhere.sock"})
+    assert outcome.returncode == 1
+    assert "SANDBOX_RUNTIME=docker" in outcome.stdout
+
+
+def test_a_runtime_that_the_engine_does_not_know_is_told(url: str) -> None:
+    outcome = start({**DOCKER, "DOCKER_HOST": url, "SANDBOX_OCI_RUNTIME": "odd"})
+    assert outcome.returncode == 1
+    assert "odd" in outcome.stdout
