@@ -135,7 +135,9 @@ def test_a_flood_is_counted_and_no_more() -> None:
     assert max(len(one.message) for one in page.findings) <= 3000
 
 
-_VALUES = st.none() | st.integers() | st.text(max_size=5) | st.just([{}]) | st.just({})
+_VALUES: st.SearchStrategy[object] = (
+    st.none() | st.integers() | st.text(max_size=5) | st.just([{}]) | st.just({})
+)
 
 
 @given(
