@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.support.backend import Backend, backend_of
+from tests.support.otlp import Receiver, receiver
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 from tests.support.stack import Person, Stack, person
 
@@ -56,15 +57,24 @@ def backend(postgres_server: PostgresServer) -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def collector() -> Iterator[Receiver]:
+    """Where the traces of `stack` go."""
+    with receiver() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def stack(collector: Receiver) -> Iterator[Stack]:
     """Atelier with the demo model, which writes faster than it would for a person."""
-    with (
-        server_folder() as folder,
+    environment = {
+        "DEMO_CHARACTERS_PER_SECOND": "6000",
         # Looking at pages has tests of its own; here it would cost seconds a phase.
-        Stack(
-            folder, DEMO_CHARACTERS_PER_SECOND="6000", SANDBOX_PAGE_CHECK="false"
-        ) as started,
-    ):
+        "SANDBOX_PAGE_CHECK": "false",
+        "LOG_FORMAT": "json",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+    }
+    with server_folder() as folder, Stack(folder, **environment) as started:
         yield started
 
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import httpx
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import ClientConnection, connect
 
 from standalone.ports import free_port
@@ -111,6 +112,19 @@ class Stack:
         assert self._process is not None
         process, self._process = self._process, None
         return process.wait(STOP_TIMEOUT_S)
+
+    def metrics(self, service: str) -> dict[str, float]:
+        """Return what a service has counted, by name and labels."""
+        targets = msgspec.json.decode((self.data_dir / "targets.json").read_bytes())
+        for target in targets:
+            if target["labels"]["job"] == service:
+                url = f"http://{target['targets'][0]}/metrics"
+                text = httpx.get(url, timeout=10, trust_env=False).text
+        return {
+            f"{sample.name}{sorted(sample.labels.items()) or ''}": sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
 
     def pid_of(self, module: str) -> int:
         """Return the process that runs `python -m module` for this installation."""

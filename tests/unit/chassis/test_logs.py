@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from chassis import logs
+from chassis import logs, tracing
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def test_a_line_is_json_with_the_ids_that_were_bound(
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     logs.configure("agent", style="json")
-    with logs.bound(traceparent=TRACEPARENT, project=7, command=None):
+    with tracing.under(TRACEPARENT), logs.bound(project=7, command=None):
         logs.get("here").info("appended", count=2)
     line = json.loads(capfdbinary.readouterr().out)
     assert line.pop("time").endswith("Z")

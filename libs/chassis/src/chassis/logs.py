@@ -1,8 +1,9 @@
 """Logs: JSON lines on standard output, coloured ones for a person at a terminal.
 
 Whoever handles a message binds its ids once, `with bound(project=..., command=...)`,
-and each line that is written meanwhile carries them. Log at entrypoints and adapters;
-never file contents or prompts above debug level, and no line for each event.
+and each line that is written meanwhile carries them, and the trace's. Log at
+entrypoints and adapters; never file contents or prompts above debug level, and no line
+for each event.
 """
 
 import logging
@@ -16,6 +17,8 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 from typing_extensions import override
+
+from chassis import tracing
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -53,10 +56,8 @@ def get(name: str) -> structlog.typing.FilteringBoundLogger:
 
 
 @contextmanager
-def bound(*, traceparent: str | None = None, **ids: object) -> Iterator[None]:
+def bound(**ids: object) -> Iterator[None]:
     """Put *ids* on every line that is written in this context and its tasks."""
-    if traceparent is not None:
-        ids["trace"] = traceparent.split("-")[1]
     texts = {name: str(value) for name, value in ids.items() if value is not None}
     with structlog.contextvars.bound_contextvars(**texts):
         yield
@@ -89,11 +90,19 @@ def _processors(service: str, style: str) -> list[Processor]:
 
     return [
         *common,
+        _name_trace,
         name_service,
         structlog.processors.TimeStamper("iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
         _render,
     ]
+
+
+def _name_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    traceparent = tracing.current()
+    if traceparent is not None:
+        event["trace"] = tracing.trace_id(traceparent)
+    return event
 
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> bytes:

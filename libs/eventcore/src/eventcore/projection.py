@@ -84,7 +84,10 @@ class Projection:
             Unavailable: The read model or the log does not answer; nothing is lost.
 
         """
-        with span("projection.apply", shard=self._shard, events=len(batch.events)):
+        first = batch.events[0].meta if batch.events else None
+        traceparent = first.traceparent if first is not None else None
+        # What arrives together is of one run nearly always.
+        with span("project", traceparent, shard=self._shard, events=len(batch.events)):
             while gaps := await self._model.fold(
                 self._shard, batch.events, batch.checkpoint
             ):

@@ -8,8 +8,10 @@ from functools import partial
 
 from agent.adapters.ids import random_id
 from agent.adapters.ledger import PostgresLedger
+from agent.adapters.measured import MeasuredModel
 from agent.adapters.openrouter import Limits, OpenRouter, open_model
 from agent.adapters.sandbox_bus import BusSandbox
+from agent.application import metrics
 from agent.application.commands import Commands, Projects
 from agent.application.driver import DriverSettings, World, drive
 from agent.application.models import ModelList
@@ -28,7 +30,7 @@ from eventcore.adapters.database import create_pool
 from eventcore.adapters.jetstream import StreamSettings
 from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.adapters.postgres import PostgresStore, open_store
-from eventcore.adapters.relay import Relay
+from eventcore.adapters.relay import Relay, RelayStatus
 from eventcore.execute import Executor, StateCodec
 
 _LEDGER_CONNECTIONS = 2
@@ -81,7 +83,9 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                     shard=shard,
                     settings=StreamSettings(replicas=settings.stream_replicas),
                 )
+                _show(relay.status, shard)
                 background.append(tasks.create_task(relay.run()))
+            metrics.DRIVEN.set_function(lambda: worker.driving)
             work = tasks.create_task(worker.run(stopping))
             await _serve_health(settings, store, bus, stopping)
             await work
@@ -112,11 +116,12 @@ def _worker(
         pause_s=settings.model_pause_s,
         sandbox=SandboxLimits(away_s=settings.sandbox_away_s),
     )
+    metrics.SLOTS.set(settings.max_runs)
     world = World(
         projects=projects,
         leases=store,
         bus=bus,
-        model=model,
+        model=MeasuredModel(model),
         sandbox=BusSandbox(bus),
         catalog=model.catalog,
         ledger=ledger,
@@ -138,6 +143,14 @@ def _limits(settings: Settings) -> Limits:
         silence_s=settings.model_silence_s,
         whole_s=settings.model_whole_s,
     )
+
+
+def _show(status: RelayStatus, shard: int) -> None:
+    """Have /metrics tell what a relay does."""
+    name = str(shard)
+    metrics.RELAY_LEADS.labels(name).set_function(lambda: status.is_leader)
+    metrics.RELAY_LAG.labels(name).set_function(lambda: status.oldest_waiting_s)
+    metrics.RELAY_POSITION.labels(name).set_function(lambda: status.position)
 
 
 async def _serve_health(

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, get
-from prometheus_client import Gauge
 
 from chassis import logs
 from chassis.health import health_routes
@@ -34,6 +33,7 @@ from sandbox.adapters.log_sink import BusLogSink
 from sandbox.adapters.plain import PlainLauncher
 from sandbox.adapters.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
+from sandbox.application import metrics
 from sandbox.application.controller import Controller
 from sandbox.application.output import Outputs
 from sandbox.application.sandbox import Parts, Site
@@ -45,8 +45,6 @@ from sandbox.settings import Settings
 
 USER = "sandbox"
 """The NATS user whose permissions are in ``contracts.subjects``."""
-
-RUNNING = Gauge("sandbox_apps_running", "Apps with a process of their own.")
 
 _log = logs.get(__name__)
 
@@ -93,7 +91,7 @@ async def _serve(
     parts = Parts(runtime, AgentFiles(bus), outputs, browser, tasks)
     site_of = partial(_site, settings)
     controller = Controller(folders, parts, site_of, idle_s=settings.sandbox_idle_s)
-    RUNNING.set_function(lambda: controller.running)
+    metrics.RUNNING.set_function(lambda: controller.running)
     secret = settings.secret_key.encode()
     preview = Preview(controller, settings.preview_domain, secret)
     works = (outputs.run, controller.reconcile_forever, runtime.watch)

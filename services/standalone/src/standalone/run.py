@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[4]
 _WEB = ROOT / "services" / "web"
 _STATIC = ROOT / "services" / "api" / "src" / "api" / "static"
 _MIGRATIONS = ROOT / "migrations"
+TARGETS = "targets.json"
+"""In the data directory: where each service answers /ready and /metrics."""
 _NATS_USERS = ("agent", "api", "gateway", "sandbox", "integration")
 _DATABASE_ROLES = ("agent", "api")
 _ONE_PRESS_S = 0.3
@@ -142,6 +144,9 @@ class Standalone:
         services = Services(
             self._settings, self._folder, node, colors=self._console.colors
         )
+        targets = self._folder / TARGETS
+        with usable(targets):
+            write_private(targets, services.targets())
         self._warn()
         descriptors = tuple(one.fileno() for one in self._sockets)
         crew.start_service(Stage.SERVICES, services.edge(descriptors))

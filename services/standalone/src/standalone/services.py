@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from standalone.machine.node import Node
 from standalone.ports import free_port
 from standalone.program import Program
@@ -80,6 +82,15 @@ class Services:
         names = ("api", "gateway-ws", "agent", "sandbox", "edge", "demo-model")
         self._ports = {name: free_port() for name in names}
         self._preview_port = free_port()
+
+    def targets(self) -> bytes:
+        """Return where /metrics are, as Prometheus reads files of targets."""
+        found = [
+            {"targets": [f"127.0.0.1:{port}"], "labels": {"job": name}}
+            for name, port in self._ports.items()
+            if name != "demo-model" or self._settings.with_demo_model
+        ]
+        return msgspec.json.format(msgspec.json.encode(found))
 
     def demo_model(self) -> Service:
         """Return the model that answers when no other is named."""

@@ -11,10 +11,11 @@ work and nothing else: two relays at once, or one that wakes up late, cannot do 
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from typing import NoReturn
 
 import asyncpg
+import msgspec
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -22,7 +23,8 @@ from nats.aio.msg import Msg
 from chassis import logs
 from chassis.failpoints import fp
 from chassis.tracing import span
-from contracts import subjects
+from contracts import codec, subjects
+from contracts.envelope import Context
 from eventcore.adapters.database import connect as connect_database
 from eventcore.adapters.database import hang_up, translated
 from eventcore.adapters.jetstream import (
@@ -59,6 +61,14 @@ _LOG_ID = "SELECT id FROM log.identity"
 _CHECKPOINT = """
 SELECT stream_created, last_seq, position FROM log.relay_checkpoint WHERE shard = $1
 """
+# A relay that has just started knows of nothing that was published; the row is as good,
+# give or take some seconds.
+_WAITING = """
+SELECT extract(epoch FROM clock_timestamp() - e.at) FROM log.event e
+ WHERE e.shard = $1 AND e.position > greatest($2::bigint, (
+         SELECT c.position FROM log.relay_checkpoint c WHERE c.shard = $1), 0)
+ ORDER BY e.position LIMIT 1
+"""
 _SAVE_CHECKPOINT = """
 INSERT INTO log.relay_checkpoint (shard, stream_created, last_seq, position)
 VALUES ($1, $2, $3, $4)
@@ -76,6 +86,7 @@ SELECT {COLUMNS} FROM (
  ORDER BY position
 """  # noqa: S608 - constants of this module
 
+_context = codec.decoder(Context)
 _log = logs.get(__name__)
 
 
@@ -119,6 +130,7 @@ class Relay:
             try:
                 async with self._connected() as connection:
                     await self._lock(connection)
+                    await self._measure(connection)
                     await self.relay(connection)
             except Unavailable as error:
                 if str(error) != told:
@@ -172,6 +184,14 @@ class Relay:
                 await asyncio.sleep(self._poll_s)
         self.status.is_leader = True
         _log.info("relay leads", shard=self._shard)
+
+    async def _measure(self, connection: asyncpg.Connection) -> None:
+        """Say how long events have waited: while NATS is away nobody else does."""
+        with translated():
+            waiting_s = await connection.fetchval(
+                _WAITING, self._shard, self.status.position
+            )
+        self.status.oldest_waiting_s = float(waiting_s or 0.0)
 
 
 class _Session:
@@ -268,7 +288,7 @@ class _Session:
                 reading = asyncio.create_task(self._read(read_up_to))
                 try:
                     fp("relay.before_publish")
-                    with span("relay.publish", shard=self._shard, events=len(rows)):
+                    with _span(self._shard, rows):
                         await chain.publish(messages(self._shard, rows))
                     fp("relay.after_publish")
                     self._status.position = chain.position
@@ -315,3 +335,12 @@ class _Session:
         if age_s > LATE_S >= self._status.oldest_waiting_s:
             _log.warning("events wait for the relay", shard=self._shard, age_s=age_s)
         self._status.oldest_waiting_s = age_s
+
+
+def _span(shard: int, rows: list[asyncpg.Record]) -> AbstractContextManager[object]:
+    """Return the span of a batch, in the trace of what made its first event."""
+    traceparent: str | None = None
+    if rows[0]["meta"] is not None:
+        with suppress(msgspec.MsgspecError):
+            traceparent = _context.decode(rows[0]["meta"]).traceparent
+    return span("publish", traceparent, shard=shard, events=len(rows))

@@ -60,11 +60,12 @@ from agent.domain.run_state import Run
 from agent.domain.seam import Partial
 from agent.domain.state import Project
 from agent.ports import Catalog, Ledger, Model, ModelCall, NewId, Sandbox
+from chassis import logs
 from chassis.failpoints import fp
-from chassis.tracing import span
+from chassis.tracing import span, traceparent_of
 from contracts import subjects
 from contracts.codec import encode
-from contracts.project import Problem, ProjectEvent
+from contracts.project import Problem, ProjectEvent, RunState
 from contracts.requests import ModelInfo, OpenFile
 from eventcore.errors import EventCoreError, Fenced, Unavailable
 from eventcore.ports import Bus, Lease, LeaseStore
@@ -142,11 +143,11 @@ async def drive(project_id: UUID, world: World, settings: DriverSettings) -> boo
 
 async def _drive_under(lease: Lease, world: World, settings: DriverSettings) -> bool:
     current = await world.projects.load(lease.stream)
+    if current.state.run is not None and current.state.run.calls:
+        metrics.TAKEOVERS.inc()
     driver = Driver(RunLog(world.projects, lease, current), world, settings)
-    with span("drive", project=str(lease.stream)) as traceparent:
-        driver.log.traceparent = traceparent
-        async with driver.listening():
-            return await driver.run()
+    async with driver.listening():
+        return await driver.run()
 
 
 class Driver:
@@ -200,10 +201,15 @@ class Driver:
         return performed
 
     async def _perform_one(self, effect: Effect) -> None:
-        before = self.log.project.version
-        await self._perform(effect)
+        before, name = self.log.project.version, type(effect).__name__
+        # A run has one trace, whoever drives it and however often it changes hands.
+        with (
+            span(name, traceparent_of(effect.run_id), project=str(self.log.project_id)),
+            logs.bound(run=effect.run_id),
+        ):
+            await self._perform(effect)
         if self.log.project.version == before:
-            raise RuntimeError(f"{type(effect).__name__} changed nothing")
+            raise RuntimeError(f"{name} changed nothing")
 
     async def _perform(self, effect: Effect) -> None:
         match effect:
@@ -246,7 +252,10 @@ class Driver:
             watcher = tasks.create_task(self._cancel_when_over(run_id, task))
             await asyncio.wait({task})
             watcher.cancel()
-        return not task.cancelled() and task.result()
+        finished = not task.cancelled() and task.result()
+        if not finished and self.log.project.state is RunState.IDLE:
+            metrics.RUNS.labels("stopped").inc()
+        return finished
 
     async def _cancel_when_over(self, run_id: UUID, task: asyncio.Task[bool]) -> None:
         while True:

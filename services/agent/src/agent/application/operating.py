@@ -13,6 +13,7 @@ from agent.domain.problems import from_failure
 from agent.domain.run import InstallPackages, SandboxEffect, StartApp, SyncSandbox
 from agent.domain.state import Project
 from agent.ports import Sandbox
+from chassis import tracing
 from contracts.project import Problem, ProjectEvent, RunState
 from contracts.sandbox import (
     CancelOperation,
@@ -96,7 +97,7 @@ async def _ask(
     begun_at = answered_at = clock()
     while clock() - begun_at < limits.whole_s:
         try:
-            answer = await sandbox.ask(request, log.traceparent)
+            answer = await sandbox.ask(request, tracing.current())
         except Unavailable:
             if clock() - answered_at > limits.away_s:
                 return _AWAY
@@ -116,7 +117,7 @@ async def cancel(sandbox: Sandbox, log: RunLog, effect: SandboxEffect) -> None:
     key = f"{effect.run_id}:cancel:{effect.attempt}"
     request = SandboxRequest(log.project_id, log.epoch, key, CancelOperation())
     try:
-        await sandbox.ask(request, log.traceparent)
+        await sandbox.ask(request, tracing.current())
     except Unavailable:
         return  # without the service there is no command either
 

@@ -9,9 +9,10 @@ from agent.application import metrics
 from agent.application.commands import Projects
 from agent.domain.run_state import Run
 from agent.domain.state import Project
+from chassis import tracing
 from chassis.failpoints import fp
 from contracts.envelope import Context
-from contracts.project import Actor, ModelCallEnded, ProblemsReported, ProjectEvent
+from contracts.project import Actor, ProjectEvent
 from eventcore.errors import Unavailable, WrongExpectedVersion
 from eventcore.execute import Versioned
 from eventcore.ports import Lease
@@ -34,7 +35,6 @@ class RunLog:
         self._projects = projects
         self._lease = lease
         self._current = current
-        self.traceparent: str | None = None
 
     @property
     def project_id(self) -> UUID:
@@ -101,7 +101,8 @@ class RunLog:
                 await _pause()
             else:
                 fp("driver.after_append")
-                _count(events)
+                for event in events:
+                    metrics.count(event)
                 self._learn(after)
                 return
 
@@ -112,7 +113,7 @@ class RunLog:
         context = Context(
             actor=AGENT,
             correlation_id=run.id if run else None,
-            traceparent=self.traceparent,
+            traceparent=tracing.current(),
         )
         return await self._projects.append(
             self.project_id, current, events, context=context, epoch=self.epoch
@@ -128,14 +129,6 @@ class RunLog:
         # Somebody who only listens may have learnt more in the meantime.
         if current.version >= self._current.version:
             self._current = current
-
-
-def _count(events: list[ProjectEvent]) -> None:
-    for event in events:
-        if isinstance(event, ModelCallEnded):
-            metrics.CALLS.labels(event.outcome).inc()
-        elif isinstance(event, ProblemsReported):
-            metrics.REPAIRS.inc()
 
 
 async def _pause() -> None:

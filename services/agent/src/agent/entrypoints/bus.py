@@ -70,10 +70,9 @@ class Door(Generic[Request]):
         if not _fits(subject, request, self._verb(request)):
             return codec.encode(MISPLACED)
         traceparent = headers.get("traceparent")
-        ids = _ids(request)
         with (
             span(self._verb(request), traceparent) as onward,
-            logs.bound(traceparent=onward, **ids),
+            logs.bound(**_ids(request)),
         ):
             answer = await self._answered(request, onward)
             if subject.startswith(_OUTSIDE):

@@ -46,6 +46,11 @@ class Worker:
         self._not_before: dict[UUID, float] = {}
         self._look = asyncio.Event()
 
+    @property
+    def driving(self) -> int:
+        """How many runs are driven now."""
+        return len(self._driving)
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Drive runs until *stopping* is set; then give all leases back."""
         pokes = await self._bus.listen(subjects.RUN_POKE, lambda *_: self._look.set())

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from typing_extensions import override
 
+from api.application import metrics
 from api.ports import GrantSource, ProjectStore
 from chassis import logs
 from contracts import codec, public, subjects
@@ -62,6 +63,7 @@ class Telling(ReadModel):
     ) -> list[Gap]:
         gaps = await self._store.fold(shard, events, checkpoint)
         if not gaps:
+            metrics.folded(events)
             await self._tell(events)
         return gaps
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from chassis import tracing
 from contracts import codec, subjects
-from contracts.project import Actor, ProjectCommand
+from contracts.project import Actor, PostMessage, ProjectCommand, StartRun
 from contracts.requests import (
     Accepted,
     CommandAnswer,
@@ -100,7 +100,7 @@ class BusProjects(Projects):
                 GetOpenFile(),
                 _open_files,
                 timeout_s=_OPEN_FILE_TIMEOUT_S,
-                traceparent=None,
+                traceparent=tracing.current(),
             )
         except errors.Unavailable:
             return None  # nobody drives a run of this project
@@ -110,7 +110,14 @@ class BusProjects(Projects):
         self, user_id: UUID, project_id: UUID, command: ProjectCommand
     ) -> ProjectView:
         request = CommandRequest(uuid4(), project_id, _user(user_id), command)
-        answer = await self._command(request)
+        verb, project = codec.tag(command), str(project_id)
+        # What begins a run begins its trace, whose name is the run's.
+        with (
+            tracing.root(verb, command.run_id, project=project)
+            if isinstance(command, StartRun | PostMessage)
+            else tracing.span(verb, project=project)
+        ):
+            answer = await self._command(request)
         if isinstance(answer, Accepted):
             return answer.project
         if answer.code == "unavailable":

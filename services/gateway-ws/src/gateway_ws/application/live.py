@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from gateway_ws.application import metrics
+from gateway_ws.application.latency import Latency
 from gateway_ws.application.watcher import Watcher
 from gateway_ws.domain import frames, wire
 from gateway_ws.domain.text import OpenText, Place
@@ -35,6 +36,7 @@ class Live:
         self._written_place: Place | None = None
         self._written_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self.latency = Latency()
 
     def start(self, seq: int) -> None:
         """Begin with *seq* as the head."""
@@ -96,5 +98,6 @@ class Live:
             self.watchers.discard(watcher)
             watcher.seq, watcher.shown = self._written_seq, self._written_place
             self._fall_behind(watcher)
+        self.latency.written(len(self.watchers))
         self._written_seq, self._written_place = self.seq, self._gathered
         self._written_at = self._loop.time()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import REGISTRY, Counter, Gauge
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
@@ -36,4 +36,19 @@ FELL_BEHIND = Counter(
 )
 BUS_MALFORMED = Counter(
     "gateway_bus_malformed", "Messages on the bus that could not be read."
+)
+EVENT_TO_SCREEN = Histogram(
+    "gateway_event_to_screen_seconds",
+    "From a recorded event's commit to its frame on the sockets of those who watch.",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30),
+)
+FIRST_CHARACTER = Histogram(
+    "gateway_first_character_seconds",
+    "From the start of a run that somebody watches to the first character of a file.",
+    buckets=(0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300),
+)
+PREVIEW = Histogram(
+    "gateway_preview_seconds",
+    "From the start of a run that somebody watches to its preview.",
+    buckets=(1, 2, 4, 8, 15, 30, 60, 120, 300, 600, 1200),
 )

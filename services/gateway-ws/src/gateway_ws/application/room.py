@@ -136,6 +136,8 @@ class Room:
         elif isinstance(message, ReplyText):
             self._live.gather(wire.text(frames.reply_frame(message)))
         else:
+            if isinstance(message, FileText) and self._live.latency.awaits_text:
+                self._live.latency.text()
             self._file.take(message)
         self._live.flush_soon()
 
@@ -162,6 +164,7 @@ class Room:
         event = frames.event_of(recorded)
         self._file.end_with(event)
         self._live.gather_event(recorded.seq, self._shared.of(recorded, event))
+        self._live.latency.gathered(recorded, event)
         self._live.flush_soon()
         if isinstance(event, project.ProjectDeleted):
             self.close(wire.FORBIDDEN)

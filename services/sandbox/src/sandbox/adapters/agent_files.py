@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from typing_extensions import override
 
+from chassis import tracing
 from contracts import codec, subjects
 from contracts.project import Actor
 from contracts.requests import (
@@ -80,7 +81,7 @@ class AgentFiles(ProjectFiles):
         body = codec.encode(QueryRequest(project_id, _ACTOR, query))
         subject = subjects.query(project_id, verb)
         raw = await self._bus.request(
-            subject, body, timeout_s=_TIMEOUT_S, traceparent=None
+            subject, body, timeout_s=_TIMEOUT_S, traceparent=tracing.current()
         )
         try:
             answer: QueryAnswer = _answers.decode(raw)

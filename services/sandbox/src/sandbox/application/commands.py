@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
 
+from sandbox.application import metrics
 from sandbox.application.output import Output, Source
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
@@ -67,6 +68,15 @@ class Commands:
 
         """
         command = Command(argv, serves=True, variables=variables)
+        try:
+            process = await self._serve(command, host)
+        except Troubled:
+            metrics.STARTS.labels("failed").inc()
+            raise
+        metrics.STARTS.labels("running").inc()
+        return process
+
+    async def _serve(self, command: Command, host: str) -> Process:
         for _ in range(_STARTS - 1):
             try:
                 return await self._serve_once(command, host)

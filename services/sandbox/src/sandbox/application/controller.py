@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import UUID
 
-from chassis import logs
+from chassis import logs, tracing
+from contracts import codec
 from contracts.sandbox import (
     CancelOperation,
     CheckApp,
@@ -26,6 +27,7 @@ from contracts.sandbox import (
     SyncFiles,
 )
 from eventcore.errors import Unavailable
+from sandbox.application import metrics
 from sandbox.application.checking import check, failed
 from sandbox.application.operations import Operations
 from sandbox.application.sandbox import Parts, Sandbox, Site
@@ -217,6 +219,17 @@ class Controller:
 
 
 async def _outcome(
+    sandbox: Sandbox, operation: SandboxOperation, parts: Parts
+) -> SandboxAnswer:
+    verb, begun = codec.tag(operation), time.monotonic()
+    with tracing.span(verb, project=str(sandbox.project_id)):
+        answer = await _tried(sandbox, operation, parts)
+    took_s = time.monotonic() - begun
+    metrics.OPERATION_SECONDS.labels(verb, codec.tag(answer)).observe(took_s)
+    return answer
+
+
+async def _tried(
     sandbox: Sandbox, operation: SandboxOperation, parts: Parts
 ) -> SandboxAnswer:
     try:

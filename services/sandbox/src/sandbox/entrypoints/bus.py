@@ -4,9 +4,8 @@ from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
-from prometheus_client import Counter
 
-from chassis import logs
+from chassis import logs, tracing
 from contracts import codec, subjects
 from contracts.envelope import Recorded
 from contracts.project import (
@@ -17,9 +16,8 @@ from contracts.project import (
 )
 from contracts.sandbox import Failed, SandboxAnswer, SandboxRequest
 from eventcore.ports import Bus, Headers, Subscription
+from sandbox.application import metrics
 from sandbox.application.controller import Controller
-
-OPERATIONS = Counter("sandbox_answers", "Answers to drivers, by kind.", ["answer"])
 
 _log = logs.get(__name__)
 _requests = codec.decoder(SandboxRequest)
@@ -42,7 +40,7 @@ async def serve(bus: Bus, controller: Controller) -> list[Subscription]:
 
     async def handle(subject: str, body: bytes, headers: Headers) -> bytes:
         given = await answer(controller, subject, body, headers)
-        OPERATIONS.labels(str(given.__struct_config__.tag)).inc()
+        metrics.ANSWERS.labels(str(given.__struct_config__.tag)).inc()
         return codec.encode(given)
 
     def listen(_: str, body: bytes, __: Headers) -> None:
@@ -65,10 +63,10 @@ async def answer(
     if _project_of(subject) != request.project_id:
         return _MISMATCH
     try:
-        with logs.bound(
-            traceparent=headers.get("traceparent"),
-            project=request.project_id,
-            operation=request.key,
+        # Asked again and again until it is over: the span is of the operation itself.
+        with (
+            tracing.under(headers.get("traceparent")),
+            logs.bound(project=request.project_id, operation=request.key),
         ):
             return await controller.answer(request)
     except Exception:  # noqa: BLE001 - the next request may be a good one
