@@ -63,6 +63,8 @@ PRIVATE: dict[Route, Private] = {
     ("GET", f"{PROJECT}/variables"): Private(PROJECT_NOT_FOUND),
     ("PUT", VARIABLE): Private(PROJECT_NOT_FOUND, {"value": "hush"}),
     ("DELETE", VARIABLE): Private((HTTPStatus.NOT_FOUND, "Variable not found")),
+    ("GET", f"{PROJECT}/export/zip"): Private(PROJECT_NOT_FOUND),
+    ("GET", f"{PROJECT}/export/git"): Private(PROJECT_NOT_FOUND),
     ("GET", f"{PROJECT}/usage"): Private(PROJECT_NOT_FOUND),
     ("DELETE", FILE): Private(FILE_NOT_FOUND),
     ("GET", f"{PROJECT}/events"): Private(PROJECT_NOT_FOUND),

@@ -24,6 +24,9 @@ class CommandRequest(Struct, frozen=True):
     project_id: UUID
     actor: Actor
     command: ProjectCommand
+    correlation_id: UUID | None = None
+    """What commands that belong together have in common, such as those of one import.
+    A run's commands have the run in common, whatever is said here."""
 
 
 class UsageTotals(Struct, frozen=True):

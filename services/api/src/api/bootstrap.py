@@ -17,6 +17,7 @@ from api.adapters.administration import PostgresAdministration
 from api.adapters.agent import BusAgent
 from api.adapters.answered import PostgresAnswers
 from api.adapters.api_tokens import PostgresTokens
+from api.adapters.archives import FileArchives
 from api.adapters.delivery_queue import PostgresDeliveryQueue
 from api.adapters.grant_source import PostgresGrantSource
 from api.adapters.identity import PostgresAccounts
@@ -38,6 +39,7 @@ from api.application.api_tokens import ApiTokens
 from api.application.catch_up import CatchUp
 from api.application.delivering import Courier
 from api.application.events import Events
+from api.application.exporting import Exports
 from api.application.external import ExternalSignIn
 from api.application.forwarding import ProgressForwarder, Telling
 from api.application.once import Once
@@ -56,6 +58,7 @@ from api.entrypoints.auth_sessions import session_routes
 from api.entrypoints.docs import docs_routes
 from api.entrypoints.door import Door
 from api.entrypoints.events import event_routes
+from api.entrypoints.exporting import export_routes
 from api.entrypoints.files import file_routes
 from api.entrypoints.grants import grant_routes
 from api.entrypoints.idempotency import AnswerOnce
@@ -110,6 +113,7 @@ class Parts(Struct, frozen=True):
     agent: Agent
     settings: SettingsOfProjects
     variables: VariablesOfApps
+    exports: Exports
     events: Events
     webhooks: Webhooks
     once: Once
@@ -212,6 +216,7 @@ def _project_routes(security: Security, parts: Parts) -> list[Router]:
         file_routes(security, projects, views),
         settings_routes(security, parts.settings),
         variable_routes(security, parts.variables, views),
+        export_routes(security, parts.exports, views),
         model_routes(security, parts.agent),
         *usage_routes(security, parts.usage, views),
         event_routes(security, parts.events, views),
@@ -255,6 +260,7 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
         usage=PostgresUsageViews(pool),
         agent=agent,
         settings=settings_of_projects,
+        exports=Exports(agent, views, FileArchives()),
         variables=VariablesOfApps(PostgresVault(pool), seal, settings_of_projects),
         events=Events(agent, bus, world.stopping),
         webhooks=PostgresWebhooks(pool),

@@ -82,7 +82,7 @@ class Commands:
         return Accepted(stored.version, project_view(project_id, current.state))
 
     async def _correlation(self, request: CommandRequest) -> UUID:
-        """Return the id of the run that the command is about, or else its own."""
+        """Return the id of the run, or of what the command belongs to, or its own."""
         command = request.command
         if isinstance(command, StartRun | PostMessage | StopRun | DeleteProject):
             current = await self._projects.load(request.project_id)
@@ -90,7 +90,7 @@ class Commands:
                 return current.state.run.id
         if isinstance(command, StartRun | PostMessage):
             return command.run_id
-        return request.id
+        return request.correlation_id or request.id
 
 
 def _accept(after: Versioned[Project]) -> bytes:

@@ -3,6 +3,7 @@
 Belongs here: protocols, named by need. Does not belong here: who fulfils them.
 """
 
+from api.ports.archives import Archives, History, Person, TooLarge
 from api.ports.identity import (
     Accounts,
     Administration,
@@ -39,18 +40,22 @@ __all__ = [
     "Administration",
     "Agent",
     "Answers",
+    "Archives",
     "DeliveryQueue",
     "GrantSource",
+    "History",
     "Issuer",
     "Logins",
     "NotOurs",
     "PageFile",
     "PageFiles",
     "Passwords",
+    "Person",
     "ProjectStore",
     "ProjectViews",
     "Seal",
     "Tokens",
+    "TooLarge",
     "Turns",
     "Undeliverable",
     "UsageViews",

@@ -1,0 +1,71 @@
+"""Projects on their way out: their files, and their history."""
+
+import asyncio
+from typing import BinaryIO
+from uuid import UUID
+
+from api.domain.project_fold import ProjectRow
+from api.domain.revision import Chronicle
+from api.ports import Agent, Archives, History, Person, ProjectViews, TooLarge
+from contracts import public
+from eventcore.errors import Rejected
+
+_AT_ONCE = 2
+"""Archives that are made at the same time: each one keeps a core busy."""
+
+
+class Exports:
+    """Makes archives, a few at a time."""
+
+    def __init__(self, agent: Agent, views: ProjectViews, archives: Archives) -> None:
+        self._agent = agent
+        self._views = views
+        self._archives = archives
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def files(self, project: ProjectRow, folder: str) -> BinaryIO:
+        """Return a zip of a project's files.
+
+        Raises:
+            Unavailable: The database does not answer.
+
+        """
+        async with self._turns:
+            files = await self._views.files(project.user_id, project.id)
+            return await self._archives.files(folder, files)
+
+    async def history(self, project: ProjectRow, owner: Person) -> BinaryIO:
+        """Return a git bundle of all that has happened to a project's files.
+
+        Raises:
+            Rejected: It would be too large, or the project is gone.
+            Unavailable: No agent answers.
+
+        """
+        async with self._turns:
+            history = self._archives.history(owner)
+            try:
+                await self._write(project.user_id, project.id, history)
+                return await history.finish()
+            except TooLarge as error:
+                history.close()
+                raise Rejected("invalid_message_data", str(error)) from error
+            except BaseException:
+                history.close()
+                raise
+
+    async def _write(self, user_id: UUID, project_id: UUID, history: History) -> None:
+        chronicle = Chronicle()
+        after = 0
+        while True:
+            page = await self._agent.history(project_id, after, user_id=user_id)
+            if not page.events:
+                break
+            revisions = [
+                revision
+                for recorded in page.events
+                for revision in chronicle.feed(recorded, public.event_of(recorded))
+            ]
+            await history.add(revisions)
+            after = page.events[-1].seq
+        await history.add(chronicle.finish())
