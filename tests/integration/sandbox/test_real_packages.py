@@ -41,12 +41,48 @@ APP = {
     "import.meta.hot.accept('./text.js', () => {});",
     "text.js": "export const text = 'first';",
 }
-FASTAPI = {
-    "requirements.txt": "fastapi",
-    "main.py": "from fastapi import FastAPI\n"
-    "app = FastAPI()\n"
-    "@app.get('/')\n"
-    "def home(): return {'hello': 'python'}\n",
+STARLETTE = """\
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+def home(request):
+    return PlainTextResponse("from starlette")
+
+app = Starlette(routes=[Route("/", home)])
+"""
+FLASK = """\
+from flask import Flask
+
+app = Flask(__name__)
+
+@app.get("/")
+def home():
+    return "from flask"
+"""
+WSGI = """\
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"from wsgi"]
+"""
+LISTENS = """\
+import os
+from bottle import route, run
+
+@route("/")
+def home():
+    return "from main"
+
+run(host="127.0.0.1", port=int(os.environ["PORT"]))
+"""
+PYTHON = {
+    "starlette": {
+        "pyproject.toml": '[project]\nname = "x"\ndependencies = ["starlette"]\n',
+        "main.py": STARLETTE,
+    },
+    "flask": {"requirements.txt": "flask\n", "app.py": FLASK},
+    "wsgi": {"requirements.txt": "", "wsgi.py": WSGI},
+    "main": {"requirements.txt": "bottle\n", "main.py": LISTENS},
 }
 NO_NETWORK = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|E40\d|E50\d"
@@ -117,9 +153,15 @@ async def test_an_edit_reaches_an_open_page(world: Stage) -> None:
     assert world.processes_of(project) == before
 
 
-async def test_a_python_framework_is_installed_and_served(world: Stage) -> None:
-    project = world.add(FASTAPI)
+async def served(world: Stage, files: dict[str, str]) -> str:
+    """Return what an app answers, once it is installed and started."""
+    project = world.add(files)
     await install(world, project)
     running = await world.ask(project, StartServer())
     assert isinstance(running, Running), running
-    assert (await world.visit(project)).json() == {"hello": "python"}
+    return (await world.visit(project)).text
+
+
+async def test_python_apps_of_each_kind_are_installed_and_served(world: Stage) -> None:
+    answers = await asyncio.gather(*(served(world, PYTHON[kind]) for kind in PYTHON))
+    assert answers == [f"from {kind}" for kind in PYTHON]

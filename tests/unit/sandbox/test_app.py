@@ -37,6 +37,7 @@ def python(kind: str, *argv: str, manifest: str = "requirements.txt") -> App:
     return App(kind, command, reloads=False, manifests=(manifest,))  # type: ignore[arg-type]
 
 
+WAITRESS = ("-m", "waitress", f"--listen=127.0.0.1:{PORT}")
 FASTAPI = "from fastapi import FastAPI\napi: FastAPI = FastAPI(title='x')\n"
 FLASK = "import flask\napp = flask.Flask(__name__)\n"
 PYPROJECT = "[project]\ndependencies = []\n"
@@ -80,7 +81,44 @@ TABLE = {
     "a page": ({"index.html": "<h1>"}, App("static")),
     "fastapi": (
         {"requirements.txt": "fastapi", "main.py": FASTAPI},
-        python("fastapi", "-m", "uvicorn", "main:api", *ADDRESS),
+        python("asgi", "-m", "uvicorn", "main:api", *ADDRESS),
+    ),
+    "starlette": (
+        {"pyproject.toml": PYPROJECT, "server.py": "site = Starlette(routes=[])\n"},
+        python(
+            *("asgi", "-m", "uvicorn", "server:site", *ADDRESS),
+            manifest="pyproject.toml",
+        ),
+    ),
+    "asgi without a framework": (
+        {
+            "requirements.txt": "",
+            "main.py": "async def app(scope, receive, send): ...\n",
+        },
+        python("asgi", "-m", "uvicorn", "main:app", *ADDRESS),
+    ),
+    "wsgi without a framework": (
+        {"requirements.txt": "", "wsgi.py": "def application(environ, start): ...\n"},
+        python("wsgi", *WAITRESS, "wsgi:application"),
+    ),
+    "bottle": (
+        {
+            "requirements.txt": "bottle",
+            "app.py": "import bottle\nweb = bottle.Bottle()\n",
+        },
+        python("wsgi", *WAITRESS, "app:web"),
+    ),
+    "falcon": (
+        {"requirements.txt": "falcon", "app.py": "api = falcon.asgi.App()\n"},
+        python("asgi", "-m", "uvicorn", "app:api", *ADDRESS),
+    ),
+    "django": (
+        {"requirements.txt": "django", "manage.py": "", "wsgi.py": "x = 1"},
+        python("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}"),
+    ),
+    "python that serves in a function": (
+        {"requirements.txt": "flask", "main.py": "def make():\n  app = Flask('x')\n"},
+        python("python", "main.py"),
     ),
     "flask": (
         {"requirements.txt": "flask", "app.py": FLASK},

@@ -25,11 +25,15 @@ READ = (
     "pyproject.toml",
     "main.py",
     "app.py",
+    "server.py",
+    "asgi.py",
+    "wsgi.py",
+    "manage.py",
     "index.html",
 )
 """The files whose text `detect` and `install_digest` look at."""
 
-Kind: TypeAlias = Literal["vite", "node", "fastapi", "flask", "python", "static"]
+Kind: TypeAlias = Literal["vite", "node", "asgi", "flask", "wsgi", "python", "static"]
 
 
 class App(Struct, frozen=True):
@@ -70,10 +74,24 @@ _VITE = "node_modules/vite/bin/vite.js"
 _OURS = {"--host": 1, "--port": 1, "--strictPort": 0, "--open": 0}
 """Vite's options that we set, and how many words follow each."""
 
-_FASTAPI = re.compile(
-    r"^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)?FastAPI\(", re.MULTILINE
+_ENTRIES = ("main.py", "app.py", "server.py", "asgi.py", "wsgi.py")
+_ASGI = "FastAPI|Starlette|Litestar|Quart|get_asgi_application|falcon\\.asgi\\.App"
+_WSGI = "Bottle|default_app|get_wsgi_application|falcon\\.App"
+_NAMED = r"^(\w{1,100})\s*(?::\s*[\w.]{1,100}\s*)?=\s*(?:\w{1,100}\.){0,9}(?:%s)\("
+_SERVED: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("asgi", re.compile(_NAMED % _ASGI, re.MULTILINE)),
+    ("asgi", re.compile(r"^async def (\w{1,100})\(\s*scope\b", re.MULTILINE)),
+    ("flask", re.compile(_NAMED % "Flask", re.MULTILINE)),
+    ("wsgi", re.compile(_NAMED % _WSGI, re.MULTILINE)),
+    ("wsgi", re.compile(r"^def (\w{1,100})\(\s*environ\b", re.MULTILINE)),
 )
-_FLASK = re.compile(r"^(\w+)\s*(?::\s*[\w.]+\s*)?=\s*(?:\w+\.)?Flask\(", re.MULTILINE)
+"""What a module names at its top that a server has to serve, the surest first."""
+SERVERS: Mapping[Kind, tuple[str, ...]] = {
+    "asgi": ("uvicorn",),
+    "flask": ("flask",),
+    "wsgi": ("waitress",),
+}
+"""Packages that serve such an app, whether it asks for them or not."""
 VENV_PYTHON = ".venv/bin/python"
 
 
@@ -202,24 +220,38 @@ def _python(files: Mapping[str, str]) -> App | None:
     manifest = next(
         (one for one in ("requirements.txt", "pyproject.toml") if one in files), None
     )
-    entry = next((one for one in ("main.py", "app.py") if one in files), None)
+    entry = next((one for one in _ENTRIES if one in files), None)
+    if "manage.py" in files and manifest is not None and entry in (None, *_ENTRIES[3:]):
+        argv = ("manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}")
+        return _python_app("python", argv, manifest)
     if entry is None:
         if manifest is None or "index.html" in files:
             return None
         raise NoApp(f"There is a {manifest}, but neither a main.py nor an app.py.")
     if manifest is None:
         return App("python", ("python", entry), reloads=False)
+    return _python_app(*_served(entry, files[entry]), manifest)
+
+
+def _served(entry: str, text: str) -> tuple[Kind, tuple[str, ...]]:
+    """Return how the app in the module *entry* is served; by itself where none is."""
     module = entry.removesuffix(".py")
-    kind: Kind = "python"
-    command: tuple[str, ...] = (entry,)
     address = ("--host", "127.0.0.1", "--port", PORT)
-    if found := _FASTAPI.search(files[entry]):
-        kind = "fastapi"
-        command = ("-m", "uvicorn", f"{module}:{found[1]}", *address)
-    elif found := _FLASK.search(files[entry]):
-        kind = "flask"
-        command = ("-m", "flask", "--app", f"{module}:{found[1]}", "run", *address)
-    return App(kind, (VENV_PYTHON, *command), reloads=False, manifests=(manifest,))
+    for kind, sign in _SERVED:
+        found = sign.search(text)
+        if found is None:
+            continue
+        name = f"{module}:{found[1]}"
+        if kind == "asgi":
+            return kind, ("-m", "uvicorn", name, *address)
+        if kind == "flask":
+            return kind, ("-m", "flask", "--app", name, "run", *address)
+        return kind, ("-m", "waitress", f"--listen=127.0.0.1:{PORT}", name)
+    return "python", (entry,)
+
+
+def _python_app(kind: Kind, argv: tuple[str, ...], manifest: str) -> App:
+    return App(kind, (VENV_PYTHON, *argv), reloads=False, manifests=(manifest,))
 
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[\w\s,.-]*\])?[^\r\n]*")

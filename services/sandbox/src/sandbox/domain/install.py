@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from sandbox.domain.app import (
+    SERVERS,
     VENV_PYTHON,
     App,
     python_requirements,
@@ -93,7 +94,7 @@ def _npm(packages: Sequence[str]) -> tuple[str, ...]:
 
 def _python_wanted(app: App, files: Mapping[str, str]) -> tuple[str, ...]:
     manifest = app.manifests[0]
-    server = {"fastapi": ("uvicorn",), "flask": ("flask",)}.get(app.kind, ())
+    server = SERVERS.get(app.kind, ())
     if manifest == "requirements.txt":
         return (*server, "-r", manifest)
     return (*server, *python_requirements(files[manifest]))
