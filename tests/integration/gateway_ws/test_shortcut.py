@@ -1,14 +1,15 @@
 """The short way from NATS to a room brings what the long way would, in its order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
 from eventcore.adapters.nats import NatsBus, open_bus
+from eventcore.ports import Subscription
 from gateway_ws.adapters.hearing import BusHearing
-from gateway_ws.adapters.shortcut import Shortcut
+from gateway_ws.adapters.shortcut import Shortcut, short_way
 from tests.support.servers import NatsServer
 
 MESSAGES = 2000
@@ -19,6 +20,15 @@ async def two(url: str) -> AsyncIterator[tuple[NatsBus, NatsBus]]:
     """Lend one who hears and one who speaks."""
     async with open_bus(url) as hears, open_bus(url) as speaks:
         yield hears, speaks
+
+
+async def listen(
+    bus: NatsBus, subject: str, hear: Callable[[bytes], None]
+) -> Subscription:
+    """Listen as a room does, and wait until the server knows of it."""
+    subscription = await BusHearing(bus, short_way(bus)).listen(subject, hear)
+    await bus.check()
+    return subscription
 
 
 async def settled(heard: list[bytes], count: int) -> None:
@@ -37,7 +47,7 @@ async def test_all_sizes_come_whole_and_in_order_between_other_messages(
 ) -> None:
     heard: list[bytes] = []
     async with two(nats_url) as (hears, speaks):
-        subscription = await BusHearing(hears).listen("room.*", heard.append)
+        subscription = await listen(hears, "room.*", heard.append)
 
         async def echo(_: str, body: bytes, __: object) -> bytes:
             return body
@@ -65,7 +75,7 @@ async def test_all_sizes_come_whole_and_in_order_between_other_messages(
 async def test_a_new_connection_has_the_short_way_too(nats_server: NatsServer) -> None:
     heard: list[bytes] = []
     async with two(nats_server.url) as (hears, speaks):
-        await BusHearing(hears).listen("room", heard.append)
+        await listen(hears, "room", heard.append)
         back = asyncio.Event()
         hears.on_reconnect(back.set)
         nats_server.kill()
@@ -90,7 +100,7 @@ async def test_a_bug_in_a_room_does_not_end_the_connection(nats_url: str) -> Non
         raise ValueError(body)
 
     async with two(nats_url) as (hears, speaks):
-        await BusHearing(hears).listen("room", hear)
+        await listen(hears, "room", hear)
         await speaks.client.publish("room", b"1")
         await speaks.client.publish("room", b"2")
         await settled(heard, 2)
@@ -103,7 +113,7 @@ async def test_without_the_short_way_the_long_one_is_taken(
     monkeypatch.setattr(Shortcut, "into", lambda _: None)
     heard: list[bytes] = []
     async with two(nats_url) as (hears, speaks):
-        subscription = await BusHearing(hears).listen("room", heard.append)
+        subscription = await listen(hears, "room", heard.append)
         await speaks.client.publish("room", b"1")
         await settled(heard, 1)
         await subscription.close()

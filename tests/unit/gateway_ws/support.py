@@ -16,6 +16,7 @@ from contracts.project import MessagePosted, ProjectCommand
 from contracts.requests import History, OpenFile, ProjectView
 from gateway_ws.application.room import Room
 from gateway_ws.application.shared_frames import SharedFrames
+from gateway_ws.application.turn import Turn
 from gateway_ws.application.watcher import Watcher
 from gateway_ws.ports import Client, Projects, Refused, Unavailable
 
@@ -161,7 +162,7 @@ async def settle() -> None:
 async def opened(log: Log) -> AsyncIterator[Room]:
     """Lend a room that watches its log."""
     async with asyncio.TaskGroup() as tasks:
-        room = Room(PROJECT, log, SharedFrames(1_000_000), tasks)
+        room = Room(PROJECT, log, SharedFrames(1_000_000), Turn(), tasks)
         watching = tasks.create_task(room.watch_log())
         yield room
         await settle()

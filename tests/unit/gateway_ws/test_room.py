@@ -18,9 +18,9 @@ from contracts.project import (
     Usage,
 )
 from contracts.requests import OpenFile
-from gateway_ws.application import live
 from gateway_ws.application import room as room_module
 from gateway_ws.application.room import Room
+from gateway_ws.application.turn import Turn
 from gateway_ws.domain import wire
 from tests.unit.gateway_ws.support import (
     RUN,
@@ -35,23 +35,23 @@ from tests.unit.gateway_ws.support import (
 )
 
 STARTED = FileStarted(RUN, 1, "a.ts")
+BEGIN = Turn.begin
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gather nothing, as if a long time lay between any two messages."""
-    monkeypatch.setattr(live, "GATHER_S", 0.0)
+    """Gather nothing, as if each message came in a turn of its own."""
+
+    def begin(turn: Turn) -> None:
+        turn.number += 1
+
+    monkeypatch.setattr(Turn, "begin", begin)
 
 
 @pytest.fixture
 def gathering(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gather all that comes before the test lets time pass."""
-    monkeypatch.setattr(live, "GATHER_S", 0.02)
-
-
-async def gathered() -> None:
-    await settle()
-    await asyncio.sleep(0.03)
+    """Undo that: gather all that comes before the test lets the loop turn."""
+    monkeypatch.setattr(Turn, "begin", BEGIN)
 
 
 def piece(offset: int, text: str) -> FileText:
@@ -173,7 +173,7 @@ async def test_what_comes_close_together_goes_out_in_one_write() -> None:
         record(room, log)
         assert first
         assert len(reader.data) == first
-        await gathered()
+        await settle()
     assert reader.seqs() == [2, 3, 4]
 
 
@@ -303,7 +303,7 @@ async def test_pieces_that_come_close_together_become_one() -> None:
     async with opened(log) as room:
         await join(room, log, reader)
         show(room, STARTED, piece(0, "a"), piece(1, "b"), piece(2, "c"))
-        await gathered()
+        await settle()
     assert [m["data"].get("chunk") for m in reader.heard()] == [None, "abc"]
 
 
@@ -314,7 +314,7 @@ async def test_the_end_of_a_file_is_shown_before_the_next_one_begins() -> None:
         await join(room, log, reader)
         show(room, STARTED, piece(0, "a"), piece(1, "b"))
         show(room, FileStarted(RUN, 1, "b.ts"), FileText(RUN, 1, "b.ts", 0, "x"))
-        await gathered()
+        await settle()
     assert reader.files() == {"a.ts": "ab", "b.ts": "x"}
 
 

@@ -7,13 +7,13 @@ from msgspec import Struct
 
 from contracts import codec
 from eventcore.errors import Unavailable
-from eventcore.ports import Bus
+from eventcore.ports import Requests
 
 T = TypeVar("T")
 
 
 async def ask(
-    bus: Bus,
+    bus: Requests,
     subject: str,
     request: Struct,
     decoder: msgspec.json.Decoder[T],

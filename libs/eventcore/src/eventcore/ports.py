@@ -146,8 +146,8 @@ class Subscription(Protocol):
         ...
 
 
-class Bus(Protocol):
-    """Requests and fleeting messages between services."""
+class Requests(Protocol):
+    """Questions to other services."""
 
     async def request(
         self, subject: str, body: bytes, *, timeout_s: float, traceparent: str | None
@@ -159,6 +159,10 @@ class Bus(Protocol):
 
         """
         ...
+
+
+class Bus(Requests, Protocol):
+    """Requests and fleeting messages between services."""
 
     def publish(self, subject: str, body: bytes) -> None:
         """Send without waiting; lost when nobody listens or the bus is away."""

@@ -25,7 +25,7 @@ MAX_QUEUED = 1024
 MAX_OUTBOX_BYTES = 16 << 20
 """Fleeting messages that wait for the socket; more are dropped."""
 
-_FAILURE = "Atelier-Failure"
+FAILURE = "Atelier-Failure"
 """Header of an answer that is none: why the request could not be handled."""
 
 _log = logs.get(__name__)
@@ -248,8 +248,8 @@ class NatsBus(Bus):
             raise ValueError(f"a request on {subject} is too large") from error
         except (errors.Error, OSError) as error:
             raise Unavailable(f"no answer on {subject}: {error!r}") from error
-        if answer.headers and _FAILURE in answer.headers:
-            raise Unavailable(answer.headers[_FAILURE])
+        if answer.headers and FAILURE in answer.headers:
+            raise Unavailable(answer.headers[FAILURE])
         return bytes(answer.data)
 
     @override
@@ -350,17 +350,17 @@ class _Served(Subscription):
                 message.subject, message.data, message.headers or {}
             )
         except Unavailable as error:
-            answer, headers = b"", {_FAILURE: _one_line(error)}
+            answer, headers = b"", {FAILURE: _one_line(error)}
         except Exception:  # noqa: BLE001 - a bug in one must not take the others along
             _log.exception("request failed", subject=message.subject)
-            answer, headers = b"", {_FAILURE: "the request could not be handled"}
+            answer, headers = b"", {FAILURE: "the request could not be handled"}
         if not message.reply:
             return
         try:
             await self._client.publish(message.reply, answer, headers=headers)
         except errors.MaxPayloadError:
             _log.error("answer too large", subject=message.subject, size=len(answer))
-            failure = {_FAILURE: "the answer is too large"}
+            failure = {FAILURE: "the answer is too large"}
             await self._client.publish(message.reply, b"", headers=failure)
         except (errors.Error, OSError) as error:
             _log.warning("answer lost", subject=message.subject, error=repr(error))

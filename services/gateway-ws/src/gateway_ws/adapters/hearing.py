@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-import structlog
 from nats import errors as nats_errors
 from nats.aio.subscription import Subscription as NatsSubscription
 from typing_extensions import override
@@ -14,19 +13,14 @@ from eventcore.ports import Subscription
 from gateway_ws.adapters.shortcut import Shortcut
 from gateway_ws.ports import Hearing, Unavailable
 
-_log = structlog.get_logger(__name__)
-
 
 class BusHearing(Hearing):
     """What rooms hear."""
 
-    def __init__(self, bus: NatsBus) -> None:
+    def __init__(self, bus: NatsBus, way: Shortcut | None) -> None:
+        """*way* is the short one into *bus*, if there is one."""
         self._bus = bus
-        self._shortcut = Shortcut.into(bus.client)
-        if self._shortcut is None:
-            _log.warning("messages take the long way: nats-py has changed")
-        else:
-            bus.on_reconnect(self._shortcut.stand_again)
+        self._shortcut = way
 
     @override
     async def listen(self, subject: str, hear: Callable[[bytes], None]) -> Subscription:
@@ -40,9 +34,10 @@ class BusHearing(Hearing):
     async def _listen_directly(
         self, way: Shortcut, subject: str, hear: Callable[[bytes], None]
     ) -> Subscription:
+        if not self._bus.is_connected:
+            raise Unavailable("NATS does not answer")
         subscription = await self._bus.client.subscribe(subject, pending_bytes_limit=0)
         way.attach(subscription, hear)
-        await self._bus.check()
         return _Direct(way, subscription)
 
 

@@ -33,7 +33,7 @@ from contracts.requests import (
 from contracts.requests import Refused as RefusedAnswer
 from eventcore import errors
 from eventcore.ask import ask
-from eventcore.ports import Bus
+from eventcore.ports import Requests
 from gateway_ws.ports import Credential, Projects, Refused, Sessions, Unavailable
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ _session_answers: msgspec.json.Decoder[SessionAnswer] = codec.decoder(SessionAns
 
 
 async def _ask(
-    bus: Bus, subject: str, request: Struct, decoder: msgspec.json.Decoder[T]
+    bus: Requests, subject: str, request: Struct, decoder: msgspec.json.Decoder[T]
 ) -> T:
     with tracing.span("gateway.ask", subject=subject) as traceparent:
         try:
@@ -70,7 +70,7 @@ async def _ask(
 class BusProjects(Projects):
     """Projects as any agent worker answers for them."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Requests) -> None:
         self._bus = bus
         self._pages = asyncio.Semaphore(_PAGES_AT_ONCE)
 
@@ -150,7 +150,7 @@ class BusProjects(Projects):
 class BusSessions(Sessions):
     """Sessions as any api process answers for them."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Requests) -> None:
         self._bus = bus
 
     @override

@@ -7,6 +7,7 @@ from uuid import UUID
 from contracts import subjects
 from gateway_ws.application.room import Room
 from gateway_ws.application.shared_frames import SharedFrames
+from gateway_ws.application.turn import Turn
 from gateway_ws.ports import Hearing, Projects
 
 SHARED_BYTES = 32 * 1024 * 1024
@@ -33,6 +34,7 @@ class FanOut:
         self._projects = projects
         self._tasks = tasks
         self._shared = SharedFrames(SHARED_BYTES)
+        self._turn = Turn()
         self._rooms: dict[UUID, _Open] = {}
 
     def look_again(self) -> None:
@@ -49,7 +51,9 @@ class FanOut:
         """
         entry = self._rooms.get(project_id)
         if entry is None:
-            room = Room(project_id, self._projects, self._shared, self._tasks)
+            room = Room(
+                project_id, self._projects, self._shared, self._turn, self._tasks
+            )
             entry = self._rooms[project_id] = _Open(room)
         entry.users += 1
         try:

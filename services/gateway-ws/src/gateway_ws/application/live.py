@@ -1,41 +1,43 @@
 """Those who have been told everything so far: what comes next goes to all in one write.
 
-What follows a write closely is gathered for a moment, pieces of text into one. Whoever
-has not taken the last write gets no more: it is handed back, with how far it has come.
+The first of a turn of the loop goes out at once, what follows in the same turn as one
+write at its end, pieces of text as one: nothing waits for a clock, and the more a
+gateway has to do, the less each message costs. Whoever has not taken the last write
+gets no more: it is handed back, with how far it has come.
 """
 
-import asyncio
 from collections.abc import Callable
 
 from gateway_ws.application import metrics
 from gateway_ws.application.latency import Latency
+from gateway_ws.application.turn import Turn
 from gateway_ws.application.watcher import Watcher
 from gateway_ws.domain import frames, wire
 from gateway_ws.domain.text import OpenText, Place
 
-GATHER_S = 0.005
-"""What follows a write within this time is gathered into the next one."""
 GATHER_BYTES = 64 * 1024
-"""More than this does not wait."""
+"""More than this does not wait for the end of the turn."""
 
 
 class Live:
     """The watchers of a room who are at its head."""
 
-    def __init__(self, text: OpenText, fall_behind: Callable[[Watcher], None]) -> None:
+    def __init__(
+        self, text: OpenText, turn: Turn, fall_behind: Callable[[Watcher], None]
+    ) -> None:
         self.watchers: set[Watcher] = set()
         self.seq = 0
         """The head: the last event that is written or gathered."""
         self._text = text
         self._fall_behind = fall_behind
-        self._loop = asyncio.get_running_loop()
+        self._turn = turn
+        self._is_due = False
+        self._written_in = -1
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._gathered: Place | None = None
         self._written_seq = 0
         self._written_place: Place | None = None
-        self._written_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
         self.latency = Latency()
 
     def start(self, seq: int) -> None:
@@ -69,18 +71,19 @@ class Live:
         self._gathered = self._text.place
 
     def flush_soon(self) -> None:
-        """Write now, or a moment later where something was written just now."""
-        wait_s = self._written_at + GATHER_S - self._loop.time()
-        if wait_s <= 0 or self._batch_bytes > GATHER_BYTES:
+        """Write now, or at the end of a turn in which something was written already."""
+        turn = self._turn
+        if self._written_in != turn.number or self._batch_bytes > GATHER_BYTES:
+            self._written_in = turn.number
+            turn.begin()
             self.flush()
-        elif self._timer is None:
-            self._timer = self._loop.call_later(wait_s, self.flush)
+        elif not self._is_due:
+            self._is_due = True
+            self._turn.at_end(self.flush)
 
     def flush(self) -> None:
         """Write what is gathered to all who took what came before."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._is_due = False
         self.gather_text()
         if not self._batch:
             return
@@ -100,4 +103,3 @@ class Live:
             self._fall_behind(watcher)
         self.latency.written(len(self.watchers))
         self._written_seq, self._written_place = self.seq, self._gathered
-        self._written_at = self._loop.time()

@@ -8,6 +8,7 @@ client costs no memory and delays nobody.
 """
 
 import asyncio
+import random
 from uuid import UUID
 
 import msgspec
@@ -27,6 +28,7 @@ from gateway_ws.application import metrics
 from gateway_ws.application.live import Live
 from gateway_ws.application.open_file import OpenFileFollower
 from gateway_ws.application.shared_frames import SharedFrames
+from gateway_ws.application.turn import Turn
 from gateway_ws.application.watcher import Watcher
 from gateway_ws.domain import frames, wire
 from gateway_ws.ports import Projects, Refused, Unavailable
@@ -55,6 +57,7 @@ class Room:
         project_id: UUID,
         projects: Projects,
         shared: SharedFrames,
+        turn: Turn,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self.project_id = project_id
@@ -63,7 +66,7 @@ class Room:
         self._tasks = tasks
         self._late: set[Watcher] = set()
         self._file = OpenFileFollower(project_id, projects, tasks, self._changed)
-        self._live = Live(self._file.text, self._take_late)
+        self._live = Live(self._file.text, turn, self._take_late)
         self._file.gather = self._live.gather_text
         self._heard = 0
         self._advancing = asyncio.Lock()
@@ -131,14 +134,14 @@ class Room:
             metrics.BUS_MALFORMED.inc()
             _log.warning("undecodable progress", reason=str(error))
             return
-        if isinstance(message, SandboxLog):
-            self._live.gather(wire.text(frames.log_frame(message)))
-        elif isinstance(message, ReplyText):
-            self._live.gather(wire.text(frames.reply_frame(message)))
-        else:
-            if isinstance(message, FileText) and self._live.latency.awaits_text:
+        if isinstance(message, FileText | FileStarted):
+            if self._live.latency.awaits_text and isinstance(message, FileText):
                 self._live.latency.text()
             self._file.take(message)
+        elif isinstance(message, SandboxLog):
+            self._live.gather(wire.text(frames.log_frame(message)))
+        else:
+            self._live.gather(wire.text(frames.reply_frame(message)))
         self._live.flush_soon()
 
     def look_again(self) -> None:
@@ -173,7 +176,7 @@ class Room:
         """Bring what the bus has lost, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(self._quiet_s):
+                async with asyncio.timeout(self._quiet_s * random.uniform(0.5, 1.5)):  # noqa: S311 - so that rooms do not all look at once
                     await self._missed.wait()
             except TimeoutError:
                 self._quiet_s = min(2 * self._quiet_s, RECHECK_MAX_S)

@@ -73,7 +73,13 @@ class OpenText:
         if fresh:
             self._last = message
             self._pieces.append(fresh)
-            self._place = replace(place, offset=place.offset + len(fresh))
+            self._place = Place(
+                place.run_id,
+                place.attempt,
+                place.path,
+                place.opening,
+                place.offset + len(fresh),
+            )
 
     def since(self, shown: Place | None) -> list[TextMessage]:
         """Return what somebody lacks who was shown the text up to *shown*."""

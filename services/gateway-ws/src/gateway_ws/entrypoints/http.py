@@ -6,58 +6,81 @@ case: reading it for HTTP first would cost as much again.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
+from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 _UPGRADE = b"GET /ws/"
 _END = b"\r\n\r\n"
 
 
-class Http(H11Protocol):
-    """A connection until it is known what it is for."""
+class Door(asyncio.Protocol):
+    """A connection until its first bytes say what it is for."""
 
-    def __init__(self, *args: Any, patience_s: float, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        patience_s: float,
+    ) -> None:
+        """Take what uvicorn gives, and the seconds in which a head has to be there."""
+        self._made_of = config, server_state, app_state
+        self._connections: set[Any] = server_state.connections
         self._patience_s = patience_s
-        self._is_first = True
-        self._deadline: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport
+        self._deadline: asyncio.TimerHandle
 
     @override
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._deadline = self.loop.call_later(self._patience_s, transport.abort)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self)
+        self._deadline = asyncio.get_running_loop().call_later(
+            self._patience_s, self._transport.abort
+        )
 
     @override
     def data_received(self, data: bytes) -> None:
-        first, self._is_first = self._is_first, False
-        if (
-            first
-            and data.startswith(_UPGRADE)
-            and data.find(_END) == len(data) - len(_END)
-        ):
-            self._hand_over(data)
-            return
+        self._connections.discard(self)
+        make: Any = _Http
+        if data.startswith(_UPGRADE) and data.find(_END) == len(data) - len(_END):
+            self._deadline.cancel()
+            make = self._made_of[0].ws_protocol_class
+        follower = make(*self._made_of)
+        if make is _Http:
+            follower.deadline = self._deadline
+        follower.connection_made(self._transport)
+        self._transport.set_protocol(follower)
+        follower.data_received(data)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._deadline.cancel()
+
+    def shutdown(self) -> None:
+        """Close it: the process is to end, and nothing was asked for yet."""
+        self._transport.abort()
+
+
+class _Http(H11Protocol):
+    """What is no socket, or asked for one bit by bit."""
+
+    deadline: asyncio.TimerHandle
+    """Ends the connection, unless the head is whole before."""
+
+    @override
+    def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.scope is not None:
-            self._at_ease()
+            self.deadline.cancel()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._at_ease()
-
-    def _hand_over(self, head: bytes) -> None:
-        self._at_ease()
-        self.connections.discard(self)
-        make: Any = self.ws_protocol_class
-        socket = make(self.config, self.server_state, self.app_state)
-        socket.connection_made(self.transport)
-        self.transport.set_protocol(socket)
-        socket.data_received(head)
-
-    def _at_ease(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self.deadline.cancel()

@@ -1,10 +1,10 @@
 """A WebSocket as a transport: what is written goes out as it is, nothing waits in here.
 
-uvicorn makes one for each upgrade. The protocol itself is `websockets`' own, without
-its I/O, for everything but what we send: those frames come ready-made. A socket has a
-task only while it is greeted and while it answers. What waits to be written waits in
-the transport, whose limits say when a client is slow; how long it may be slow, silent,
-or in the middle of a message, is watched here.
+The door makes one for each upgrade. What clients send is read by `websockets`, without
+its I/O; the head before it is read by `handshake`, and what we send comes ready-made.
+A socket has a task only while it is greeted and while it answers. What waits to be
+written waits in the transport, whose limits say when a client is slow; how long it may
+be slow, silent, or in the middle of a message, is watched here.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from typing_extensions import override
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
-from websockets.protocol import State
-from websockets.server import ServerProtocol
+from websockets.protocol import Protocol as Frames
+from websockets.protocol import Side, State
 
 from gateway_ws.application import metrics
-from gateway_ws.domain import wire
+from gateway_ws.domain import handshake, wire
+from gateway_ws.domain.handshake import Request
 from gateway_ws.domain.inbound import MAX_MESSAGE_BYTES
 from gateway_ws.domain.rate import Bucket
 from gateway_ws.ports import Client
@@ -119,11 +119,17 @@ class Socket(asyncio.Protocol, Client):
         del config, app_state
         self._server = server_state
         self._house = house
-        self._protocol = ServerProtocol(max_size=MAX_MESSAGE_BYTES, logger=_library_log)
+        self._protocol = Frames(
+            Side.SERVER,
+            state=State.CONNECTING,
+            max_size=MAX_MESSAGE_BYTES,
+            logger=_library_log,
+        )
         self._transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
         self._visit: Visit | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._is_open = False
         self._gone = False
         # What goes out.
         self._slow: asyncio.Event | None = None
@@ -154,10 +160,6 @@ class Socket(asyncio.Protocol, Client):
     def is_slow(self) -> bool:
         return self._slow is not None
 
-    @property
-    def _is_open(self) -> bool:
-        return self._protocol.state is State.OPEN and not self._gone
-
     @override
     def write(self, data: bytes) -> None:
         if self._is_open:
@@ -172,6 +174,7 @@ class Socket(asyncio.Protocol, Client):
     @override
     def close(self, code: int) -> None:
         if self._is_open:
+            self._is_open = False
             self._protocol.send_close(code, wire.REASONS.get(code, ""))
             self._send()
             self._leave_soon()
@@ -189,7 +192,7 @@ class Socket(asyncio.Protocol, Client):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._gone = True
+        self._is_open, self._gone = False, True
         self._server.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -229,23 +232,30 @@ class Socket(asyncio.Protocol, Client):
     @override
     def data_received(self, data: bytes) -> None:
         self._heard_at, self._pinged = self._loop.time(), False
+        if self._protocol.state is State.CONNECTING:
+            self._open(data)
+            return
         self._protocol.receive_data(data)
+        self._is_open = self._is_open and self._protocol.state is State.OPEN
         for event in self._protocol.events_received():
-            if isinstance(event, Request):
-                self._open(event)
-            else:
-                self._take(cast("Frame", event))
+            self._take(cast("Frame", event))
         self._send()
         self._count()
 
-    def _open(self, request: Request) -> None:
-        if request.path.startswith(_PATH):
-            response = self._protocol.accept(request)
-        else:
-            response = self._protocol.reject(HTTPStatus.NOT_FOUND, _NOT_HERE)
-        self._protocol.send_response(response)
-        if self._is_open:
-            self._start(self._be_greeted(request))
+    def _open(self, head: bytes) -> None:
+        """Answer the request, which comes as a whole and before all frames."""
+        try:
+            request, answer = _opened(head)
+        except handshake.Denied as error:
+            self._protocol.state = State.CLOSING
+            self._transport.write(error.answer)
+            self._transport.write_eof()
+            self._leave_soon()
+            return
+        self._protocol.state = State.OPEN
+        self._is_open = True
+        self.write(answer)
+        self._start(self._be_greeted(request))
 
     async def _be_greeted(self, request: Request) -> None:
         visit = await self._house.greet(self, request)
@@ -365,6 +375,19 @@ class Socket(asyncio.Protocol, Client):
             self._pinged = True
             self._protocol.send_ping(b"")
             self._send()
+
+
+def _opened(head: bytes) -> tuple[Request, bytes]:
+    """Return what is asked for, and the answer that opens the socket.
+
+    Raises:
+        Denied: The request is no handshake, or leads nowhere.
+
+    """
+    request = handshake.read(head)
+    if not request.path.startswith(_PATH):
+        raise handshake.Denied(HTTPStatus.NOT_FOUND, _NOT_HERE)
+    return request, handshake.accept(request)
 
 
 async def _contained(work: Awaitable[None], socket: Socket) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 
 from msgspec import Struct
 from typing_extensions import override
-from websockets.http11 import Request
 
 from gateway_ws.application import metrics
 from gateway_ws.application.answering import answer, refusal
@@ -16,6 +15,7 @@ from gateway_ws.application.register import Full, Guest, Register
 from gateway_ws.application.watcher import Watcher
 from gateway_ws.domain import frames, wire
 from gateway_ws.domain.address import counted_as
+from gateway_ws.domain.handshake import Request
 from gateway_ws.domain.origin import is_own_page
 from gateway_ws.domain.rate import Bucket
 from gateway_ws.entrypoints.socket import Socket, Visit
@@ -118,13 +118,13 @@ class Handshake:
         return visit
 
     def _arrive(self, socket: Socket, asked: "_Asked") -> _Visit:
-        address = counted_as(asked.header("X-Forwarded-For"), socket.peer)
+        address = counted_as(asked.header("x-forwarded-for"), socket.peer)
         self._doors.register.arrive(address)
         return _Visit(self._doors, socket, address)
 
     async def _enter(self, visit: _Visit, asked: "_Asked") -> None:
         doors, project_id = self._doors, asked.project_id
-        if not is_own_page(asked.header("Origin"), doors.public_url):
+        if not is_own_page(asked.header("origin"), doors.public_url):
             raise Refused("project_access_denied", "a page of another origin")
         credential, user_id = await self._identify(asked)
         if project_id is None:
@@ -154,7 +154,7 @@ class _Asked:
     """What the request says, read as one reads a stranger's words."""
 
     def __init__(self, request: Request) -> None:
-        self._headers = request.headers
+        self._request = request
         path, _, query = request.path.partition("?")
         self.project_id = _uuid(path.removeprefix("/ws/"))
         try:
@@ -164,8 +164,8 @@ class _Asked:
         self.after = _seq(self._query.get("after", [""])[0])
 
     def header(self, name: str) -> str | None:
-        """Return the last value of a header."""
-        values = self._headers.get_all(name)
+        """Return the last value of a header, *name* in lower case."""
+        values = self._request.get_all(name)
         return values[-1] if values else None
 
     def credentials(self) -> list[Credential]:
@@ -182,7 +182,7 @@ class _Asked:
     def _cookies(self) -> dict[str, str]:
         pairs = (
             part.strip().partition("=")
-            for header in self._headers.get_all("Cookie")
+            for header in self._request.get_all("cookie")
             for part in header.split(";")
         )
         return {name: value for name, _, value in pairs if value}
