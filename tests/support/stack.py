@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import httpx
 import msgspec
-from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import ClientConnection, connect
 
 from standalone.ports import free_port
+from tests.support.counted import metrics_at
 from tests.support.servers import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,15 +116,8 @@ class Stack:
     def metrics(self, service: str) -> dict[str, float]:
         """Return what a service has counted, by name and labels."""
         targets = msgspec.json.decode((self.data_dir / "targets.json").read_bytes())
-        for target in targets:
-            if target["labels"]["job"] == service:
-                url = f"http://{target['targets'][0]}/metrics"
-                text = httpx.get(url, timeout=10, trust_env=False).text
-        return {
-            f"{sample.name}{sorted(sample.labels.items()) or ''}": sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        addresses = {one["labels"]["job"]: one["targets"][0] for one in targets}
+        return metrics_at(int(addresses[service].rpartition(":")[2]))
 
     def pid_of(self, module: str) -> int:
         """Return the process that runs `python -m module` for this installation."""

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.sandbox import StartServer, SyncFiles
 from tests.integration.sandbox.stage import DOMAIN, Stage, host_of
+from tests.support.counted import metrics_at
 
 PAGE = {
     "index.html": "<body><h1>One</h1></body>",
@@ -244,3 +245,15 @@ async def test_a_python_app_is_shown(service: Stage) -> None:
     )
     project = service.add({"main.py": script})
     await service.sees(project, "from python")
+
+
+async def test_starts_of_apps_are_counted_by_what_came_of_them(service: Stage) -> None:
+    port = service.server.http_port
+    before = metrics_at(port)
+    await service.sees(service.add(ECHO), '"accept":')
+    dying = {**ECHO, "server.js": "process.exit(1)"}
+    await service.sees(service.add(dying), "exit code 1")
+    after = metrics_at(port)
+    for outcome in ("running", "failed"):
+        name = f"sandbox_starts_total[('outcome', '{outcome}')]"
+        assert after[name] > before.get(name, 0.0)
