@@ -11,7 +11,7 @@ from contracts.documents.schema import BROWSER_MESSAGES, BUS_MESSAGES
 def documents() -> dict[str, str]:
     """Return the text of every generated file by its path in the repository."""
     return {
-        "deploy/nats/accounts.conf": nats_accounts(),
+        "deploy/nats/accounts.conf": f"include ./passwords.conf\n{nats_accounts()}",
         "docs/contracts/asyncapi.json": asyncapi(),
         "docs/contracts/bus.schema.json": json_schema("Atelier on NATS", BUS_MESSAGES),
         "docs/contracts/websocket.schema.json": json_schema(
