@@ -100,6 +100,24 @@ async def test_what_was_committed_before_the_relay_began_is_published(
         await assert_equals_log(postgres, nats_url)
 
 
+async def test_the_streams_end_is_compared_also_while_there_is_always_more(
+    postgres: str, nats_url: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: set[int] = set()
+
+    async def noted(client: Client, shard: int) -> StreamEnd:
+        end = await read_end(client, shard)
+        ends.add(end.last_sequence)
+        return end
+
+    monkeypatch.setattr(relay_module, "COMPARE_S", 0)
+    monkeypatch.setattr(relay_module, "read_end", noted)
+    await write(store, [uuid4() for _ in range(5)], rounds=150)
+    async with running(Relay(postgres, nats_url)):
+        stored = await assert_equals_log(postgres, nats_url)
+    assert ends - {0, len(stored)}
+
+
 async def test_neighbours_of_one_project_share_a_message(
     postgres: str, nats_url: str, store: PostgresStore
 ) -> None:

@@ -4,7 +4,7 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.progress import FileStarted, FileText
@@ -158,6 +158,7 @@ def test_an_answer_of_a_moment_ago_does_not_open_a_recorded_file_again() -> None
 CONTENT = "const answer = '42 🎉';\n"
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_late_joiner_sees_the_whole_file(data: st.DataObject) -> None:
     """Whatever the driver had at the question, and whatever came meanwhile."""
@@ -171,6 +172,7 @@ def test_a_late_joiner_sees_the_whole_file(data: st.DataObject) -> None:
     assert shown(text.since(None)) == CONTENT
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_looking_at_any_moments_shows_the_same_file(data: st.DataObject) -> None:
     """However the text is cut, and whenever somebody is shown what is new."""

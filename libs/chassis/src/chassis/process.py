@@ -137,16 +137,23 @@ async def serve(
     stopping: asyncio.Event,
     host: str = "127.0.0.1",
     options: Mapping[str, Any] | None = None,
+    max_unsent_bytes: int | None = None,
 ) -> None:
     """Serve *app* until *stopping* is set, then finish the requests in flight.
 
     There are no WebSockets unless *options*, further settings of uvicorn, have `ws`.
+    *max_unsent_bytes* bounds what the kernel keeps of a connection whose other end does
+    not read; without it that may be megabytes.
 
     Raises:
         CannotListen: Somebody else has the port.
 
     """
     listener = _listen(host, port)
+    if max_unsent_bytes is not None:  # connections inherit it
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, max_unsent_bytes
+        )
     server = _Server(uvicorn.Config(app, **{**_UVICORN, **(options or {})}))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_stop_with(server, stopping))

@@ -15,7 +15,13 @@ from gateway_ws.adapters.shortcut import short_way
 from gateway_ws.application.fan_out import FanOut
 from gateway_ws.application.register import Limits, Register
 from gateway_ws.entrypoints.http import Door
-from gateway_ws.entrypoints.socket import Backlog, House, Patience, Socket
+from gateway_ws.entrypoints.socket import (
+    MAX_UNSENT_BYTES,
+    Backlog,
+    House,
+    Patience,
+    Socket,
+)
 from gateway_ws.entrypoints.websocket import Doors, Handshake
 from gateway_ws.settings import Settings
 
@@ -57,6 +63,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             port=settings.http_port,
             stopping=stopping,
             options=_server(settings, handshake),
+            max_unsent_bytes=MAX_UNSENT_BYTES,
         )
         verifying.cancel()
 

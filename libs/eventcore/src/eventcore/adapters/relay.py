@@ -295,14 +295,17 @@ class _Session:
                 finally:
                     # A query that is cut off would leave the connection unusable.
                     rows = await reading
+                if time.monotonic() - compared_at > COMPARE_S:
+                    break  # also when there is always more: it is read again below
             await chain.settle()
             fp("relay.after_ack")
             self._status.position = chain.position
-            self._status.oldest_waiting_s = 0.0
             if time.monotonic() - compared_at > COMPARE_S:
                 await self._compare(client, chain, created)
                 compared_at = time.monotonic()
-            await self._wait()
+            if not rows:
+                self._status.oldest_waiting_s = 0.0
+                await self._wait()
 
     async def _read(self, position: int) -> list[asyncpg.Record]:
         with translated():

@@ -34,6 +34,9 @@ HIGH_WATER_BYTES = 64 * 1024
 """A client that leaves more than this in the transport is slow."""
 LOW_WATER_BYTES = 16 * 1024
 """Below this it is not slow any more."""
+MAX_UNSENT_BYTES = 32 * 1024
+"""What the kernel may hold of a client beside that: it would take megabytes, and all
+that time a client that reads nothing would cost as much as one that reads."""
 ORDINARY_BYTES = 64 * 1024
 """A longer message counts against what all clients may have waiting together."""
 LONG_BYTES_PER_S = 1_000_000
