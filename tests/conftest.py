@@ -1,5 +1,6 @@
 """Fixtures of all tests: the real Postgres and the real nats-server."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -8,6 +9,9 @@ from tests.support.backend import Backend, backend_of
 from tests.support.otlp import Receiver, receiver
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 from tests.support.stack import Person, Stack, person
+
+# Services that live for one test install no packages in advance.
+os.environ.setdefault("SANDBOX_TEMPLATES", "false")
 
 
 @pytest.fixture(scope="session")

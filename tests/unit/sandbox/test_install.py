@@ -1,17 +1,40 @@
 """What has to be installed, and how."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from sandbox.domain.app import App, detect
-from sandbox.domain.install import digest, reason, requested_packages, steps
+from sandbox.domain.install import (
+    Plan,
+    Tools,
+    digest,
+    plans,
+    reason,
+    requested_packages,
+)
+from tests.unit.sandbox.locks import PACKAGE, TEMPLATE
 
 FILES = {"package.json": '{"scripts": {"dev": "x"}, "dependencies": {"a": "1"}}'}
 PYTHON = {"requirements.txt": "flask", "main.py": ""}
 
 
 def npm(*packages: str) -> tuple[str, ...]:
-    (only,) = steps(detect(FILES), FILES, packages, with_uv=False)
+    (plan,) = plans(detect(FILES), FILES, packages, Tools())
+    (only,) = plan.steps
     return only
+
+
+def ways(
+    *packages: str, bun: bool = True, files: Mapping[str, str] | None = None
+) -> list[Plan]:
+    """Return the plans for the app of the template with these *files*."""
+    found = {"package.json": PACKAGE, **(files or {})}
+    return list(plans(detect(found), found, packages, Tools(bun=bun), [TEMPLATE]))
+
+
+def programs(plan: Plan) -> list[str]:
+    return [argv[0] for argv in plan.steps]
 
 
 def test_packages_are_those_of_plain_install_commands() -> None:
@@ -51,19 +74,69 @@ def test_extra_packages_do_not_change_the_projects_own_files() -> None:
 
 def test_nothing_to_install_is_no_step() -> None:
     files = {"package.json": '{"scripts": {"dev": "x"}}'}
-    assert steps(detect(files), files, (), with_uv=False) == ()
-    assert steps(App("static"), {}, ("zod",), with_uv=False) == ()
+    assert plans(detect(files), files, (), Tools()) == ()
+    assert plans(App("static"), {}, ("zod",), Tools()) == ()
 
 
 def test_python_packages_come_into_a_folder_of_the_app() -> None:
-    make, install = steps(detect(PYTHON), PYTHON, (), with_uv=False)
+    (plan,) = plans(detect(PYTHON), PYTHON, (), Tools())
+    make, install = plan.steps
     assert make == ("python", "-m", "venv", ".venv")
     assert install[-2:] == ("-r", "requirements.txt")
 
 
 def test_uv_is_used_where_it_is() -> None:
-    tools = {argv[0] for argv in steps(detect(PYTHON), PYTHON, (), with_uv=True)}
-    assert tools == {"uv"}
+    (plan,) = plans(detect(PYTHON), PYTHON, (), Tools(uv=True))
+    assert set(programs(plan)) == {"uv"}
+
+
+def test_an_app_that_a_template_serves_runs_no_command() -> None:
+    first, second = ways()
+    assert first.view is not None
+    assert first.steps == ()
+    assert programs(second) == ["npm"]
+
+
+def test_a_package_beyond_the_template_is_added_to_it_with_the_same_lock() -> None:
+    package = PACKAGE.replace('"a": "1.0.0"', '"a": "1.0.0", "zod": "4.0.0"')
+    first, second = ways(files={"package.json": package})
+    assert (programs(first), first.seed) == (["bun"], TEMPLATE.lock)
+    assert (programs(second), second.view) == (["npm"], None)
+
+
+def test_without_bun_npm_adds_it() -> None:
+    first, second = ways("zod", bun=False)
+    assert programs(first) == programs(second) == ["npm"]
+    assert first.view is not None
+    assert second.view is None
+
+
+@pytest.mark.parametrize("name", ["bun.lock", "pnpm-lock.yaml", "yarn.lock"])
+def test_a_lock_file_of_the_project_decides_alone(name: str) -> None:
+    first, _ = ways(files={name: "lockfile"})
+    assert (programs(first), first.view, first.seed) == (["bun"], None, None)
+
+
+def test_a_lock_that_a_template_keeps_word_for_word_is_served() -> None:
+    first, _ = ways(files={"package-lock.json": TEMPLATE.lock})
+    assert first.view is not None
+    other = TEMPLATE.lock.replace('"1.0.0"', '"1.0.1"')
+    assert ways(files={"package-lock.json": other})[0].view is None
+
+
+def test_where_only_bun_reads_a_lock_npm_says_that_it_does_not() -> None:
+    (only,) = ways(bun=False, files={"pnpm-lock.yaml": "x"})
+    assert "pnpm-lock.yaml" in only.note
+
+
+def test_workspaces_are_left_to_the_package_manager() -> None:
+    package = PACKAGE.replace("{", '{"workspaces": ["a"],', 1)
+    assert ways(files={"package.json": package})[0].view is None
+
+
+def test_a_requested_package_that_is_in_the_template_is_there() -> None:
+    assert ways("b")[0].steps == ()
+    assert ways("b@9")[0].steps != ()
 
 
 def test_the_digest_changes_with_what_is_asked_for() -> None:

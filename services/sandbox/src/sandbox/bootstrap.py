@@ -28,15 +28,19 @@ from sandbox.adapters.claim import Claimed, claim
 from sandbox.adapters.engine import Engine, EngineFailed
 from sandbox.adapters.folders import DiskFolders
 from sandbox.adapters.launch import Launcher
+from sandbox.adapters.layers import Layers
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.log_sink import BusLogSink
+from sandbox.adapters.mounts import find_mounts
 from sandbox.adapters.plain import PlainLauncher
 from sandbox.adapters.process import ProcessRuntime
+from sandbox.adapters.template_store import TemplateStore
 from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.application import metrics
 from sandbox.application.controller import Controller
 from sandbox.application.output import Outputs
 from sandbox.application.sandbox import Parts, Site
+from sandbox.application.template_maker import TemplateMaker
 from sandbox.domain.preview_name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
@@ -58,43 +62,62 @@ _PATIENCE_S = 15.0
 
 async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """Answer drivers and visitors until *stopping* is set."""
-    layout = Layout(settings.sandbox_dir)
+    layout = Layout(settings.sandbox_dir, settings.sandbox_templates_dir)
     layout.make()
+    store = TemplateStore(layout) if settings.sandbox_templates else None
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_alone(layout))
         tools = await find_tools(settings.node_bin or None, os.environ)
-        make = await _chosen(settings, layout, tools, stack)
+        tools = msgspec.structs.replace(tools, bun_folder=store and store.bun_folder())
+        make, layers = await _chosen(settings, layout, tools, stack)
         listener = stack.enter_context(
             _listening(settings.http_host, settings.preview_port)
         )
         bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
         async with TaskGroup() as tasks:
             runtime = make(tasks)
-            await _serve(settings, layout, runtime, (bus, listener, tasks), stopping)
+            folders = DiskFolders(
+                layout, own_users=runtime.isolation.own_user, layers=layers
+            )
+            await _recover(runtime, folders)
+            works = [runtime.watch]
+            if store is not None and tools.npm is not None:
+                works.append(TemplateMaker(store, folders, runtime).run)
+            parts = _parts(settings, runtime, bus, tasks, store)
+            async with _background(tasks, *works):
+                await _serve(settings, folders, parts, (bus, listener), stopping)
+
+
+def _parts(
+    settings: Settings,
+    runtime: Runtime,
+    bus: NatsBus,
+    tasks: TaskGroup,
+    store: TemplateStore | None,
+) -> Parts:
+    previews = (settings.http_host, settings.preview_port)
+    browser = Chromium(runtime if settings.sandbox_page_check else None, previews)
+    outputs = Outputs(BusLogSink(bus))
+    return Parts(runtime, AgentFiles(bus), outputs, browser, tasks, store)
 
 
 async def _serve(
     settings: Settings,
-    layout: Layout,
-    runtime: Runtime,
-    means: tuple[NatsBus, socket.socket, TaskGroup],
+    folders: DiskFolders,
+    parts: Parts,
+    means: tuple[NatsBus, socket.socket],
     stopping: asyncio.Event,
 ) -> None:
-    bus, listener, tasks = means
+    bus, listener = means
+    runtime, tasks = parts.runtime, parts.tasks
     isolation = runtime.isolation
     _log.info("apps are run apart", isolation=isolation.summary)
-    folders = DiskFolders(layout, own_users=isolation.own_user)
-    await _recover(runtime, folders)
-    outputs = Outputs(BusLogSink(bus))
-    previews = (settings.http_host, settings.preview_port)
-    browser = Chromium(runtime if settings.sandbox_page_check else None, previews)
-    parts = Parts(runtime, AgentFiles(bus), outputs, browser, tasks)
     site_of = partial(_site, settings)
     controller = Controller(folders, parts, site_of, idle_s=settings.sandbox_idle_s)
     metrics.RUNNING.set_function(lambda: controller.running)
     secret = settings.secret_key.encode()
     preview = Preview(controller, settings.preview_domain, secret)
-    works = (outputs.run, controller.reconcile_forever, runtime.watch)
+    works = (parts.outputs.run, controller.reconcile_forever)
     async with _background(tasks, *works):
         subscriptions = await doors.serve(bus, controller)
         tasks.create_task(_wind_down(controller, runtime, stopping))
@@ -123,14 +146,24 @@ async def _alone(layout: Layout) -> AsyncIterator[None]:
 
 async def _chosen(
     settings: Settings, layout: Layout, tools: Toolbox, stack: AsyncExitStack
-) -> Callable[[TaskGroup], Runtime]:
-    """Return what makes the runtime that the settings ask for, seen to work here."""
+) -> tuple[Callable[[TaskGroup], Runtime], Layers]:
+    """Return what makes the runtime that the settings ask for, seen to work here.
+
+    And how templates are laid, so that its commands see them.
+    """
     if settings.sandbox_runtime == "docker":
         engine = await docker.connect(settings.docker_host, layout.root)
         stack.push_async_callback(engine.close)
-        return await _docker(settings, layout, tools, engine)
+        return await _docker(settings, layout, tools, engine), Layers(layout, None)
     launcher = await _launcher(settings, layout, tools)
-    return partial(ProcessRuntime, layout, tools, launcher, os.environ)
+    # Without a namespace of its own an app would not see what is mounted in ours.
+    sees_mounts = launcher.isolation.files
+    mounts = await find_mounts(layout.root, tools) if sees_mounts else None
+    if mounts is not None:
+        stack.push_async_callback(mounts.close)
+    layers = Layers(layout, mounts)
+    make = partial(ProcessRuntime, layout, tools, launcher, os.environ, layers=layers)
+    return make, layers
 
 
 async def _docker(

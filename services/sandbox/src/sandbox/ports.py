@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from msgspec import Struct
 from contracts.requests import Manifest, Variables
 from sandbox.domain.output import Stream
 from sandbox.domain.page import Finding
+from sandbox.domain.template import Template
 
 
 class Isolation(Struct, frozen=True):
@@ -51,7 +53,7 @@ class Isolation(Struct, frozen=True):
 class Command(Struct, frozen=True):
     """Something to run in a sandbox.
 
-    `argv[0]` is `node`, `npm`, `python`, `uv`, `chromium`, or a path inside the
+    `argv[0]` is `node`, `npm`, `bun`, `python`, `uv`, `chromium`, or a path inside the
     project's folder.
     """
 
@@ -153,6 +155,11 @@ class Runtime(Protocol):
         """Whether `chromium` can be started, and reaches nothing but what it may."""
         ...
 
+    @property
+    def has_bun(self) -> bool:
+        """Whether `bun` is there, which installs npm's packages faster than npm."""
+        ...
+
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:
@@ -236,7 +243,22 @@ class Folder(Protocol):
         ...
 
     async def has_folder(self, name: str) -> bool:
-        """Tell whether there is a folder of this name at the top."""
+        """Tell whether there is a folder of this name at the top, or is laid there."""
+        ...
+
+    async def lay(self, key: str, hidden: Sequence[str]) -> None:
+        """Put a template's packages where `node_modules` is, without those *hidden*.
+
+        Nothing of what was there is left. No command of the project may be running.
+
+        Raises:
+            BadFolder: The disk is full, or the template is gone.
+
+        """
+        ...
+
+    async def lift(self) -> None:
+        """Take away what was laid, and what was added to it, if there is any."""
         ...
 
     async def remove(self) -> None:
@@ -253,6 +275,63 @@ class Folders(Protocol):
 
     def list_own(self) -> list[UUID]:
         """Return the projects that have a folder."""
+        ...
+
+    def open_spare(self) -> tuple[UUID, Folder]:
+        """Return an id and a folder that belong to no project, and end with us."""
+        ...
+
+
+class Recipe(Struct, frozen=True):
+    """What a template is made of."""
+
+    name: str
+    key: str
+    """A digest of everything else: another content is another key."""
+    files: Mapping[str, bytes]
+    """A package.json, its package-lock.json, and an app that uses the packages."""
+
+    @property
+    def is_tool(self) -> bool:
+        """Whether it is a program for the service, and not packages for apps."""
+        return "index.html" not in self.files
+
+
+class BadTemplate(Exception):
+    """What was made is not what it should be; one sentence says why."""
+
+
+class Templates(Protocol):
+    """Packages that are installed before anybody asks for them."""
+
+    @property
+    def recipes(self) -> Sequence[Recipe]:
+        """Return all that there should be, those first that are needed most."""
+        ...
+
+    def is_whole(self, recipe: Recipe) -> bool:
+        """Tell whether it is there."""
+        ...
+
+    def ready(self) -> Sequence[Template]:
+        """Return those that can be laid."""
+        ...
+
+    def claim(self, recipe: Recipe) -> AbstractAsyncContextManager[bool]:
+        """Tell whether we may make it; meanwhile nobody else does."""
+        ...
+
+    async def publish(self, recipe: Recipe, spare: UUID) -> None:
+        """Check what was installed in a spare folder, and take it from there.
+
+        Raises:
+            BadTemplate: It is not what it should be.
+
+        """
+        ...
+
+    async def collect(self) -> None:
+        """Remove templates that nobody has wanted for a week, and unfinished ones."""
         ...
 
 

@@ -43,6 +43,11 @@ class Settings(Struct, frozen=True):
     sandbox_page_check: bool = True
     """Whether a Chromium on the PATH looks at the page of an app that has changed, for
     errors to repair; only where apps are kept from the network."""
+    sandbox_templates: bool = True
+    """Packages that most apps need are installed once, in the background, and lent to
+    apps. Takes 0.5 GiB of disk and, at the first start, half a minute of work."""
+    sandbox_templates_dir: Path | None = None
+    """Where they lie; several installations may share it. None: in `sandbox_dir`."""
     node_bin: str = ""
     """Folder of node, or node itself; empty: the one on the PATH."""
 

@@ -81,6 +81,23 @@ class Beneath:
             return False
         return stat.S_ISDIR(status.st_mode)
 
+    def make_room(self, name: str) -> None:
+        """Move what stands at *name*, at the top, to where the app cannot reach it."""
+        handle = os.open(self._root, _FOLDER)
+        try:
+            with suppress(FileNotFoundError):
+                self._clear(handle, name)
+        finally:
+            os.close(handle)
+
+    def put_folder(self, source: Path, name: str) -> None:
+        """Put the folder *source*, which is ours, at *name* at the top."""
+        handle = os.open(self._root, _FOLDER)
+        try:
+            os.rename(source, name, dst_dir_fd=handle)
+        finally:
+            os.close(handle)
+
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Return the content of a regular file of at most *max_bytes*, else None."""
         try:

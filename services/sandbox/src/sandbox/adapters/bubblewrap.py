@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters import launch, system_calls
-from sandbox.adapters.launch import Launcher, Plan
+from sandbox.adapters.launch import Launcher, Mounted, Plan
 from sandbox.adapters.layout import FIRST_UID, Layout
 from sandbox.adapters.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox
@@ -116,6 +116,7 @@ class BubblewrapLauncher(Launcher):
         command: Command,
         registries: Registries | None,
         control_fd: int,
+        modules: Mounted | None = None,
     ) -> Plan:
         box = self._layout.box(project_id)
         argv = self._tools.command(command.argv)
@@ -125,18 +126,22 @@ class BubblewrapLauncher(Launcher):
         passed = [writing]
         options = [*self._namespaces(), *self._mounts(box.app, box.home)]
         options += ["--info-fd", str(writing), *self._filtered(passed)]
+        entry: list[str] = []
+        if modules is not None:
+            entry = modules.entry
+            options += ["--bind", str(modules.folder), f"{_APP}/node_modules"]
         if registries is not None:
             cache = box.cache if self._users == "own" else self._layout.cache
             options += ["--bind", str(cache), _CACHE]
             if registries.certificates is not None:
                 options += _parents(registries.certificates)
                 options += ["--ro-bind-try", *[registries.certificates] * 2]
-        mark = new_mark(self._layout.root, project_id)
+        mark = new_mark(self._layout.root, self._layout.born(project_id))
         leaves = registries is not None or command.reaches is not None
         way = _EGRESS_PORT if leaves else 0
         own = self._users == "own"
         return Plan(
-            argv=[self._program, *options, "--", *keeper, mark],
+            argv=[*entry, self._program, *options, "--", *keeper, mark],
             mark=mark,
             spec={
                 "argv": launch.as_arguments(argv, port, way),

@@ -112,6 +112,11 @@ class DockerRuntime(Runtime):
 
     @property
     @override
+    def has_bun(self) -> bool:
+        return False  # the image holds Node alone, and mounts nothing of this machine
+
+    @property
+    @override
     def has_browser(self) -> bool:
         return False  # the image holds what apps are made with, no more
 

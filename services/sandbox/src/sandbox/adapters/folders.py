@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import subprocess
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters.beneath import Beneath
-from sandbox.adapters.layout import Box, Layout
-from sandbox.ports import BadFolder, Folder, Folders, FolderState
+from sandbox.adapters.layers import MODULES, Layers
+from sandbox.adapters.layout import PASS, Layout, make_folder
+from sandbox.ports import BadFolder, Folder, Folders, FolderState, RuntimeFailed
 
 _log = logs.get(__name__)
 _states = msgspec.json.Decoder(FolderState)
@@ -27,15 +28,24 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 class DiskFolders(Folders):
     """One folder for each project; *uid_of* says who owns what the app may change."""
 
-    def __init__(self, layout: Layout, *, own_users: bool) -> None:
+    def __init__(
+        self, layout: Layout, *, own_users: bool, layers: Layers | None = None
+    ) -> None:
         self._layout = layout
         self._own_users = own_users
+        self._layers = layers or Layers(layout, None)
         layout.make()
 
     @override
     def open(self, project_id: UUID) -> Folder:
-        box = self._layout.box(project_id)
-        return DiskFolder(box, self._layout, project_id, own_user=self._own_users)
+        own = self._own_users
+        return DiskFolder(project_id, self._layout, self._layers, own_user=own)
+
+    @override
+    def open_spare(self) -> tuple[UUID, Folder]:
+        spare = uuid4()
+        make_folder(self._layout.spares / str(spare), PASS)
+        return spare, self.open(spare)
 
     @override
     def list_own(self) -> list[UUID]:
@@ -46,21 +56,23 @@ class DiskFolders(Folders):
         return found
 
     def empty_trash(self) -> None:
-        """Delete what a removal that was cut short has left."""
-        for entry in self._layout.trash.iterdir():
-            _delete(entry)
+        """Delete what nobody needs: removals cut short, spares of earlier instances."""
+        for folder in (self._layout.trash, self._layout.spares):
+            for entry in folder.iterdir():
+                _delete(entry)
 
 
 class DiskFolder(Folder):
     """The folder of one project."""
 
     def __init__(
-        self, box: Box, layout: Layout, project_id: UUID, *, own_user: bool
+        self, project_id: UUID, layout: Layout, layers: Layers, *, own_user: bool
     ) -> None:
-        self._box = box
         self._layout = layout
+        self._layers = layers
+        self._box = layout.box(project_id)
         self._uid = layout.own_uid(project_id) if own_user else None
-        self._files = Beneath(box.app, box.staging, self._uid)
+        self._files = Beneath(self._box.app, self._box.staging, self._uid)
 
     @override
     async def state(self) -> FolderState:
@@ -113,8 +125,7 @@ class DiskFolder(Folder):
                     raise BadFolder("There is no room left on the disk.") from exc
                 reason = exc.strerror or "unknown error"
                 raise BadFolder(f"{path} cannot be written: {reason}.") from exc
-        for entry in self._box.staging.iterdir():
-            _delete(entry)
+        self._empty_staging()
 
     @override
     async def lacks(self, paths: Collection[str]) -> set[str]:
@@ -133,10 +144,61 @@ class DiskFolder(Folder):
 
     @override
     async def has_folder(self, name: str) -> bool:
+        if name == MODULES and self._box.layer.template.exists():
+            with suppress(RuntimeFailed):
+                return self._layers.overlay(self._box.layer) is not None
+            return False
         return await asyncio.to_thread(self._files.is_folder, name)
 
     @override
+    async def lay(self, key: str, hidden: Sequence[str]) -> None:
+        await self._layers.release(self._box.layer)
+        await _to_the_end(partial(self._lay, key, hidden))
+
+    def _lay(self, key: str, hidden: Sequence[str]) -> None:
+        box = self._box
+        box.make(self._uid)
+        self._clear()
+        fresh = box.staging / uuid4().hex
+        try:
+            if self._layers.are_overlays:
+                self._layers.prepare(fresh, key, hidden, self._uid)
+                fresh.rename(box.layer.path)
+                # What the rest is mounted on.
+                fresh.mkdir()
+                if self._uid is not None:
+                    os.chown(fresh, self._uid, self._uid)
+            else:
+                self._layers.copy(key, hidden, fresh, self._uid)
+            self._files.put_folder(fresh, MODULES)
+        except (OSError, ValueError, subprocess.CalledProcessError) as exc:
+            raise BadFolder(f"The packages cannot be put in place: {exc}.") from exc
+        finally:
+            self._empty_staging()
+
+    @override
+    async def lift(self) -> None:
+        if self._box.layer.path.exists():
+            await self._layers.release(self._box.layer)
+            await _to_the_end(self._lift)
+
+    def _lift(self) -> None:
+        self._clear()
+        self._empty_staging()
+
+    def _clear(self) -> None:
+        """Take away every package, whether laid or installed."""
+        with suppress(FileNotFoundError):
+            self._box.layer.path.rename(self._box.staging / uuid4().hex)
+        self._files.make_room(MODULES)
+
+    def _empty_staging(self) -> None:
+        for entry in self._box.staging.iterdir():
+            _delete(entry)
+
+    @override
     async def remove(self) -> None:
+        await self._layers.release(self._box.layer)
         await _to_the_end(self._remove)
 
     def _remove(self) -> None:

@@ -31,6 +31,14 @@ class Plan(Struct, frozen=True):
     """Where bubblewrap writes which process is the first inside."""
 
 
+class Mounted(Struct, frozen=True):
+    """A folder that is mounted where not everybody sees it."""
+
+    folder: Path
+    entry: list[str]
+    """The words before a command that let it see the folder."""
+
+
 class Launcher(Protocol):
     """One way of keeping commands apart."""
 
@@ -45,10 +53,12 @@ class Launcher(Protocol):
         command: Command,
         registries: Registries | None,
         control_fd: int,
+        modules: Mounted | None = None,
     ) -> Plan:
         """Return how to start *command*; the keeper finds the service at *control_fd*.
 
-        *registries* is there for a command that installs.
+        *registries* is there for a command that installs, *modules* where the packages
+        are not in the project's folder.
 
         Raises:
             RuntimeFailed: It cannot be started.
@@ -105,6 +115,9 @@ def install_environment(
         "npm_config_cache": f"{cache}/npm",
         "npm_config_strict_ssl": str(registries.strict).lower(),
         "npm_config_update_notifier": "false",
+        # Of its own for each project, because bun does not check again what lies in
+        # it, and where links can be made from it.
+        "BUN_INSTALL_CACHE_DIR": "node_modules/.cache/bun",
         "PIP_INDEX_URL": registries.python[0],
         "PIP_CACHE_DIR": f"{cache}/pip",
         "PIP_NO_INPUT": "1",
@@ -115,7 +128,10 @@ def install_environment(
         "UV_NATIVE_TLS": "1",
         "UV_LINK_MODE": "copy",
     }
+    if not registries.strict:
+        found["NODE_TLS_REJECT_UNAUTHORIZED"] = "0"
     if registries.certificates is not None:
+        found["NODE_EXTRA_CA_CERTS"] = registries.certificates
         found["npm_config_cafile"] = registries.certificates
     for name in _PROXIES:
         if name in proxies:

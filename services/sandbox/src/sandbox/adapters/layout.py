@@ -8,7 +8,8 @@ FIRST_UID = 0x7000_0000
 """Above the ranges that systemd and container engines hand out."""
 
 
-_PASS = 0o711
+PASS = 0o711
+"""The mode of a folder that others may go through, without looking around."""
 _READ = 0o755
 _OURS = 0o700
 
@@ -25,8 +26,8 @@ def make_folder(path: Path, mode: int) -> None:
 class Box:
     """The folders of one project. Only `app` and `home` belong to the sandbox."""
 
-    def __init__(self, root: Path, project_id: UUID) -> None:
-        self.path = root / "boxes" / str(project_id)
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.app = self.path / "app"
         """The project, mounted as the working folder."""
         self.home = self.path / "home"
@@ -36,10 +37,13 @@ class Box:
         self.staging = self.path / "staging"
         """Files on their way to `app`: same file system, out of the app's reach."""
         self.state = self.path / "state.json"
+        self.layer = Layer(self.path / "layer")
+        self.origin = self.path / "origin"
+        """Whom the folders were made for, where that was not this project."""
 
     def make(self, uid: int | None) -> None:
         """Create what is not there; *uid* owns what is the sandbox's, unless None."""
-        make_folder(self.path, _PASS)
+        make_folder(self.path, PASS)
         make_folder(self.staging, _OURS)
         for folder in (self.app, self.home, self.cache):
             if not folder.exists():
@@ -48,12 +52,29 @@ class Box:
                     os.chown(folder, uid, uid)
 
 
-class Layout:
-    """Everything below one root."""
+class Layer:
+    """What is laid below `node_modules` of one project; see `layers`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.template = path / "template"
+        """Says which one it is."""
+        self.upper = path / "upper"
+        """What this project has on top of it."""
+        self.work = path / "work"
+        self.merged = path / "merged"
+        """Both, as one folder."""
+
+
+class Layout:
+    """Everything below one root; *templates* are below it unless they are shared."""
+
+    def __init__(self, root: Path, templates: Path | None = None) -> None:
         self.root = root.resolve()
         self.boxes = self.root / "boxes"
+        self.spares = self.root / "spares"
+        """Boxes that belong to no project; nobody needs them after a restart."""
+        self.templates = (templates or self.root / "templates").resolve()
         self.trash = self.root / "trash"
         """What was removed under its name and is being deleted."""
         self.tools = self.root / "tools"
@@ -69,8 +90,10 @@ class Layout:
 
     def make(self) -> None:
         """Create what is not there, with the same rights whatever our umask is."""
-        for folder in (self.root, self.boxes, self.berths):
-            make_folder(folder, _PASS)
+        for folder in (
+            *(self.root, self.boxes, self.berths, self.spares, self.templates),
+        ):
+            make_folder(folder, PASS)
         for folder in (self.tools, self.etc, self.shared):
             make_folder(folder, _READ)
         for folder in (self.trash, self.cache):
@@ -78,13 +101,20 @@ class Layout:
 
     def box(self, project_id: UUID) -> Box:
         """Return the folders of a project, whether they exist or not."""
-        return Box(self.root, project_id)
+        spare = self.spares / str(project_id)
+        return Box(spare if spare.is_dir() else self.boxes / str(project_id))
 
-    @staticmethod
-    def own_uid(project_id: UUID) -> int:
+    def born(self, project_id: UUID) -> UUID:
+        """Return the id that users and marks of a project's processes are made of."""
+        try:
+            return UUID(self.box(project_id).origin.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return project_id
+
+    def own_uid(self, project_id: UUID) -> int:
         """Return the user of a project where we may choose one.
 
         28 bits of its random id: of 1,000 projects on one machine, two share a user
         with a chance of 1 in 500, and then no more than what a user is to the kernel.
         """
-        return FIRST_UID + (project_id.int & 0x0FFF_FFFF)
+        return FIRST_UID + (self.born(project_id).int & 0x0FFF_FFFF)

@@ -13,7 +13,7 @@ from uuid import UUID
 from typing_extensions import override
 
 from sandbox.adapters import launch
-from sandbox.adapters.launch import Launcher, Plan
+from sandbox.adapters.launch import Launcher, Mounted, Plan
 from sandbox.adapters.layout import Box, Layout
 from sandbox.adapters.leftovers import VARIABLE, new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox
@@ -62,13 +62,16 @@ class PlainLauncher(Launcher):
         command: Command,
         registries: Registries | None,
         control_fd: int,
+        modules: Mounted | None = None,
     ) -> Plan:
+        if modules is not None:
+            raise RuntimeFailed("Packages of a template cannot be mounted here.")
         box = self._layout.box(project_id)
         uid = self._layout.own_uid(project_id) if self._own_users else None
         argv = self._tools.command(command.argv)
         self._check_reach(Path(argv[0]), box, uid)
         port = _free_port() if command.serves else 0
-        mark = new_mark(self._layout.root, project_id)
+        mark = new_mark(self._layout.root, self._layout.born(project_id))
         keeper = [sys.executable, "-I", "-S", str(launch.KEEPER), str(control_fd)]
         return Plan(
             argv=[*keeper, mark],

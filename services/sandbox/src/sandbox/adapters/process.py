@@ -19,10 +19,12 @@ from typing_extensions import override
 from chassis import logs
 from sandbox.adapters.control import Control, readable
 from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept, WayOut, way_out
-from sandbox.adapters.launch import Launcher, Plan
+from sandbox.adapters.launch import Launcher, Mounted, Plan
+from sandbox.adapters.layers import Layers
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import end_marked, mark_of
 from sandbox.adapters.memory import used_by
+from sandbox.adapters.mounts import CannotMount
 from sandbox.adapters.pump import pump
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import LIMITS
@@ -54,9 +56,11 @@ class ProcessRuntime(Runtime):
         environ: Mapping[str, str],
         tasks: TaskGroup,
         *,
+        layers: Layers | None = None,
         memory_bytes: int = LIMITS.memory_bytes,
     ) -> None:
         self._layout = layout
+        self._layers = layers or Layers(layout, None)
         self._tools = tools
         self._launcher = launcher
         self._environ = environ
@@ -81,6 +85,11 @@ class ProcessRuntime(Runtime):
     @override
     def has_browser(self) -> bool:
         return self._tools.chromium is not None and self.isolation.network
+
+    @property
+    @override
+    def has_bun(self) -> bool:
+        return self._tools.bun is not None
 
     @override
     async def watch(self) -> None:
@@ -108,9 +117,12 @@ class ProcessRuntime(Runtime):
         if self._closed:
             raise RuntimeFailed("The sandbox service is stopping.")
         registries = await self._find_registries() if command.installs else None
+        modules = await self._modules(project_id)
         ours, theirs = socket.socketpair()
         try:
-            plan = self._launcher.plan(project_id, command, registries, theirs.fileno())
+            plan = self._launcher.plan(
+                project_id, command, registries, theirs.fileno(), modules
+            )
             process = await self._spawn(plan, theirs)
         except BaseException:
             ours.close()
@@ -127,6 +139,13 @@ class ProcessRuntime(Runtime):
             await kept.stop()
             raise
         return kept
+
+    async def _modules(self, project_id: UUID) -> Mounted | None:
+        try:
+            folder = await self._layers.mounted(self._layout.box(project_id).layer)
+        except CannotMount as exc:
+            raise RuntimeFailed(f"The packages cannot be mounted: {exc}.") from exc
+        return None if folder is None else Mounted(folder, self._layers.entry)
 
     async def _find_registries(self) -> Registries:
         if self._registries is None:
@@ -166,7 +185,7 @@ class ProcessRuntime(Runtime):
             await kept.stop()
         self._running.pop(project_id, None)
         uid = self._layout.own_uid(project_id) if self.isolation.own_user else None
-        mark = mark_of(self._layout.root, project_id)
+        mark = mark_of(self._layout.root, self._layout.born(project_id))
         await asyncio.to_thread(end_marked, mark, uid)
 
     @override

@@ -39,8 +39,17 @@ class Toolbox(Struct, frozen=True):
     uv: Path | None = None
     chromium: Path | None = None
     """Looks at pages. All that it needs lies beside it."""
+    bun_folder: Path | None = None
+    """Where bun will be as soon as it was fetched."""
     certificates: Path | None = None
     """A bundle that this machine trusts beside, or in place of, the usual ones."""
+
+    @property
+    def bun(self) -> Path | None:
+        """The program, if it is there by now."""
+        if self.bun_folder is None:
+            return None
+        return next(self.bun_folder.glob("node_modules/@oven/*/bin/bun"), None)
 
     def command(self, argv: tuple[str, ...]) -> list[str]:
         """Return *argv* with its tool as a full path.
@@ -52,6 +61,7 @@ class Toolbox(Struct, frozen=True):
         tools: dict[str, tuple[Path | None, ...]] = {
             "node": (self.node,),
             "npm": (self.node, self.npm),
+            "bun": (self.bun,),
             "python": (self.python,),
             "uv": (self.uv,),
             "chromium": (self.chromium,),
@@ -79,7 +89,8 @@ class Toolbox(Struct, frozen=True):
             found.append(self.npm.parents[1])
         if self.chromium is not None:
             found.append(self.chromium.parent)
-        found += [path for path in (self.uv, self.certificates) if path is not None]
+        single = (self.uv, self.bun, self.certificates)
+        found += [path for path in single if path is not None]
         usr = Path("/usr")
         return sorted({path for path in found if not path.is_relative_to(usr)})
 

@@ -1,23 +1,17 @@
 """Running commands in a sandbox: those that end by themselves, and servers."""
 
 import asyncio
-import time
 from collections.abc import Mapping
-from contextlib import suppress
 from uuid import UUID
 
 from sandbox.application import metrics
 from sandbox.application.output import Output, Source
+from sandbox.application.readiness import until_ready
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
-from sandbox.domain.limits import ERROR_S, INSTALL_S, START_S
-from sandbox.domain.problems import is_error
-from sandbox.ports import Command, Process, Runtime, RuntimeFailed, Unreachable
+from sandbox.domain.limits import INSTALL_S
+from sandbox.ports import Command, Process, Runtime, RuntimeFailed
 
-_FIRST_PAUSE_S = 0.03
-_LONGEST_PAUSE_S = 0.25
-_ANSWER_S = 20.0
-"""For one answer: a first page may have to be compiled."""
 _STARTS = 3
 _PORT_TAKEN = ("EADDRINUSE", "already in use", "Address in use")
 
@@ -61,7 +55,7 @@ class Commands:
     async def serve(
         self, argv: tuple[str, ...], host: str, variables: Mapping[str, str]
     ) -> Process:
-        """Start a server and return it as soon as it answers for *host*.
+        """Start a server and return it as soon as it can be seen at *host*.
 
         Raises:
             Troubled: It ended, or does not answer.
@@ -90,7 +84,7 @@ class Commands:
         source = self._announce(command.argv)
         process = await self._launch(command, source)
         try:
-            await _until_ready(process, host)
+            await until_ready(process, host)
         except Troubled as exc:
             await process.stop()
             source.finish()
@@ -110,43 +104,3 @@ class Commands:
             return await self._runtime.launch(self._project_id, command, source.take)
         except RuntimeFailed as exc:
             raise Troubled(str(exc)) from exc
-
-
-async def _until_ready(process: Process, host: str) -> None:
-    """Wait until the app answers.
-
-    Raises:
-        Troubled: It never does; the sentence says how that shows.
-
-    """
-    async with asyncio.TaskGroup() as race:
-        ready = race.create_task(_until_answer(process, host))
-        ended = race.create_task(process.wait())
-        first, _ = await asyncio.wait(
-            {ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED
-        )
-        ready.cancel()
-        ended.cancel()
-    if ended in first:
-        code = ended.result()
-        raise Troubled(f"The app stopped while it was starting (exit code {code}).")
-    if ready not in first:
-        raise Troubled(f"The app did not answer within {START_S:g} seconds.")
-    if is_error(status := ready.result()):
-        raise Troubled(f"The app answers with an error ({status}).", source="http")
-
-
-async def _until_answer(process: Process, host: str) -> int:
-    """Return the status of the start page; of an error only if it stays one."""
-    pause = _FIRST_PAUSE_S
-    patient_until: float | None = None
-    while True:
-        with suppress(Unreachable, TimeoutError):
-            async with asyncio.timeout(_ANSWER_S):
-                status = await process.ask(host)
-            now = time.monotonic()
-            patient_until = patient_until or now + ERROR_S
-            if not is_error(status) or now > patient_until:
-                return status
-        await asyncio.sleep(pause)
-        pause = min(_LONGEST_PAUSE_S, pause * 1.5)

@@ -23,8 +23,10 @@ from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
 from sandbox.domain.app import READ, App, NoApp, detect
+from sandbox.domain.install import Plan
 from sandbox.domain.limits import READ_BYTES
 from sandbox.domain.retry import Backoff
+from sandbox.domain.template import View
 from sandbox.ports import (
     BadFolder,
     Browser,
@@ -34,6 +36,7 @@ from sandbox.ports import (
     ProjectFiles,
     ProjectGone,
     Runtime,
+    Templates,
 )
 
 _AGENT_S = 30.0
@@ -49,6 +52,8 @@ class Parts(Struct, frozen=True):
     browser: Browser
     tasks: TaskGroup
     """For what goes on after a step is over."""
+    templates: Templates | None = None
+    """Packages that are there before they are asked for."""
 
 
 class Site(Struct, frozen=True):
@@ -282,23 +287,72 @@ class Sandbox:
         app, files = await self.detect()
         packages = await self._requested()
         wanted = install.digest(app, files, packages)
-        with_uv = self._parts.runtime.has_uv
-        try:
-            steps = install.steps(app, files, packages, with_uv=with_uv)
-        except NoApp as exc:
-            raise Troubled(str(exc)) from exc
-        if not steps or await self._is_installed(app, wanted):
+        plans = self._plans(app, files, packages)
+        if not plans or await self._is_installed(app, wanted):
             return Installed(manifest=wanted, skipped=True)
         await self._record(installed=None)
         self.doing = "Installing packages"
         try:
-            for argv in steps:
-                await self._commands.install(argv)
+            await self._install_by(plans)
         finally:
             self.doing = None
         await self._record(installed=wanted)
         self._stale = True
         return Installed(manifest=wanted, skipped=False)
+
+    def _plans(
+        self, app: App, files: dict[str, str], packages: tuple[str, ...]
+    ) -> tuple[Plan, ...]:
+        runtime, templates = self._parts.runtime, self._parts.templates
+        tools = install.Tools(uv=runtime.has_uv, bun=runtime.has_bun)
+        ready = templates.ready() if templates is not None else ()
+        try:
+            return install.plans(app, files, packages, tools, ready)
+        except NoApp as exc:
+            raise Troubled(str(exc)) from exc
+
+    async def _install_by(self, plans: tuple[Plan, ...]) -> None:
+        """Go through *plans* until one succeeds.
+
+        Raises:
+            Troubled: None does; this is how the last one failed.
+
+        """
+        for number, plan in enumerate(plans, start=1):
+            try:
+                await self._carry_out(plan)
+            except (Troubled, BadFolder) as exc:
+                if number == len(plans):
+                    if isinstance(exc, Troubled):
+                        raise
+                    raise Troubled(str(exc)) from exc
+                self._output.say("That failed. Trying another way.")
+            else:
+                return
+
+    async def _carry_out(self, plan: Plan) -> None:
+        if plan.note:
+            self._output.say(plan.note)
+        await self._lay(plan.view)
+        seed = {} if plan.seed is None else {install.SEED: plan.seed.encode()}
+        try:
+            if seed:
+                await self.folder.apply(seed, ())
+            for argv in plan.steps:
+                await self._commands.install(argv)
+        finally:
+            if seed:
+                await self.folder.apply({}, seed)
+
+    async def _lay(self, view: View | None) -> None:
+        """Let the app have what a template holds, instead of all that it has now."""
+        if view is None:
+            await self.folder.lift()
+            return
+        await self._stop_server()
+        await self._parts.runtime.end_all(self.project_id)
+        await self.folder.lay(view.template.key, view.hidden)
+        self._output.say(f"{len(view.served)} of the packages are there already.")
 
     async def _is_installed(self, app: App, wanted: str) -> bool:
         name = "node_modules" if app.kind in ("vite", "node") else ".venv"

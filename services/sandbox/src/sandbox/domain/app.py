@@ -20,6 +20,9 @@ READ = (
     "package.json",
     "package-lock.json",
     "npm-shrinkwrap.json",
+    "bun.lock",
+    "bun.lockb",
+    "pnpm-lock.yaml",
     "yarn.lock",
     "requirements.txt",
     "pyproject.toml",
@@ -130,7 +133,7 @@ class Package(Struct, frozen=True):
     peer_dependencies: dict[str, str] = msgspec.field(
         name="peerDependencies", default={}
     )
-    workspaces: msgspec.Raw | None = None
+    workspaces: Any = None
 
     @property
     def needs_packages(self) -> bool:
@@ -142,6 +145,16 @@ class Package(Struct, frozen=True):
             or self.peer_dependencies
             or self.workspaces
         )
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Every package that is asked for, with its range."""
+        return {
+            **self.peer_dependencies,
+            **self.optional_dependencies,
+            **self.dev_dependencies,
+            **self.dependencies,
+        }
 
 
 _packages = msgspec.json.Decoder(Package)

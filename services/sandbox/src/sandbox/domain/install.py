@@ -9,16 +9,25 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec import Struct
+
 from sandbox.domain.app import (
     SERVERS,
     VENV_PYTHON,
     App,
+    Package,
     python_requirements,
     read_package,
 )
+from sandbox.domain.template import Template, View, best_view
 from scof import Command, Parser
 
-_NODE_LOCKS = ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock")
+SEED = "package-lock.json"
+"""Where a template's lock file lies while packages are added to it."""
+_NPM_LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
+_BUN_LOCKS = ("bun.lock", "bun.lockb", "pnpm-lock.yaml")
+"""Locks that bun reads and npm does not."""
+_NODE_LOCKS = (*_NPM_LOCKS, *_BUN_LOCKS, "yarn.lock")
 _WITHOUT_SOURCES = "--only-binary=:all:"
 """No package's own code runs during an install, as with npm's `--ignore-scripts`."""
 
@@ -52,10 +61,39 @@ def digest(app: App, files: Mapping[str, str], packages: Sequence[str]) -> str:
     return sha.hexdigest()
 
 
-def steps(
-    app: App, files: Mapping[str, str], packages: Sequence[str], *, with_uv: bool
-) -> tuple[tuple[str, ...], ...]:
-    """Return the commands to run one after the other; none where nothing is needed.
+class Tools(Struct, frozen=True):
+    """What packages can be installed with, beside npm and pip."""
+
+    uv: bool = False
+    bun: bool = False
+
+
+class Plan(Struct, frozen=True):
+    """One way of installing what an app needs."""
+
+    steps: tuple[tuple[str, ...], ...] = ()
+    """Commands to run one after the other."""
+    view: View | None = None
+    """What is laid below `node_modules` before; None: it begins empty."""
+    note: str = ""
+    """What a person should know about it."""
+
+    @property
+    def seed(self) -> str | None:
+        """The lock file that the commands are to find, beside the project's own."""
+        return self.view.template.lock if self.view and self.steps else None
+
+
+def plans(
+    app: App,
+    files: Mapping[str, str],
+    packages: Sequence[str],
+    tools: Tools,
+    templates: Iterable[Template] = (),
+) -> tuple[Plan, ...]:
+    """Return the ways to install, best first; none where nothing is needed.
+
+    Each but the first is for when the one before has failed.
 
     Raises:
         NoApp: A manifest cannot be read.
@@ -65,17 +103,72 @@ def steps(
         return ()
     if app.kind in ("vite", "node"):
         package = read_package(files["package.json"])
-        return (_npm(packages),) if packages or package.needs_packages else ()
+        if not packages and not package.needs_packages:
+            return ()
+        return _node_plans(package, files, packages, tools, templates)
     wanted = _python_wanted(app, files)
-    if with_uv:
-        return (
-            ("uv", "venv", "--quiet", "--allow-existing", ".venv"),
-            ("uv", "pip", "install", _WITHOUT_SOURCES, *wanted),
-        )
+    if tools.uv:
+        make = ("uv", "venv", "--quiet", "--allow-existing", ".venv")
+        return (Plan((make, ("uv", "pip", "install", _WITHOUT_SOURCES, *wanted))),)
     pip = (VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check")
+    install = (*pip, "--no-input", _WITHOUT_SOURCES, *wanted)
+    return (Plan((("python", "-m", "venv", ".venv"), install)),)
+
+
+def _node_plans(
+    package: Package,
+    files: Mapping[str, str],
+    packages: Sequence[str],
+    tools: Tools,
+    templates: Iterable[Template],
+) -> tuple[Plan, ...]:
+    view = _best(package, files, packages, templates)
+    if view is not None and not view.missing:
+        return (Plan(view=view), Plan((_npm(packages),)))
+    unread = next((one for one in _BUN_LOCKS if one in files), None)
+    note = f"npm cannot read {unread}: it is not used." if unread else ""
+    npm = Plan((_npm(packages),), note=note)
+    if not tools.bun:
+        return (npm,) if view is None else (Plan(npm.steps, view), npm)
+    fast = Plan((_bun(packages),), view)
+    return (fast, npm)
+
+
+def _best(
+    package: Package,
+    files: Mapping[str, str],
+    packages: Sequence[str],
+    templates: Iterable[Template],
+) -> View | None:
+    """Return what a template can give, None where an install has to do it all."""
+    if package.workspaces is not None:
+        return None
+    locks = [name for name in _NODE_LOCKS if name in files]
+    if locks:
+        # Exactly what a lock file says, or nothing: its versions were chosen.
+        if len(locks) > 1 or locks[0] not in _NPM_LOCKS or packages:
+            return None
+        found = (one.locked_view(files[locks[0]]) for one in templates)
+        return best_view(view for view in found if view is not None)
+    wanted = {**package.wanted, **dict(map(_named, packages))}
+    return best_view(one.view(wanted) for one in templates)
+
+
+def _named(package: str) -> tuple[str, str]:
+    """Return name and range of an argument such as `@scope/name@1.2.3`."""
+    at = package.find("@", 1)
+    return (package, "") if at < 0 else (package[:at], package[at + 1 :])
+
+
+def _bun(packages: Sequence[str]) -> tuple[str, ...]:
+    """Return bun's command; it reads the lock files of npm, pnpm and yarn too.
+
+    The project's own files are left as they are.
+    """
+    verb = "add" if packages else "install"
     return (
-        ("python", "-m", "venv", ".venv"),
-        (*pip, "--no-input", _WITHOUT_SOURCES, *wanted),
+        *("bun", verb, "--ignore-scripts", "--linker=hoisted", "--no-save"),
+        *("--no-progress", *packages),
     )
 
 
@@ -90,6 +183,11 @@ def _npm(packages: Sequence[str]) -> tuple[str, ...]:
         *("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"),
         *("--prefer-offline", "--no-update-notifier", *extra),
     )
+
+
+def exactly() -> tuple[str, ...]:
+    """Return the command that installs what a package-lock.json says."""
+    return _npm(())
 
 
 def _python_wanted(app: App, files: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,0 +1,163 @@
+"""What lies below `node_modules` where nothing was installed: a template's packages.
+
+With overlays a project has the template under a folder of its own, so that it costs
+nothing and nobody can change it for others. Without them it gets a copy (a clone, where
+the file system has them): never links to one file, which two projects could write.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sandbox.adapters.layout import Layer, Layout
+from sandbox.adapters.mounts import Mounts, Overlay, hide
+from sandbox.ports import RuntimeFailed
+
+MODULES = "node_modules"
+_BUNDLES = Path(".vite", "deps")
+_METADATA = _BUNDLES / "_metadata.json"
+
+
+class Layers:
+    """Lays templates; *mounts* is None where overlays cannot be had."""
+
+    def __init__(self, layout: Layout, mounts: Mounts | None) -> None:
+        self._layout = layout
+        self._mounts = mounts
+
+    @property
+    def are_overlays(self) -> bool:
+        """Whether a project sees the template itself; otherwise it has a copy."""
+        return self._mounts is not None
+
+    @property
+    def entry(self) -> list[str]:
+        """The words before a command that is to see what is laid."""
+        return [] if self._mounts is None else self._mounts.entry
+
+    def modules(self, key: str) -> Path:
+        """Return where the packages of a template lie."""
+        return self._layout.templates / key / MODULES
+
+    def overlay(self, layer: Layer) -> Overlay | None:
+        """Return what is to be mounted for a project, None if nothing is laid.
+
+        This is for whoever mounts it in a way of its own, such as a container engine.
+
+        Raises:
+            RuntimeFailed: The template is gone.
+
+        """
+        try:
+            key = layer.template.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return None
+        lower = self.modules(key)
+        if not lower.is_dir():
+            raise RuntimeFailed("The packages of the app have to be installed again.")
+        return Overlay(lower, layer.upper, layer.work, layer.merged)
+
+    async def mounted(self, layer: Layer) -> Path | None:
+        """Return what belongs below `node_modules`; None where it lies there itself.
+
+        Raises:
+            RuntimeFailed: The template is gone.
+            CannotMount: The kernel refused.
+
+        """
+        overlay = self.overlay(layer)
+        if overlay is None or self._mounts is None:
+            return None
+        await self._mounts.mount(overlay)
+        return overlay.target
+
+    async def release(self, layer: Layer) -> None:
+        """Let go of what is mounted, before its folders are removed or changed."""
+        if self._mounts is not None:
+            await self._mounts.unmount(layer.merged)
+
+    def prepare(
+        self, path: Path, key: str, hidden: Sequence[str], uid: int | None
+    ) -> None:
+        """Make the layer of a project at *path*, in which *hidden* is not seen."""
+        layer = Layer(path)
+        for folder in (layer.path, layer.upper, layer.work, layer.merged):
+            folder.mkdir()
+        lower = self.modules(key)
+        for name in hidden:
+            if os.path.lexists(lower / name):
+                (layer.upper / name).parent.mkdir(exist_ok=True)
+                hide(layer.upper / name)
+        for name in self._shared(lower):
+            (layer.upper / name).mkdir(parents=True, exist_ok=True)
+        _filter_bundles(lower, layer.upper, hidden)
+        if uid is not None:
+            _give(layer.upper, uid)
+        layer.template.write_text(key, encoding="ascii")
+
+    def _shared(self, lower: Path) -> Iterator[str]:
+        """Name the folders in which package managers and Vite make new entries."""
+        yield from (entry.name for entry in lower.glob("@*"))
+        yield ".bin"
+        if (lower / _BUNDLES).is_dir():
+            yield str(_BUNDLES)
+
+    def copy(
+        self, key: str, hidden: Sequence[str], target: Path, uid: int | None
+    ) -> None:
+        """Make *target* a copy of a template without what is *hidden*."""
+        lower = self.modules(key)
+        left_out = set(hidden)
+        target.mkdir()
+        for folder in ("", *(entry.name for entry in lower.glob("@*"))):
+            (target / folder).mkdir(exist_ok=True)
+            names = [
+                str(entry)
+                for entry in (lower / folder).iterdir()
+                if str(entry.relative_to(lower)) not in left_out
+                and not (folder == "" and entry.name.startswith("@"))
+            ]
+            if names:
+                words = ("cp", "-a", "--reflink=auto", "--", *names)
+                subprocess.run([*words, str(target / folder)], check=True)  # noqa: S603 - ours
+        _filter_bundles(lower, target, hidden)
+        if uid is not None:
+            subprocess.run(  # noqa: S603 - ours
+                ["chown", "-Rh", f"{uid}:{uid}", "--", str(target)],  # noqa: S607 - any
+                check=True,
+            )
+
+
+def _filter_bundles(lower: Path, upper: Path, hidden: Sequence[str]) -> None:
+    """Leave the bundles of hidden packages out of what Vite takes as made."""
+    if not hidden or not (lower / _METADATA).is_file():
+        return
+    metadata = json.loads((lower / _METADATA).read_text(encoding="utf-8"))
+    gone = set(hidden)
+    metadata["optimized"] = {
+        name: bundle
+        for name, bundle in metadata["optimized"].items()
+        if _package_of(name) not in gone
+    }
+    text = json.dumps(metadata)
+    (upper / _METADATA).write_text(text, encoding="utf-8")
+
+
+def _package_of(specifier: str) -> str:
+    parts = specifier.rpartition(" > ")[2].split("/")
+    return "/".join(parts[:2]) if specifier.startswith("@") else parts[0]
+
+
+def _give(folder: Path, uid: int) -> None:
+    """Make what we have put into a fresh layer the project's own."""
+    os.chown(folder, uid, uid)
+    for path in folder.rglob("*"):
+        os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def has_room(folder: Path, at_least: int) -> bool:
+    """Tell whether the disk has *at_least* so many bytes left."""
+    return shutil.disk_usage(folder).free >= at_least

@@ -1,0 +1,131 @@
+"""Waiting until an app can be seen: its page, and every module that the page loads.
+
+A dev server answers for its page long before it has translated the app and bundled its
+packages, which it does when they are first asked for. So they are asked for here, and
+whoever looks afterwards has them at once.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from sandbox.application.trouble import Troubled
+from sandbox.domain.limits import ERROR_S, START_S
+from sandbox.domain.module_graph import imports_of_module, is_bundle, modules_of_page
+from sandbox.domain.problems import is_error
+from sandbox.ports import Fetched, Process, Unreachable
+
+_FIRST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.25
+_ANSWER_S = 20.0
+"""For one answer: a first page may have to be compiled."""
+_MODULES = 2000
+_AT_ONCE = 6
+"""As many as a browser asks for."""
+_PAGE = "text/html"
+_ANYTHING = "*/*"
+_OUTDATED = 504
+"""What Vite answers when it has bundled packages anew meanwhile."""
+_GATEWAY = (502, 503)
+
+
+async def until_ready(process: Process, host: str) -> None:
+    """Wait until the app can be seen.
+
+    Raises:
+        Troubled: It never can; the sentence says how that shows.
+
+    """
+    statuses: list[int] = []
+    async with asyncio.TaskGroup() as race:
+        ready = race.create_task(until_served(process, host, statuses))
+        ended = race.create_task(process.wait())
+        first, _ = await asyncio.wait(
+            {ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        ready.cancel()
+        ended.cancel()
+    if ended in first:
+        code = ended.result()
+        raise Troubled(f"The app stopped while it was starting (exit code {code}).")
+    if not statuses:
+        raise Troubled(f"The app did not answer within {START_S:g} seconds.")
+    # Where the page is there and its modules take for ever, they come as they come.
+    if is_error(statuses[-1]):
+        raise Troubled(
+            f"The app answers with an error ({statuses[-1]}).", source="http"
+        )
+
+
+async def until_served(process: Process, host: str, statuses: list[int]) -> None:
+    """Ask for the start page and all that it loads until everything was served.
+
+    What the page is answered with goes to *statuses*; an error that stays one ends it.
+    A module with a mistake in it is answered with an error as often as one asks: the
+    page shows it, so it counts as served.
+    """
+    pause = _FIRST_PAUSE_S
+    patient_until: float | None = None
+    while True:
+        with suppress(Unreachable, TimeoutError):
+            page = await _fetch(process, host, "/", _PAGE)
+            statuses.append(page.status)
+            now = time.monotonic()
+            patient_until = patient_until or now + ERROR_S
+            if is_error(page.status):
+                if now > patient_until:
+                    return
+            elif await _Walk(process, host).all_served(page):
+                return
+        await asyncio.sleep(pause)
+        pause = min(_LONGEST_PAUSE_S, pause * 1.5)
+
+
+async def _fetch(process: Process, host: str, path: str, accept: str) -> Fetched:
+    async with asyncio.timeout(_ANSWER_S):
+        return await process.fetch(host, path, accept)
+
+
+class _Walk:
+    """One way through all modules of a page."""
+
+    def __init__(self, process: Process, host: str) -> None:
+        self._process = process
+        self._host = host
+        self._known: set[str] = set()
+        self._waiting: list[str] = []
+        self._is_whole = True
+
+    async def all_served(self, page: Fetched) -> bool:
+        """Ask for every module; tell whether none has to be asked for again."""
+        if _PAGE not in page.content_type:
+            return True
+        self._add(modules_of_page(_text(page), "/"))
+        while self._waiting and self._is_whole:
+            some = self._waiting[:_AT_ONCE]
+            del self._waiting[:_AT_ONCE]
+            async with asyncio.TaskGroup() as visits:
+                for path in some:
+                    visits.create_task(self._visit(path))
+        return self._is_whole
+
+    def _add(self, paths: list[str]) -> None:
+        for path in paths:
+            if path not in self._known and len(self._known) < _MODULES:
+                self._known.add(path)
+                self._waiting.append(path)
+
+    async def _visit(self, path: str) -> None:
+        try:
+            answer = await _fetch(self._process, self._host, path, _ANYTHING)
+        except (Unreachable, TimeoutError):
+            self._is_whole = False
+            return
+        if answer.status in (_OUTDATED, *_GATEWAY):
+            self._is_whole = False
+        elif "javascript" in answer.content_type and not is_bundle(path):
+            self._add(imports_of_module(_text(answer), path))
+
+
+def _text(answer: Fetched) -> str:
+    return answer.body.decode(errors="replace")
