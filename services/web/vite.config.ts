@@ -2,12 +2,12 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-import { precompress, themeBoot } from "./build/assets.ts";
+import { precompress, preloads, themeBoot } from "./build/assets.ts";
 
 const server = `http://localhost:${process.env.PORT ?? "3000"}`;
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), themeBoot(), precompress()],
+  plugins: [react(), tailwindcss(), themeBoot(), preloads(), precompress()],
   build: {
     outDir: "../api/src/api/static",
     emptyOutDir: true,

@@ -10,7 +10,14 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, Request, expect
 
-from tests.support.browser import Size, Studio, shoot, sign_in, window
+from tests.support.browser import (
+    Size,
+    Studio,
+    cookies_of,
+    shoot,
+    sign_in,
+    window,
+)
 from tests.support.servers import server_folder
 from tests.support.stack import Stack, person
 
@@ -140,10 +147,13 @@ async def test_nothing_is_asked_of_any_other_host_and_nothing_is_refused(
         page.on("console", lambda m: complaints.append(m.text))
         await page.goto(studio.stack.url)
         await page.goto(studio.url)
-        await page.get_by_role("separator").first.hover()
+        border = page.get_by_role("separator").first
+        width = await border.get_attribute("aria-valuenow") or ""
+        await border.hover()
         await page.mouse.down()
         await page.mouse.move(500, 300, steps=3)
         await page.mouse.up()
+        await expect(border).not_to_have_attribute("aria-valuenow", width)
         await show_code(page)
         await page.locator(".cm-content").first.click()
         await page.keyboard.press("Control+f")
@@ -157,8 +167,9 @@ async def test_nothing_is_asked_of_any_other_host_and_nothing_is_refused(
     assert [c for c in complaints if "[vite]" not in c] == []
 
 
+@pytest.mark.parametrize("path", ["/", "/projects/{project}"])
 async def test_the_first_load_is_small_and_the_editor_comes_later(
-    browser: Browser, studio: Studio
+    browser: Browser, studio: Studio, path: str
 ) -> None:
     scripts: dict[str, int] = {}
 
@@ -171,13 +182,46 @@ async def test_the_first_load_is_small_and_the_editor_comes_later(
     ) as http:
         async with window(browser, "desktop", studio) as page:
             page.on("request", note)
-            await page.goto(studio.stack.url)
-            await expect(page.get_by_test_id("prompt-box")).to_be_visible()
-        for path in scripts:
-            async with http.stream("GET", path) as answer:
-                scripts[path] = sum([len(part) async for part in answer.aiter_raw()])
-    assert sum(scripts.values()) < FIRST_LOAD_BYTES, scripts
+            await page.goto(studio.stack.url + path.format(project=studio.project))
+            loaded = page.locator("[data-testid=prompt-box], [data-testid=phase]")
+            await expect(loaded.first).to_be_visible()
+        for script in [script for script in scripts if script.startswith("/assets/")]:
+            async with http.stream("GET", script) as answer:
+                scripts[script] = sum([len(part) async for part in answer.aiter_raw()])
+    assert 0 < sum(scripts.values()) < FIRST_LOAD_BYTES, scripts
     assert not any("code-view" in path for path in scripts)
+
+
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) {
+    const nodes = one.sources.map(({ node }) => node?.outerHTML?.slice(0, 120));
+    if (!one.hadRecentInput) window.shifts.push([one.value, ...nodes]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+STILL = 0.005
+"""A tenth of this is a word that moves; the limit of a good page is 0.1."""
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+async def test_nothing_moves_while_a_page_is_loaded(
+    browser: Browser, studio: Studio, size: Size
+) -> None:
+    before = ("/", "/sign-in", "/sign-up", "/nowhere")
+    within = ("/projects", "/account", "/administration", f"/projects/{studio.project}")
+    moved: dict[str, object] = {}
+    async with window(browser, size) as page:
+        await page.add_init_script(SHIFTS)
+        for path in (*before, *within):
+            if path == within[0]:
+                await page.context.add_cookies(cookies_of(studio.stack, studio.cookies))
+            await page.goto(studio.stack.url + path, wait_until="networkidle")
+            shifts = await page.evaluate("window.shifts")
+            if sum(shift[0] for shift in shifts) > STILL:
+                moved[path] = shifts
+    assert moved == {}
 
 
 async def test_the_first_person_decides_who_may_come_in(

@@ -37,6 +37,28 @@ export function themeBoot(): Plugin {
   };
 }
 
+const FONT = /instrument-sans-latin-wght-normal[^/]*\.woff2$/;
+
+/** Asks for what the first paint needs while the scripts are still on their way. */
+export function preloads(): Plugin {
+  return {
+    name: "preloads",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler(_, { bundle = {} }) {
+        const font = Object.keys(bundle).find((name) => FONT.test(name));
+        if (font === undefined) throw new Error("The font of the page is not in the build");
+        const rest = { rel: "preload", crossorigin: true };
+        return [
+          { tag: "link", attrs: { ...rest, href: `/${font}`, as: "font", type: "font/woff2" } },
+          { tag: "link", attrs: { ...rest, href: "/api/config", as: "fetch" } },
+        ];
+      },
+    },
+  };
+}
+
 /** Writes a `.gz` beside each text file, so that the server never compresses. */
 export function precompress(): Plugin {
   let config: ResolvedConfig;

@@ -53,6 +53,7 @@ function progress(state: ProjectState, message: ServerMessage): ProjectState {
         gap: false,
         refusal: null,
         reply: null,
+        logs: interrupted(state),
         connections: state.connections + 1,
       };
     case "file_start":
@@ -121,9 +122,18 @@ function grownReply(reply: Reply | null, { messageId, offset, chunk }: Assistant
   return { messageId, text: kept + chunk, points: offset + points };
 }
 
+/** What the app said meanwhile was shown to nobody: where that is in the log is told. */
+function interrupted(state: ProjectState): readonly LogLine[] {
+  const last = state.logs.at(-1);
+  if (last === undefined || last.stream === "note") return state.logs;
+  return addLog(state, { type: "note", content: GAP });
+}
+
+const GAP = "Connected again here. What came while there was no connection is not shown.";
+
 function addLog(
   { logs, lastSeq: seq }: ProjectState,
-  data: { type: "stdout" | "stderr"; content: string },
+  data: { type: LogLine["stream"]; content: string },
 ): readonly LogLine[] {
   let id = logs.at(-1)?.id ?? 0;
   const lines = data.content.replace(/\r?\n$/, "").split(/\r?\n/);

@@ -8,6 +8,7 @@ import { createRoot } from "react-dom/client";
 
 import { ApiError } from "./api";
 import { sessionQuery } from "./auth";
+import { configQuery } from "./config";
 import { makeRouter } from "./router";
 
 /** A session that has ended sends to sign in: the router asks again who may see the page. */
@@ -40,6 +41,20 @@ window.addEventListener("vite:preloadError", (event) => {
   sessionStorage.setItem(RELOADED, String(Date.now()));
   location.reload();
 });
+
+// What decides where things stand is there before the first paint, so that nothing moves after it.
+const FONTS = ["400", "500", "600"].map((weight) => `${weight} 1em "Instrument Sans Variable"`);
+const PATIENCE_MS = 1_500;
+await Promise.race([
+  Promise.allSettled([
+    queries.query(configQuery),
+    queries.query(sessionQuery),
+    ...FONTS.map((font) => document.fonts.load(font)),
+  ]),
+  new Promise((resolve) => {
+    setTimeout(resolve, PATIENCE_MS);
+  }),
+]);
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no #root");

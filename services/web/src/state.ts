@@ -87,7 +87,8 @@ export interface Reply {
 
 export interface LogLine {
   readonly id: number;
-  readonly stream: "stdout" | "stderr";
+  /** Where it came from; a note is of ours. */
+  readonly stream: "stdout" | "stderr" | "note";
   readonly text: string;
   /** The last event on record when it came. */
   readonly seq: number;

@@ -4,7 +4,7 @@ import type { ClientMessage, ServerMessage } from "./contract";
 import { foldAll } from "./fold";
 import { History } from "./history";
 import { ProjectSocket, socketUrl, type SocketStatus } from "./socket";
-import { INITIAL, type ProjectState } from "./state";
+import { INITIAL, type LogLine, type ProjectState } from "./state";
 
 export interface Snapshot {
   readonly project: ProjectState;
@@ -19,12 +19,15 @@ export class ProjectStore {
   readonly history = new History();
   readonly #listeners = new Set<() => void>();
   readonly #socket: ProjectSocket;
-  #snapshot: Snapshot = { project: INITIAL, status: { kind: "connecting", attempt: 0 } };
+  #snapshot: Snapshot;
   #queue: ServerMessage[] = [];
   #frame = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(projectId: string, origin: string) {
+  /** *logs* is what is left of an earlier page. */
+  constructor(projectId: string, origin: string, logs: readonly LogLine[] = []) {
+    const project = { ...INITIAL, logs };
+    this.#snapshot = { project, status: { kind: "connecting", attempt: 0 } };
     this.#socket = new ProjectSocket({
       url: (after) => socketUrl(origin, projectId, after),
       after: () => {

@@ -324,6 +324,11 @@ describe("the rest", () => {
     expect(project.runUsage).toEqual({ promptTokens: 10, completionTokens: 0, costUsd: 0.25 });
   });
 
+  test("a connection that was lost leaves a note in the log, and one at most", () => {
+    const { logs } = given(connected(), log("one\n"), connected(), connected(), log("two\n"));
+    expect(logs.map(({ stream }) => stream)).toEqual(["stdout", "note", "stdout"]);
+  });
+
   test("the log keeps its last lines, each with its own id", () => {
     const many = Array.from({ length: MAX_LOG_LINES + 5 }, (_, at) => log(`line ${at}\n`));
     const { logs } = given(...many);

@@ -6,6 +6,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { sessionQuery, signOut } from "../auth";
 import { configQuery } from "../config";
 import { forgetEdits, hasKeptEdits } from "../edit-store";
+import { forgetLogs } from "../kept-log";
 import { Button, buttonClass, IconButton } from "./button";
 import { PaletteButton } from "./command-bar";
 import { Dialog } from "./dialog";
@@ -82,6 +83,7 @@ function SignOut({ name }: { name: string }) {
   const leave = async () => {
     await signOut();
     forgetEdits(localStorage);
+    forgetLogs();
     queries.clear();
     await navigate({ to: "/" });
   };

@@ -28,6 +28,10 @@ export function Section({ title, about, actions, children, testId }: SectionProp
   );
 }
 
+/** As high as a list of one, so that what is below stays where it is. */
+const EMPTY =
+  "flex min-h-[4.375rem] items-center gap-2 rounded-xl border border-dashed border-line px-4 text-sm text-muted sm:px-5";
+
 interface ListedProps<T> {
   query: { data: readonly T[] | undefined; error: Error | null; refetch: () => unknown };
   /** What is said where there is nothing. */
@@ -52,12 +56,12 @@ export function Listed<T>({ query, empty, renderItem }: ListedProps<T>) {
   }
   if (query.data === undefined) {
     return (
-      <p role="status" className="flex h-16 items-center gap-2 text-sm text-muted">
+      <p role="status" className={EMPTY}>
         <Spinner /> Loading
       </p>
     );
   }
-  if (query.data.length === 0) return <p className="text-sm text-muted">{empty}</p>;
+  if (query.data.length === 0) return <p className={EMPTY}>{empty}</p>;
   return (
     <ul className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface">
       {query.data.map(renderItem)}

@@ -9,6 +9,7 @@ import {
 } from "react";
 import { Group, Panel, Separator, useDefaultLayout } from "react-resizable-panels";
 
+import { recall, remember } from "../../memory";
 import { type Problem, problemsOf } from "../../problems";
 import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../state";
 import { CodePane } from "./code/code-pane";
@@ -41,7 +42,7 @@ interface LayoutProps {
 
 export function Layout({ projectId, link, name, description }: LayoutProps) {
   const wide = useWide();
-  const [view, setView] = useView(link, wide);
+  const [view, setView] = useView(projectId, link, wide);
   const timeline = useTimeline(link.history, link.project.lastSeq);
   const { moment } = timeline;
   const deferred = useDeferredValue(link.project);
@@ -202,7 +203,10 @@ function Phone({ panes, view, setView, bar }: ArrangementProps<View>) {
   );
 }
 
-/** All views stay alive, so that changing between them loses nothing; one is seen. */
+/**
+ * One view is seen. Each is made when it is seen for the first time, so that nothing is loaded for
+ * those that nobody looks at, and stays alive after that, so that changing loses nothing.
+ */
 function Stack<V extends View>({
   views,
   panes,
@@ -212,6 +216,8 @@ function Stack<V extends View>({
   panes: Record<View, ReactNode>;
   view: V;
 }) {
+  const [seen, setSeen] = useState<readonly View[]>([view]);
+  if (!seen.includes(view)) setSeen([...seen, view]);
   return views.map((name) => (
     <div
       key={name}
@@ -221,7 +227,7 @@ function Stack<V extends View>({
       hidden={name !== view}
       className="min-h-0 flex-1"
     >
-      {panes[name]}
+      {seen.includes(name) && panes[name]}
     </div>
   ));
 }
@@ -239,19 +245,43 @@ function useWide(): boolean {
   );
 }
 
+interface Choice {
+  readonly view: View;
+  /** How many runs there had been. */
+  readonly runs: number;
+}
+
 /**
  * What is looked at, and a setter.
  *
  * As long as there is no preview the code is shown, as it is written. What somebody has chosen stays until
- * the next run starts, and for good once there is a preview.
+ * the next run starts, and for good once there is a preview; also when the page is loaded again.
  */
-function useView(link: ProjectLink, wide: boolean): [View, (view: View) => void] {
-  const [choice, setChoice] = useState<{ view: View; runs: number } | null>(null);
+function useView(
+  projectId: string,
+  link: ProjectLink,
+  wide: boolean,
+): [View, (view: View) => void] {
+  const key = `atelier.view.${projectId}`;
+  const [choice, setChoice] = useState(() => choiceIn(recall(key, "tab")));
   const { runs, files } = link.project;
   const { currentState, previewUrl } = standingOf(link.project);
-  const choose = useCallback((view: View) => setChoice({ view, runs }), [runs]);
+  const choose = useCallback(
+    (view: View) => {
+      setChoice({ view, runs });
+      remember(key, { view, runs }, "tab");
+    },
+    [key, runs],
+  );
   if (choice !== null && (choice.runs === runs || previewUrl !== null)) return [choice.view, choose];
   if (!wide) return ["chat", choose];
   const code = previewUrl === null && (isRunning(currentState) || files.size > 0);
   return [code ? "code" : "preview", choose];
+}
+
+function choiceIn(value: unknown): Choice | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { view, runs } = value as Record<string, unknown>;
+  if (typeof view !== "string" || !Object.hasOwn(VIEWS, view)) return null;
+  return typeof runs === "number" ? { view: view as View, runs } : null;
 }

@@ -79,7 +79,7 @@ export function LogPane({ logs, filter }: LogPaneProps) {
       {lines.length === 0 ? (
         <p className="px-4 py-1 font-sans text-sm text-muted">
           {logs.length === 0
-            ? "Output of the installation and of the app appears here as it comes."
+            ? "Output of the installation and of the app appears here as it comes. What came before this page was opened is not kept."
             : "No line fits the filter."}
         </p>
       ) : (
@@ -141,7 +141,7 @@ const Line = memo(function Line({ line }: { line: LogLine }) {
   return (
     <p
       data-stream={line.stream}
-      className="h-5 px-4 whitespace-pre data-[stream=stderr]:text-danger"
+      className="h-5 px-4 whitespace-pre data-[stream=note]:font-sans data-[stream=note]:text-muted data-[stream=note]:italic data-[stream=stderr]:text-danger"
     >
       {piecesOf(line.text).map((piece, at) => (
         <span

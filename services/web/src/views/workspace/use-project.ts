@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "r
 
 import type { ClientMessage } from "../../contract";
 import type { History } from "../../history";
+import { keepLog, keptLog } from "../../kept-log";
 import type { SocketStatus } from "../../socket";
 import type { ProjectState } from "../../state";
 import { ProjectStore, type Snapshot } from "../../store";
@@ -20,7 +21,10 @@ export interface ProjectLink {
 }
 
 export function useProject(projectId: string): ProjectLink {
-  const store = useMemo(() => new ProjectStore(projectId, location.origin), [projectId]);
+  const store = useMemo(
+    () => new ProjectStore(projectId, location.origin, keptLog(projectId)),
+    [projectId],
+  );
   const last = useRef<ClientMessage | null>(null);
 
   useEffect(() => {
@@ -28,14 +32,18 @@ export function useProject(projectId: string): ProjectLink {
     const wake = () => {
       if (document.visibilityState === "visible") store.retryNow();
     };
+    const keep = () => keepLog(projectId, store.snapshot().project.logs);
     window.addEventListener("online", wake);
+    window.addEventListener("pagehide", keep);
     document.addEventListener("visibilitychange", wake);
     return () => {
+      keep();
       window.removeEventListener("online", wake);
+      window.removeEventListener("pagehide", keep);
       document.removeEventListener("visibilitychange", wake);
       store.close();
     };
-  }, [store]);
+  }, [store, projectId]);
 
   const snapshot: Snapshot = useSyncExternalStore(store.subscribe, store.snapshot);
   const send = useCallback(
