@@ -144,6 +144,7 @@ def test_anybody_may_know_which_model_answers(browser: httpx.Client) -> None:
     assert config["previewDomain"] == "preview.example"
     assert config["publicUrl"] == "https://atelier.example"
     assert config["version"]
+    assert (config["appsApart"], config["isolation"]) == (None, None)
 
 
 def test_a_new_build_is_served_without_a_restart(

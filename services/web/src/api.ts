@@ -26,6 +26,10 @@ export interface Config {
   readonly demoModel: boolean;
   /** What the other server is called on which people can sign in; null where there is none. */
   readonly signInElsewhere: string | null;
+  /** Generated apps reach nothing of the machine that they run on; null where nobody says. */
+  readonly appsApart: boolean | null;
+  /** What they share with it, in a sentence. */
+  readonly isolation: string | null;
 }
 
 /** A login that is open; *token* names it and does not open it. */

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from api.adapters.sandbox import BusApps
 from contracts.sandbox import Running, StartServer, SyncFiles
 from eventcore.adapters.nats import open_bus
 from sandbox.adapters.leftovers import VARIABLE, mark_of
@@ -115,6 +116,8 @@ async def test_a_service_tells_what_it_keeps_apart_and_runs(
         isolation = (await service.get(port, "/isolation", "localhost")).json()
         assert isolation["name"] in isolation["summary"]
         assert isolation["network"] == (isolation["name"] != "process")
+        ready = (await service.get(port, "/ready", "localhost")).text
+        assert ready == f"ready; apps are run by {isolation['summary']}"
         metrics = (await service.get(port, "/metrics", "localhost")).text
         assert "sandbox_apps_running 0.0" not in metrics
         assert 'sandbox_answers_total{answer="running"}' in metrics
@@ -198,10 +201,28 @@ async def test_nothing_is_removed_while_nobody_answers(
     assert folder.exists()
 
 
-def test_apps_are_not_mixed_with_strangers_without_isolation() -> None:
-    outcome = start({"PUBLIC_URL": "https://atelier.example", "PATH": "/nowhere"})
+@pytest.mark.parametrize(
+    "opens", [{"PUBLIC_URL": "https://atelier.example"}, {"ANY_ADDRESS": "true"}]
+)
+def test_apps_are_not_mixed_with_strangers_without_isolation(
+    opens: dict[str, str],
+) -> None:
+    outcome = start({"PATH": "/nowhere", **opens})
     assert outcome.returncode == 1
     assert "Apps cannot be kept apart here" in outcome.stdout
+
+
+async def test_whoever_is_alone_gets_apps_without_isolation_and_is_told() -> None:
+    with sandbox_server(PATH="/nowhere") as server:
+        async with stage(server) as service:
+            ready = await service.get(server.http_port, "/ready", "localhost")
+            apps = BusApps(service.bus)
+            told = await apps.isolation()
+    assert ready.text.startswith("ready; apps are run by process; isolated: ")
+    assert "shared with this machine: files, processes, network" in ready.text
+    assert told is not None
+    assert (told.name, told.is_apart) == ("process", False)
+    assert told.summary in ready.text
 
 
 def test_a_port_that_is_taken_is_named() -> None:

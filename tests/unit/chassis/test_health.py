@@ -2,9 +2,10 @@
 
 import asyncio
 
+from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
-from chassis.health import health_app
+from chassis.health import health_app, health_routes
 
 
 async def answers() -> None:
@@ -19,6 +20,13 @@ async def test_a_process_is_ready_when_all_its_dependencies_answer() -> None:
     async with AsyncTestClient(health_app({"database": answers})) as client:
         answer = await client.get("/ready")
     assert (answer.status_code, answer.text) == (200, "ready")
+
+
+async def test_a_ready_process_says_what_people_should_know() -> None:
+    routes = health_routes({}, about="one thing")
+    async with AsyncTestClient(Litestar(routes, openapi_config=None)) as client:
+        answer = await client.get("/ready")
+    assert (answer.status_code, answer.text) == (200, "ready; one thing")
 
 
 async def test_missing_dependencies_are_named() -> None:

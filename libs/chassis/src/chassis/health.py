@@ -19,14 +19,18 @@ CHECK_TIMEOUT_S = 2.0
 
 
 def health_routes(
-    checks: Mapping[str, Check], *, stopping: asyncio.Event | None = None
+    checks: Mapping[str, Check],
+    *,
+    stopping: asyncio.Event | None = None,
+    about: str = "",
 ) -> list[HTTPRouteHandler]:
     """Return the handlers of /health, /ready and /metrics.
 
     *checks* are asked at each /ready, all at once; the names of those that fail are
     the answer. After *stopping* is set the process is not ready, so that nothing new
-    is sent to it.
+    is sent to it. *about* is what people should know of a process that is ready.
     """
+    text = f"ready; {about}" if about else "ready"
 
     @get("/health", media_type=MediaType.TEXT, include_in_schema=False)
     async def health() -> str:
@@ -39,7 +43,7 @@ def health_routes(
         missing = await _missing(checks)
         if missing:
             return _not_ready(f"waiting for {', '.join(missing)}")
-        return Response("ready", status_code=HTTP_200_OK, media_type=MediaType.TEXT)
+        return Response(text, status_code=HTTP_200_OK, media_type=MediaType.TEXT)
 
     @get("/metrics", media_type=CONTENT_TYPE_LATEST, include_in_schema=False)
     async def metrics() -> bytes:

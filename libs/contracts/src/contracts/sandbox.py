@@ -114,6 +114,21 @@ class Failed(Struct, frozen=True, tag="failed"):
     """The same in parts, where the service can tell them."""
 
 
+class GetIsolation(Struct, frozen=True):
+    """How are apps kept apart? About no project."""
+
+
+class IsolationTold(Struct, frozen=True, tag="isolation"):
+    """What is in force where apps run."""
+
+    name: str
+    """What runs them, such as ``bubblewrap`` or ``docker``."""
+    is_apart: bool
+    """They reach neither files nor processes nor the network of the machine."""
+    summary: str
+    """One sentence that leaves nothing out."""
+
+
 class StaleEpoch(Struct, frozen=True, tag="stale_epoch"):
     """A later driver was here; whoever asked must stop at once."""
 

@@ -12,6 +12,7 @@ COMMANDS = "cmd.*.*"
 QUERIES = "query.*.*"
 SANDBOX = "sandbox.*.*"
 MODELS = "models.list"
+ISOLATION = "isolation.tell"
 VARIABLES = "vars.*"
 AUTH_VERIFY = "auth.verify"
 AUTH_VERIFY_SOCKET = "auth.verify_socket"
@@ -206,6 +207,7 @@ PERMISSIONS: dict[str, Permissions] = {
             COMMANDS,
             QUERIES,
             MODELS,
+            ISOLATION,
             AUTH_ENDED,
             "svc.*.evt.*",
             "svc.*.progress.*.*",
@@ -237,7 +239,7 @@ PERMISSIONS: dict[str, Permissions] = {
     ),
     "sandbox": Permissions(
         publish=("progress.*.log", "query.*.manifest", "query.*.files", VARIABLES),
-        subscribe=_with_inbox("sandbox", SANDBOX, "evt.*.*"),
+        subscribe=_with_inbox("sandbox", SANDBOX, ISOLATION, "evt.*.*"),
     ),
     "integration": service_permissions("integration"),
 }

@@ -27,6 +27,7 @@ from api.adapters.page_files import FolderPageFiles
 from api.adapters.passwords import Argon2Passwords
 from api.adapters.project_store import PostgresProjectStore
 from api.adapters.project_views import PostgresProjectViews
+from api.adapters.sandbox import BusApps
 from api.adapters.sealing import AesSeal
 from api.adapters.turns import PostgresTurns
 from api.adapters.usage_views import PostgresUsageViews
@@ -73,7 +74,7 @@ from api.entrypoints.socket_tokens import socket_token_routes
 from api.entrypoints.usage import usage_routes
 from api.entrypoints.variables import serve_variables, variable_routes
 from api.entrypoints.webhooks import webhook_routes
-from api.ports import Agent, ProjectViews, Seal, UsageViews, Webhooks
+from api.ports import Agent, Apps, ProjectViews, Seal, UsageViews, Webhooks
 from api.settings import Settings
 from chassis import logs
 from chassis.health import health_routes
@@ -111,6 +112,7 @@ class Parts(Struct, frozen=True):
     views: ProjectViews
     usage: UsageViews
     agent: Agent
+    apps: Apps
     settings: SettingsOfProjects
     variables: VariablesOfApps
     exports: Exports
@@ -189,7 +191,7 @@ def application(
             *_identity_routes(security, parts),
             *_project_routes(security, parts),
             *docs_routes(config.version, config.public_url),
-            *page_routes(FolderPageFiles(settings.static_dir), config),
+            *page_routes(FolderPageFiles(settings.static_dir), config, parts.apps),
             *health,
         ],
         middleware=[AnswerOnce(parts.once, security, parts.once_key)],
@@ -259,6 +261,7 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
         views=views,
         usage=PostgresUsageViews(pool),
         agent=agent,
+        apps=BusApps(bus),
         settings=settings_of_projects,
         exports=Exports(agent, views, FileArchives()),
         variables=VariablesOfApps(PostgresVault(pool), seal, settings_of_projects),

@@ -119,7 +119,7 @@ async def _serve(
     preview = Preview(controller, settings.preview_domain, secret)
     works = (parts.outputs.run, controller.reconcile_forever)
     async with _background(tasks, *works):
-        subscriptions = await doors.serve(bus, controller)
+        subscriptions = await doors.serve(bus, controller, isolation)
         tasks.create_task(_wind_down(controller, runtime, stopping))
         async with TaskGroup() as servers:
             servers.create_task(
@@ -209,8 +209,9 @@ async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launc
         )
     if wanted == "auto" and not settings.is_local:
         raise SettingsError(
-            "Apps cannot be kept apart here, and PUBLIC_URL is open to others: install "
-            "bubblewrap, or set SANDBOX_ISOLATION=process if they all trust each other."
+            "Apps cannot be kept apart here, and HOST or PUBLIC_URL let others in: "
+            "install bubblewrap, or set SANDBOX_ISOLATION=process if they all trust "
+            "each other."
         )
     return PlainLauncher(layout, tools, os.environ, domain)
 
@@ -268,5 +269,6 @@ def _about_us(bus: NatsBus, isolation: Isolation, stopping: asyncio.Event) -> Li
         fields: dict[str, Any] = msgspec.structs.asdict(isolation)
         return fields | {"summary": isolation.summary}
 
-    routes = health_routes({"nats": bus.check}, stopping=stopping)
+    about = f"apps are run by {isolation.summary}"
+    routes = health_routes({"nats": bus.check}, stopping=stopping, about=about)
     return Litestar([*routes, tell], openapi_config=None)

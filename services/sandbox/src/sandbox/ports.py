@@ -32,6 +32,11 @@ class Isolation(Struct, frozen=True):
     """Its memory has a bound, which it may pass for a moment."""
 
     @property
+    def is_apart(self) -> bool:
+        """Whether an app reaches nothing of this machine that is not its own."""
+        return self.files and self.processes and self.network
+
+    @property
     def summary(self) -> str:
         """Return one sentence that leaves nothing out."""
         words = {

@@ -25,6 +25,8 @@ class Settings(Struct, frozen=True):
     """Each preview is a name below it. Browsers find *.localhost by themselves."""
     public_url: str = "http://localhost:3000"
     """How a person reaches the door in front of all services; gives previews a port."""
+    any_address: bool = False
+    """Whether the door listens to more than this machine, whatever its address is."""
     sandbox_runtime: Literal["auto", "docker", "process"] = "auto"
     """How apps are run: in containers, or as processes of this machine, which needs
     nothing installed and is what `auto` takes."""
@@ -54,5 +56,7 @@ class Settings(Struct, frozen=True):
     @property
     def is_local(self) -> bool:
         """Whether only people at this machine reach the door."""
+        if self.any_address:
+            return False
         host = urlsplit(self.public_url).hostname or ""
         return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")

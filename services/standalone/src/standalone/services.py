@@ -42,6 +42,7 @@ _MANAGED = frozenset(
         "SECRET_KEY",
     }
 )
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MODELS = ("OPENROUTER_MODEL", "OPENROUTER_DESIGN_MODEL")
 _OIDC_SECRET = "OIDC_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 # Not a word: the agent takes its key out of whatever it shows or keeps.
@@ -129,6 +130,7 @@ class Services:
         """Return the sandbox controller."""
         own = self._backends("sandbox", backends) | {
             "PREVIEW_PORT": str(self._preview_port),
+            "ANY_ADDRESS": str(self._settings.host not in _LOOPBACK).lower(),
             "SANDBOX_DIR": str(self._data_dir / "sandboxes"),
             "SANDBOX_RUNTIME": self._settings.sandbox_runtime,
         }

@@ -26,6 +26,7 @@ export function Page({ title, children }: { title: string; children: ReactNode }
   return (
     <div className="flex min-h-full flex-col">
       <DemoBanner />
+      <IsolationNotice />
       <SiteHeader />
       <main id="main" tabIndex={-1} className="flex flex-1 flex-col outline-none">
         {children}
@@ -112,6 +113,24 @@ function SignOut({ name }: { name: string }) {
         </Dialog>
       )}
     </>
+  );
+}
+
+/** Says that generated apps can reach what this machine holds, where that is so. */
+export function IsolationNotice() {
+  const config = useQuery(configQuery);
+  if (config.data?.appsApart !== false) return null;
+  return (
+    <aside
+      aria-label="Isolation"
+      data-testid="isolation-notice"
+      className="bg-chalk-soft px-4 py-1 text-center text-sm max-sm:text-xs"
+    >
+      <p title={config.data.isolation ?? undefined}>
+        <strong className="font-semibold">Apps are not isolated:</strong> they run as programs of
+        this machine. Install <code className="font-semibold">bubblewrap</code> to keep them apart.
+      </p>
+    </aside>
   );
 }
 

@@ -228,6 +228,11 @@ def _between_services() -> Schema:
             _messages((requests.GetVariables,)),
             project=_ID,
         ),
+        "isolation": _channel(
+            "isolation.tell",
+            "How are apps kept apart?",
+            _messages((sandbox.GetIsolation,)),
+        ),
         "verifySession": _channel(
             "auth.verify",
             "Whose session is this?",
@@ -265,6 +270,7 @@ def _answers() -> Schema:
                     requests.Models,
                     requests.Variables,
                     requests.OpenFile,
+                    sandbox.IsolationTold,
                 )
             )
             | _messages(get_args(sandbox.SandboxAnswer))
@@ -336,6 +342,12 @@ def _operations() -> Schema:
             "sandbox",
             "Operate a sandbox (the agent does)",
             get_args(sandbox.SandboxAnswer),
+        ),
+        "isolation": _operation(
+            "send",
+            "isolation",
+            "Learn how apps are kept apart (the api does)",
+            (sandbox.IsolationTold,),
         ),
         "variables": _operation(
             "send",

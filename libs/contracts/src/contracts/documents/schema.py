@@ -28,6 +28,8 @@ BUS_MESSAGES: tuple[Any, ...] = (
     *get_args(requests.SessionAnswer),
     sandbox.SandboxRequest,
     *get_args(sandbox.SandboxAnswer),
+    sandbox.GetIsolation,
+    sandbox.IsolationTold,
 )
 """What travels on NATS."""
 

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import msgspec
 from litestar import HttpMethod, MediaType, Response, get, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
@@ -13,7 +14,7 @@ from api.entrypoints.body import json_response
 from api.entrypoints.errors import AnyRequest, HttpError
 from api.entrypoints.operation import Operation
 from api.entrypoints.shared import Shared
-from api.ports import PageFiles
+from api.ports import Apps, PageFiles
 
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 _ANY = [*_READ, *(HttpMethod(name) for name in ("POST", "PUT", "PATCH", "DELETE"))]
@@ -40,6 +41,10 @@ class PublicConfig(Struct, frozen=True, rename="camel"):
     preview_domain: str
     sign_in_elsewhere: str | None = None
     """What the page calls the other server on which people can sign in."""
+    apps_apart: bool | None = None
+    """Whether generated apps reach nothing of the machine; None: nobody says."""
+    isolation: str | None = None
+    """What they share with it, and what not, in a sentence."""
 
 
 CONFIG = Operation(
@@ -61,9 +66,10 @@ CONFIG = Operation(
 class Page(Shared):
     """Answers with files of the built client, and with the page for all else."""
 
-    def __init__(self, files: PageFiles, config: PublicConfig) -> None:
+    def __init__(self, files: PageFiles, config: PublicConfig, apps: Apps) -> None:
         self._files = files
         self._config = config
+        self._apps = apps
         self._policy = page_policy(config)
 
     async def front(self, request: AnyRequest) -> Response[bytes]:
@@ -87,7 +93,13 @@ class Page(Shared):
 
     async def config(self) -> Response[bytes]:
         """Answer with what anybody may know."""
-        return json_response(self._config)
+        told = await self._apps.isolation()
+        if told is None:
+            return json_response(self._config)
+        known = msgspec.structs.replace(
+            self._config, apps_apart=told.is_apart, isolation=told.summary
+        )
+        return json_response(known)
 
     def _page(self, request: AnyRequest) -> Response[bytes]:
         found = self._file(request, "index.html", _ASK_AGAIN)
@@ -120,9 +132,11 @@ async def nothing() -> None:
     raise HttpError(HTTPStatus.NOT_FOUND)
 
 
-def page_routes(files: PageFiles, config: PublicConfig) -> list[HTTPRouteHandler]:
+def page_routes(
+    files: PageFiles, config: PublicConfig, apps: Apps
+) -> list[HTTPRouteHandler]:
     """Return the handlers of the page and of /api/config."""
-    page = Page(files, config)
+    page = Page(files, config, apps)
     ours = [f"/{name}{rest}" for name in ("api", "ws") for rest in ("", "/{_:path}")]
     return [
         route("/", http_method=_READ)(page.front),

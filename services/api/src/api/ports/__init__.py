@@ -16,6 +16,7 @@ from api.ports.identity import (
     Tokens,
 )
 from api.ports.page import (
+    Apps,
     PageFile,
     PageFiles,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Administration",
     "Agent",
     "Answers",
+    "Apps",
     "Archives",
     "DeliveryQueue",
     "GrantSource",

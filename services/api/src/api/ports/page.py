@@ -1,8 +1,10 @@
-"""The built web client."""
+"""The built web client, and what it says of the world around."""
 
 from typing import Protocol
 
 from msgspec import Struct
+
+from contracts.sandbox import IsolationTold
 
 
 class PageFile(Struct, frozen=True):
@@ -24,4 +26,12 @@ class PageFiles(Protocol):
         Of its forms it is the smallest that *accepted*, an Accept-Encoding, allows.
         None where there is no such file, or no client has been built yet.
         """
+        ...
+
+
+class Apps(Protocol):
+    """Where generated apps run."""
+
+    async def isolation(self) -> IsolationTold | None:
+        """Return how they are kept apart, as last told; None: nobody has said yet."""
         ...

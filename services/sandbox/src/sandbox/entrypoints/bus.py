@@ -14,10 +14,11 @@ from contracts.project import (
     ProjectDeleted,
     SettingsChanged,
 )
-from contracts.sandbox import Failed, SandboxAnswer, SandboxRequest
+from contracts.sandbox import Failed, IsolationTold, SandboxAnswer, SandboxRequest
 from eventcore.ports import Bus, Headers, Subscription
 from sandbox.application import metrics
 from sandbox.application.controller import Controller
+from sandbox.ports import Isolation
 
 _log = logs.get(__name__)
 _requests = codec.decoder(SandboxRequest)
@@ -35,19 +36,28 @@ _MISMATCH = Failed("The request names another project than its subject.")
 _INTERNAL = Failed("The sandbox service failed; its log says why.")
 
 
-async def serve(bus: Bus, controller: Controller) -> list[Subscription]:
-    """Begin to answer drivers and to follow projects."""
+async def serve(
+    bus: Bus, controller: Controller, isolation: Isolation
+) -> list[Subscription]:
+    """Begin to answer drivers, to follow projects, and to say how apps are run."""
+    told = codec.encode(
+        IsolationTold(isolation.name, isolation.is_apart, isolation.summary)
+    )
 
     async def handle(subject: str, body: bytes, headers: Headers) -> bytes:
         given = await answer(controller, subject, body, headers)
         metrics.ANSWERS.labels(str(given.__struct_config__.tag)).inc()
         return codec.encode(given)
 
+    async def tell(_: str, __: bytes, ___: Headers) -> bytes:
+        return told
+
     def listen(_: str, body: bytes, __: Headers) -> None:
         follow(controller, body)
 
     return [
         await bus.serve(subjects.SANDBOX, subjects.SANDBOX_QUEUE, handle),
+        await bus.serve(subjects.ISOLATION, subjects.SANDBOX_QUEUE, tell),
         await bus.listen(_EVENTS, listen),
     ]
 

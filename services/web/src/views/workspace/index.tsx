@@ -7,7 +7,7 @@ import "@fontsource-variable/jetbrains-mono";
 import { api, ApiError } from "../../api";
 import { sessionQuery } from "../../auth";
 import { buttonClass } from "../../ui/button";
-import { DemoBanner, Page, useTitle } from "../../ui/page";
+import { DemoBanner, IsolationNotice, Page, useTitle } from "../../ui/page";
 import { Layout } from "./layout";
 import { useProject } from "./use-project";
 
@@ -67,6 +67,7 @@ function Workspace({ projectId }: { projectId: string }) {
   return (
     <div className="flex h-dvh flex-col">
       <DemoBanner />
+      <IsolationNotice />
       <Layout
         projectId={projectId}
         link={link}

@@ -1,0 +1,44 @@
+"""The sandbox service, asked over the bus how it keeps apps apart."""
+
+import time
+from contextlib import suppress
+
+import msgspec
+from typing_extensions import override
+
+from api.ports.page import Apps
+from contracts import codec, subjects
+from contracts.sandbox import GetIsolation, IsolationTold
+from eventcore.ask import ask
+from eventcore.errors import Unavailable
+from eventcore.ports import Bus
+
+_TIMEOUT_S = 1.0
+_KNOWN_S = 60.0
+_UNKNOWN_S = 5.0
+"""Between two questions while nobody answers."""
+
+_answers: msgspec.json.Decoder[IsolationTold] = codec.decoder(IsolationTold)
+
+
+class BusApps(Apps):
+    """Asks whichever controller is there, once in a while."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._told: IsolationTold | None = None
+        self._ask_at = 0.0
+
+    @override
+    async def isolation(self) -> IsolationTold | None:
+        now = time.monotonic()
+        if now >= self._ask_at:
+            self._ask_at = now + _UNKNOWN_S
+            with suppress(Unavailable):
+                self._told = await ask(
+                    *(self._bus, subjects.ISOLATION, GetIsolation(), _answers),
+                    timeout_s=_TIMEOUT_S,
+                    traceparent=None,
+                )
+                self._ask_at = now + _KNOWN_S
+        return self._told
