@@ -45,11 +45,21 @@ check: setup ## formatting, lint, types, imports
 	@$(BIN)/squawk -c .squawk.toml --reporter gcc migrations/*.sql
 	@$(BIN)/python -m tests.support.web_client check
 
+# What the tests of deploy/ drive, in an environment of its own: 40 MB that no start needs.
+.cache/deploy/.stamp: requirements-deploy.txt | .venv/.stamp $(UV)
+	@test -x .cache/deploy/bin/python || $(UV) venv --quiet --python $(BIN)/python .cache/deploy
+	@$(UV) pip sync --quiet --python .cache/deploy/bin/python --require-hashes requirements-deploy.txt
+	@touch $@
+
 .PHONY: test
-test: check ## everything that proves it works (under 20 minutes)
+test: check .cache/deploy/.stamp ## everything that proves it works (under 20 minutes)
 	@$(BIN)/python -m tests.support.web_client test
 	@$(BIN)/pytest -n 4 --dist loadfile --ignore=tests/unit/scof
 	@$(BIN)/pytest -n 2 tests/unit/scof --cov=scof --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
+
+.PHONY: test-deploy
+test-deploy: setup .cache/deploy/.stamp ## build all images, start them with compose, build an app in them
+	@$(BIN)/pytest tests/deploy --timeout 1500
 
 .PHONY: chaos
 chaos: setup ## faults by the hundred: kills, freezes, cuts, bad answers
@@ -78,7 +88,8 @@ contracts: setup ## generate the documents of the messages
 .PHONY: lock
 lock: | $(UV) ## pin the newest releases again
 	@rm -f uv.lock
-	@$(EXPORT) --all-groups --no-group fuzz -o requirements.txt
+	@$(EXPORT) --all-groups --no-group fuzz --no-group deploy -o requirements.txt
+	@$(EXPORT) --only-group deploy -o requirements-deploy.txt
 	@$(EXPORT) --only-group fuzz -o requirements-fuzz.txt
 
 .PHONY: clean

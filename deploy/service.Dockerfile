@@ -1,6 +1,6 @@
 # Every service of Atelier, one image each, built from the root of the checkout:
 #
-#   docker build -f deploy/service.Dockerfile --build-arg SERVICE=agent -t atelier-agent .
+#   docker build -f deploy/service.Dockerfile --build-arg SERVICE=agent -t atelier/agent .
 #
 # SERVICE is api, agent, gateway-ws, sandbox or standalone (migrations, the demo model).
 # The bases may come from a mirror: --build-arg PYTHON=registry.example/python:3.13-slim.

@@ -35,17 +35,25 @@ _BUILD_S = 120.0
 
 
 class EngineServer(Server):
-    """An engine in *folder* that the test may kill and start again."""
+    """An engine in *folder* that the test may kill and start again.
 
-    def __init__(self, folder: Path) -> None:
+    It keeps images below *data*, in its folder unless something else is named. Ports of
+    containers are reached from this machine where *publishes* is set.
+    """
+
+    def __init__(
+        self, folder: Path, *, data: Path | None = None, publishes: bool = False
+    ) -> None:
         self.folder = folder
         self.url = f"unix://{folder}/s"
         dockerd = shutil.which("dockerd", path=_path()) or "dockerd"
         words = (
             *(dockerd, "--host", self.url, "--pidfile", f"{folder}/engine.pid"),
-            *("--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec"),
+            *("--data-root", str(data or folder / "data")),
+            *("--exec-root", f"{folder}/exec"),
             *("--bridge=none", "--iptables=false", "--ip-forward=false"),
-            *("--ip-masq=false", "--userland-proxy=false", "--log-level=warn"),
+            *("--ip-masq=false", f"--userland-proxy={str(publishes).lower()}"),
+            "--log-level=warn",
         )
         super().__init__(Program("dockerd", words, {"PATH": _path()}), folder)
 

@@ -1,0 +1,229 @@
+"""Overlays come to what three versions of Kubernetes accept, and to nothing open."""
+
+import copy
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agent.application.metrics import DRIVEN
+from gateway_ws.application.metrics import CONNECTIONS
+from tests.integration.deploy.tools import (
+    DEPLOY,
+    SETTINGS,
+    faults,
+    kustomize,
+    make_secrets,
+    unknown,
+)
+
+OVERLAYS = ("production", "trial")
+VERSIONS = ("1.35.0", "1.36.0", "1.37.0")
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return what each overlay comes to, with secrets made as a person would."""
+    folder = tmp_path_factory.mktemp("kubernetes")
+    shutil.copytree(DEPLOY, folder / "deploy")
+    files = {}
+    for name in OVERLAYS:
+        overlay = folder / "deploy" / "kubernetes" / "overlays" / name
+        make_secrets(overlay / "secrets")
+        files[name] = folder / f"{name}.yaml"
+        files[name].write_text(kustomize(overlay), encoding="utf-8")
+    return files
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def manifests(
+    rendered: dict[str, Path], request: pytest.FixtureRequest
+) -> list[Manifest]:
+    text = rendered[request.param].read_text(encoding="utf-8")
+    return list(yaml.safe_load_all(text))
+
+
+def of_kind(manifests: list[Manifest], *kinds: str) -> list[Manifest]:
+    return [one for one in manifests if one["kind"] in kinds]
+
+
+def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    for one in of_kind(manifests, "Deployment", "StatefulSet", "Job"):
+        yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+
+
+def replicas(manifests: list[Manifest]) -> dict[str, int]:
+    return {
+        one["metadata"]["name"]: one["spec"].get("replicas", 1)
+        for one in of_kind(manifests, "Deployment", "StatefulSet")
+    }
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_schemas_of_the_version_accept_it(
+    manifests: list[Manifest], version: str
+) -> None:
+    for one in manifests:
+        assert not faults(one, version), one["metadata"]["name"]
+
+
+def test_schemas_refuse_a_field_that_is_not_there(manifests: list[Manifest]) -> None:
+    (sandbox,) = (
+        one
+        for one in manifests
+        if one["metadata"]["name"] == "sandbox" and one["kind"] == "Deployment"
+    )
+    changed = copy.deepcopy(sandbox)
+    changed["spec"]["template"]["spec"]["hostUser"] = False
+    assert "'hostUser' was unexpected" in str(faults(changed, VERSIONS[-1]))
+
+
+def test_every_pod_is_nobody_and_cannot_write(manifests: list[Manifest]) -> None:
+    for name, pod in pods(manifests):
+        (container,) = pod["containers"]
+        security = pod["securityContext"] | container["securityContext"]
+        assert security["runAsNonRoot"], name
+        assert security["runAsUser"] > 0, name
+        assert security["readOnlyRootFilesystem"], name
+        assert not security["allowPrivilegeEscalation"], name
+        assert security["capabilities"]["drop"] == ["ALL"], name
+        added = security["capabilities"].get("add", [])
+        assert added == (["NET_BIND_SERVICE"] if name == "door" else []), name
+        kind = "Unconfined" if name == "sandbox" else "RuntimeDefault"
+        assert security["seccompProfile"]["type"] == kind, name
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys(), name
+        assert not any("hostPath" in volume for volume in pod.get("volumes", [])), name
+        assert container["resources"]["limits"]["memory"], name
+
+
+def test_apps_have_a_user_namespace_and_a_namespace_of_their_own(
+    manifests: list[Manifest],
+) -> None:
+    namespaces = {
+        one["metadata"]["name"]: one["metadata"]["labels"]
+        for one in of_kind(manifests, "Namespace")
+    }
+    enforced = "pod-security.kubernetes.io/enforce"
+    assert namespaces["atelier"][enforced] == "restricted"
+    alone = [
+        one["metadata"]["name"]
+        for one in of_kind(manifests, "Deployment", "StatefulSet", "Job")
+        if one["metadata"]["namespace"] == "atelier-sandbox"
+    ]
+    assert alone == ["sandbox"]
+    assert dict(pods(manifests))["sandbox"]["hostUsers"] is False
+
+
+def test_nobody_speaks_to_the_api_server(manifests: list[Manifest]) -> None:
+    kinds = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
+    assert not of_kind(manifests, *kinds)
+    for name, pod in pods(manifests):
+        assert pod["automountServiceAccountToken"] is False, name
+
+
+def test_what_serves_says_whether_it_is_alive_and_ready(
+    manifests: list[Manifest],
+) -> None:
+    for name, pod in pods(manifests):
+        if name != "provision":
+            (container,) = pod["containers"]
+            assert {"livenessProbe", "readinessProbe"} <= container.keys(), name
+
+
+def test_what_is_there_twice_stays_through_the_loss_of_a_node(
+    manifests: list[Manifest],
+) -> None:
+    several = {name for name, count in replicas(manifests).items() if count > 1}
+    budgets = of_kind(manifests, "PodDisruptionBudget")
+    assert several <= {one["spec"]["selector"]["matchLabels"]["app"] for one in budgets}
+    for name, pod in pods(manifests):
+        assert name not in several or "podAntiAffinity" in pod["affinity"], name
+
+
+def test_every_pod_is_meant_by_a_network_policy(manifests: list[Manifest]) -> None:
+    policies = of_kind(manifests, "NetworkPolicy")
+    closed = [one for one in policies if one["spec"]["podSelector"] in ({}, None)]
+    everywhere = {
+        one["metadata"]["namespace"]
+        for one in closed
+        if one["metadata"]["name"] == "nothing"
+    }
+    assert everywhere == {"atelier", "atelier-sandbox"}
+
+
+def test_services_read_what_they_are_given(manifests: list[Manifest]) -> None:
+    given: set[str] = set()
+    for one in of_kind(manifests, "ConfigMap"):
+        if one["metadata"]["name"].startswith("settings-"):
+            given |= one["data"].keys()
+    fields = {name for service in SETTINGS for name in given - unknown(service, given)}
+    assert given - fields == {"PUBLIC_HOST"}, "the door's"
+    for name, pod in pods(manifests):
+        if name in SETTINGS:
+            env = {one["name"] for one in pod["containers"][0].get("env", [])}
+            assert not unknown(name, env), name
+
+
+def test_every_file_that_is_read_is_in_the_secret_of_its_pod(
+    manifests: list[Manifest],
+) -> None:
+    secrets = {
+        one["metadata"]["name"]: one.get("data", {})
+        for one in of_kind(manifests, "Secret")
+    }
+    for name, pod in pods(manifests):
+        held = {
+            key
+            for volume in pod.get("volumes", [])
+            if "secret" in volume
+            for key in secrets[volume["secret"]["secretName"]]
+        }
+        env = pod["containers"][0].get("env", [])
+        read = [one["value"] for one in env if one["name"].endswith("_FILE")]
+        assert {Path(path).name for path in read} == held, name
+
+
+def test_scaling_looks_at_what_services_count(manifests: list[Manifest]) -> None:
+    looked_at = {
+        one["spec"]["scaleTargetRef"]["name"]: one["spec"]["metrics"][0]["pods"][
+            "metric"
+        ]["name"]
+        for one in of_kind(manifests, "HorizontalPodAutoscaler")
+    }
+    counted = {"agent": DRIVEN, "gateway-ws": CONNECTIONS}
+    assert looked_at == {
+        name: next(iter(gauge.collect())).name for name, gauge in counted.items()
+    }
+
+
+def test_hosts_of_the_ingress_are_those_of_the_settings(
+    manifests: list[Manifest],
+) -> None:
+    (settings,) = (
+        one["data"]
+        for one in of_kind(manifests, "ConfigMap")
+        if one["metadata"]["name"].startswith("settings-")
+        and one["metadata"]["namespace"] == "atelier"
+    )
+    (ingress,) = of_kind(manifests, "Ingress")
+    hosts = [settings["PUBLIC_HOST"], f"*.{settings['PREVIEW_DOMAIN']}"]
+    assert [rule["host"] for rule in ingress["spec"]["rules"]] == hosts
+    assert ingress["spec"]["tls"][0]["hosts"] == hosts
+
+
+def test_each_event_is_on_every_server_of_the_bus(manifests: list[Manifest]) -> None:
+    agent = dict(pods(manifests))["agent"]["containers"][0]
+    env = {one["name"]: one.get("value") for one in agent["env"]}
+    assert env["STREAM_REPLICAS"] == str(replicas(manifests)["nats"])
+
+
+def test_other_peoples_images_are_those_of_compose(manifests: list[Manifest]) -> None:
+    compose = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    images = {pod["containers"][0]["image"] for _, pod in pods(manifests)}
+    theirs = {image for image in images if "atelier" not in image}
+    assert {image.partition(":")[0] for image in theirs} >= {"caddy", "nats"}
+    assert all(f":-{image}}}" in compose for image in theirs)
