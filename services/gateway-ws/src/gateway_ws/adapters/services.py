@@ -53,18 +53,17 @@ _session_answers: msgspec.json.Decoder[SessionAnswer] = codec.decoder(SessionAns
 async def _ask(
     bus: Requests, subject: str, request: Struct, decoder: msgspec.json.Decoder[T]
 ) -> T:
-    with tracing.span("gateway.ask", subject=subject) as traceparent:
-        try:
-            return await ask(
-                bus,
-                subject,
-                request,
-                decoder,
-                timeout_s=_ANSWER_TIMEOUT_S,
-                traceparent=traceparent,
-            )
-        except errors.Unavailable as error:
-            raise Unavailable(str(error)) from error
+    try:
+        return await ask(
+            bus,
+            subject,
+            request,
+            decoder,
+            timeout_s=_ANSWER_TIMEOUT_S,
+            traceparent=tracing.current(),
+        )
+    except errors.Unavailable as error:
+        raise Unavailable(str(error)) from error
 
 
 class BusProjects(Projects):

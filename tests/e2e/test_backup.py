@@ -1,0 +1,136 @@
+"""Backup and restore: everything comes back byte for byte, where there was nothing."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from standalone.keeping.database import owner_url
+from standalone.machine.keys import load_keys
+from tests.support.servers import server_folder
+from tests.support.stack import Person, Stack
+
+EVENTS = """
+SELECT project_id, seq, id, type, data, meta, epoch, at FROM log.event
+ WHERE project_id = ANY($1::uuid[]) ORDER BY project_id, seq
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with server_folder() as lent:
+        yield lent
+
+
+def atelier(data_dir: Path, *arguments: str, **environment: str) -> str:
+    """Run a command on an installation; return what it says, or complains."""
+    environ = {**os.environ, "DATA_DIR": str(data_dir), **environment}
+    done = subprocess.run(
+        [sys.executable, "-m", "standalone.cli", *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout + done.stderr
+
+
+async def events(data_dir: Path, ids: list[str]) -> list[tuple[Any, ...]]:
+    """Return all recorded events of projects, as they are stored."""
+    keys = load_keys(data_dir / "secrets.json")
+    connection = await asyncpg.connect(owner_url(data_dir / "postgres", keys))
+    try:
+        return [tuple(row) for row in await connection.fetch(EVENTS, ids)]
+    finally:
+        await connection.close()
+
+
+async def files_of(http: httpx.AsyncClient, project_id: str) -> list[Any]:
+    answer = await http.get(f"/api/project-files/{project_id}")
+    assert answer.status_code == httpx.codes.OK, answer.text
+    return list(answer.json())
+
+
+async def test_a_restored_installation_has_every_project_byte_for_byte(
+    stack: Stack, ada: Person, folder: Path
+) -> None:
+    finished = await ada.create_project("A pomodoro timer")
+    async with ada.socket(finished) as socket:
+        await socket.build()
+    await ada.project_as(finished, "complete")
+    under_way = await ada.create_project("A kanban board")
+    file = folder / "backup.tar"
+    async with ada.socket(under_way) as socket:
+        await socket.say("start_generation")
+        await socket.hear("file_end")
+        said = atelier(stack.data_dir, "backup", str(file))
+        assert "projects" in said, said
+        await socket.hear_end()
+    assert file.stat().st_mode & 0o777 == 0o600
+    told = await events(stack.data_dir, [finished, under_way])
+    files = await files_of(ada.http, finished)
+
+    back = Stack(folder, DEMO_CHARACTERS_PER_SECOND="6000", SANDBOX_PAGE_CHECK="false")
+    assert "are back" in atelier(back.data_dir, "restore", str(file))
+    with back:
+        restored = await events(back.data_dir, [finished, under_way])
+        assert [one for one in restored if str(one[0]) == finished] == [
+            one for one in told if str(one[0]) == finished
+        ]
+        before = [one for one in told if str(one[0]) == under_way]
+        after = [one for one in restored if str(one[0]) == under_way]
+        same = sum(one == other for one, other in zip(before, after, strict=False))
+        assert same >= 5  # up to the moment of the backup they are the same log
+        cookies = dict(ada.http.cookies)
+        async with httpx.AsyncClient(
+            base_url=back.url, cookies=cookies, timeout=60
+        ) as http:
+            again = Person(back, http)  # who was signed in still is
+            assert await files_of(http, finished) == files
+            await again.project_as(under_way, "complete")  # the run has gone on
+            shown = (await again.get(f"/api/projects/{finished}"))["previewUrl"]
+            name = httpx.URL(shown).host.split(".")[0]
+            assert name in (await ada.get(f"/api/projects/{finished}"))["previewUrl"]
+
+
+def test_a_stopped_installation_can_be_saved_and_keys_kept_apart(folder: Path) -> None:
+    with Stack(folder) as stack:
+        pass
+    file, data = folder / "backup.tar", stack.data_dir
+    said = atelier(data, "backup", "--without-secrets", str(file))
+    assert said == f"{file}: 0 projects, 0 events, without the keys\n"
+
+    new = folder / "new"
+    assert "The key that sealed" in atelier(new, "restore", str(file))
+    assert not (new / "postgres").exists()
+    shutil.copy(data / "secrets.json", new)
+    assert "0 projects" in atelier(new, "restore", str(file))
+    assert "There is an installation" in atelier(new, "restore", str(file))
+
+
+@pytest.fixture(scope="module")
+def saved(stack: Stack) -> Iterator[bytes]:
+    with server_folder() as lent:
+        atelier(stack.data_dir, "backup", str(lent / "backup.tar"))
+        yield (lent / "backup.tar").read_bytes()
+
+
+def test_a_damaged_backup_is_refused_before_anything_is_touched(
+    folder: Path, saved: bytes
+) -> None:
+    file, new, middle = folder / "backup.tar", folder / "new", len(saved) // 2
+    changed = saved[:middle] + bytes([saved[middle] ^ 1]) + saved[middle + 1 :]
+    for content in (saved[:middle], changed, b"something else"):
+        file.write_bytes(content)
+        said = atelier(new, "restore", str(file))
+        assert "is not a backup" in said or "is damaged" in said
+    assert sorted(one.name for one in new.iterdir()) == ["lock"]
