@@ -39,8 +39,9 @@ from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.application import metrics
 from sandbox.application.controller import Controller
 from sandbox.application.output import Outputs
+from sandbox.application.pool import Pool
 from sandbox.application.sandbox import Parts, Site
-from sandbox.application.template_maker import TemplateMaker
+from sandbox.application.template_maker import Nobody, TemplateMaker
 from sandbox.domain.preview_name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
@@ -56,6 +57,8 @@ _log = logs.get(__name__)
 # WebSocket as long as they are open: there is nothing to wait for when we stop.
 _LIMITS = Limits(connections=2048, connections_of_a_peer=2048, drain_s=1.0)
 
+_HOT_MIB = 160
+_LITTLE_MEMORY = 4 * 1024**3
 _PATIENCE_S = 15.0
 """For the service before this one to leave, as long as it may take to stop."""
 
@@ -80,10 +83,14 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                 layout, own_users=runtime.isolation.own_user, layers=layers
             )
             await _recover(runtime, folders)
+            parts = _parts(settings, runtime, bus, tasks, store)
             works = [runtime.watch]
             if store is not None and tools.npm is not None:
                 works.append(TemplateMaker(store, folders, runtime).run)
-            parts = _parts(settings, runtime, bus, tasks, store)
+                pool = _pool(settings, store, folders, runtime)
+                if pool is not None:
+                    parts = msgspec.structs.replace(parts, pool=pool)
+                    works.append(pool.run)
             async with _background(tasks, *works):
                 await _serve(settings, folders, parts, (bus, listener), stopping)
 
@@ -99,6 +106,21 @@ def _parts(
     browser = Chromium(runtime if settings.sandbox_page_check else None, previews)
     outputs = Outputs(BusLogSink(bus))
     return Parts(runtime, AgentFiles(bus), outputs, browser, tasks, store)
+
+
+def _pool(
+    settings: Settings, store: TemplateStore, folders: DiskFolders, runtime: Runtime
+) -> Pool | None:
+    """Return the sandboxes that run in advance, where there is room for any."""
+    size = settings.sandbox_hot_mib // _HOT_MIB
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # Neither the owner of a container can change while it runs, nor where a program
+    # lies that sees the folders of this machine.
+    if not isinstance(runtime, ProcessRuntime) or not runtime.isolation.files:
+        return None
+    if size < 1 or memory < _LITTLE_MEMORY:
+        return None
+    return Pool(store, folders, runtime, runtime, Nobody(), size=size)
 
 
 async def _serve(

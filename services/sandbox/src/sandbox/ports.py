@@ -200,6 +200,14 @@ class Runtime(Protocol):
         ...
 
 
+class Adopter(Protocol):
+    """A runtime whose commands can change hands while they run."""
+
+    def adopt(self, spare: UUID, project_id: UUID) -> None:
+        """Count the commands of *spare* as the project's, who has its folders now."""
+        ...
+
+
 class FolderState(Struct, frozen=True):
     """What is known of a folder; it survives a restart."""
 
@@ -258,6 +266,17 @@ class Folder(Protocol):
 
         Raises:
             BadFolder: The disk is full, or the template is gone.
+
+        """
+        ...
+
+    async def adopt(self, spare: UUID) -> None:
+        """Take over the folders of a spare, and what runs in them, as they are.
+
+        What was here before is gone; the state stays.
+
+        Raises:
+            BadFolder: It cannot be done.
 
         """
         ...

@@ -50,6 +50,9 @@ class Settings(Struct, frozen=True):
     apps. Takes 0.5 GiB of disk and, at the first start, half a minute of work."""
     sandbox_templates_dir: Path | None = None
     """Where they lie; several installations may share it. None: in `sandbox_dir`."""
+    sandbox_hot_mib: int = 256
+    """Memory for sandboxes that run before they are asked for, of which each holds
+    about 160 MiB; 0: none. None either where the machine has less than 4 GiB."""
     node_bin: str = ""
     """Folder of node, or node itself; empty: the one on the PATH."""
 

@@ -16,7 +16,7 @@ from typing_extensions import override
 from chassis import logs
 from sandbox.adapters.beneath import Beneath
 from sandbox.adapters.layers import MODULES, Layers
-from sandbox.adapters.layout import PASS, Layout, make_folder
+from sandbox.adapters.layout import PASS, Box, Layout, make_folder
 from sandbox.ports import BadFolder, Folder, Folders, FolderState, RuntimeFailed
 
 _log = logs.get(__name__)
@@ -70,8 +70,14 @@ class DiskFolder(Folder):
     ) -> None:
         self._layout = layout
         self._layers = layers
+        self._project_id = project_id
+        self._own_user = own_user
         self._box = layout.box(project_id)
-        self._uid = layout.own_uid(project_id) if own_user else None
+        self._begin()
+
+    def _begin(self) -> None:
+        own = self._own_user
+        self._uid = self._layout.own_uid(self._project_id) if own else None
         self._files = Beneath(self._box.app, self._box.staging, self._uid)
 
     @override
@@ -95,17 +101,7 @@ class DiskFolder(Folder):
 
     def _save(self, state: FolderState) -> None:
         self._box.make(self._uid)
-        temporary = self._box.state.with_suffix(".new")
-        with temporary.open("wb") as file:
-            file.write(msgspec.json.encode(state))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._box.state)
-        handle = os.open(self._box.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _write(self._box.state, msgspec.json.encode(state))
 
     @override
     async def apply(
@@ -177,6 +173,32 @@ class DiskFolder(Folder):
             self._empty_staging()
 
     @override
+    async def adopt(self, spare: UUID) -> None:
+        await self._layers.release(self._box.layer)
+        theirs = self._layout.box(spare)
+        await _to_the_end(partial(self._adopt, spare, theirs))
+        self._layers.moved(theirs.layer, self._box.layer)
+
+    def _adopt(self, spare: UUID, theirs: Box) -> None:
+        box = self._box
+        box.make(self._uid)
+        try:
+            # First who owns what comes: a crash after this leaves folders that are
+            # made anew, and nothing that belongs to somebody else.
+            _write(box.origin, str(spare).encode())
+            for name in ("app", "home", "cache", "layer"):
+                with suppress(FileNotFoundError):
+                    (box.path / name).rename(box.staging / uuid4().hex)
+                with suppress(FileNotFoundError):
+                    (theirs.path / name).rename(box.path / name)
+        except OSError as exc:
+            raise BadFolder(f"A sandbox cannot be taken over: {exc}.") from exc
+        finally:
+            self._begin()
+        self._empty_staging()
+        _delete(theirs.path)
+
+    @override
     async def lift(self) -> None:
         if self._box.layer.path.exists():
             await self._layers.release(self._box.layer)
@@ -206,6 +228,22 @@ class DiskFolder(Folder):
         with suppress(FileNotFoundError):
             self._box.path.rename(grave)
             _delete(grave)
+        self._begin()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put a file in place, so that it survives a power cut."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 async def _to_the_end(step: Callable[[], None]) -> None:

@@ -79,6 +79,11 @@ class Layers:
         if self._mounts is not None:
             await self._mounts.unmount(layer.merged)
 
+    def moved(self, before: Layer, after: Layer) -> None:
+        """Take note that what is mounted has a new name."""
+        if self._mounts is not None:
+            self._mounts.moved(before.merged, after.merged)
+
     def prepare(
         self, path: Path, key: str, hidden: Sequence[str], uid: int | None
     ) -> None:

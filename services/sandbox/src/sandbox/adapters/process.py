@@ -30,6 +30,7 @@ from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import LIMITS
 from sandbox.domain.output import Stream
 from sandbox.ports import (
+    Adopter,
     Command,
     Isolation,
     OnOutput,
@@ -45,7 +46,7 @@ _LOOK_S = 2.0
 _UNKNOWN_CODE = 255
 
 
-class ProcessRuntime(Runtime):
+class ProcessRuntime(Runtime, Adopter):
     """Runs commands with one of the launchers."""
 
     def __init__(
@@ -178,6 +179,12 @@ class ProcessRuntime(Runtime):
             await kept.keep()
         finally:
             mine.discard(kept)
+
+    @override
+    def adopt(self, spare: UUID, project_id: UUID) -> None:
+        running = self._running.pop(spare, set())
+        running |= self._running.get(project_id, set())
+        self._running[project_id] = running
 
     @override
     async def end_all(self, project_id: UUID) -> None:

@@ -21,8 +21,14 @@ class Output:
         self._waiting = waiting
         self._joiner = Joiner()
         self._mask = Mask(())
+        self._heir: Output | None = None
         self.tail = Tail()
         """The last lines of whatever ran last."""
+
+    def pass_on_to(self, heir: "Output") -> None:
+        """Let *heir* have everything that comes from now on."""
+        self._heir = heir
+        heir.tail = Tail()
 
     def say(self, line: str) -> None:
         """Add a line of our own, such as the command that is about to run."""
@@ -37,6 +43,9 @@ class Output:
         return [self._mask.hide(line) for line in lines]
 
     def _add(self, stream: Stream, lines: list[str]) -> None:
+        if self._heir is not None:
+            self._heir._add(stream, self._heir.masked(lines))  # noqa: SLF001 - one of us
+            return
         self.tail.add(lines)
         self._joiner.add(stream, lines)
         if self._joiner.waiting:

@@ -19,6 +19,8 @@ from contracts.sandbox import Installed, Running, Synced
 from eventcore.errors import Unavailable
 from sandbox.application.commands import Commands
 from sandbox.application.output import Outputs
+from sandbox.application.pool import Pool
+from sandbox.application.readiness import until_ready
 from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
@@ -54,6 +56,8 @@ class Parts(Struct, frozen=True):
     """For what goes on after a step is over."""
     templates: Templates | None = None
     """Packages that are there before they are asked for."""
+    pool: Pool | None = None
+    """Sandboxes that run before they are asked for."""
 
 
 class Site(Struct, frozen=True):
@@ -107,6 +111,8 @@ class Sandbox:
         self._loaded: FolderState | None = None
         self._stale = False
         """What runs does not show the files as they are."""
+        self._unseen = False
+        """What runs has got its files while it ran, and nobody has looked since."""
         self._packages: tuple[str, ...] | None = None
         """What the model asked to be installed; None: not known yet."""
         self._variables: dict[str, str] = {}
@@ -216,6 +222,7 @@ class Sandbox:
 
     async def _sync(self, version: int) -> Synced:
         self.doing = "Fetching the files"
+        server = self.server
         try:
             outcome = await self._sync_patiently(version)
         except ProjectGone as exc:
@@ -226,6 +233,8 @@ class Sandbox:
             raise Troubled(str(exc)) from exc
         finally:
             self.doing = None
+        if self.server is not server:
+            self._stale = False
         self._packages = outcome.packages
         values = outcome.variables.values
         self._output.hide(values[name] for name in outcome.variables.secrets)
@@ -246,13 +255,37 @@ class Sandbox:
             with suppress(Unavailable):
                 known = await self.state()
                 outcome = await sync(
-                    self.project_id, self.folder, known, source, record
+                    self.project_id, self.folder, known, source, record, self._adopt
                 )
                 if outcome.version >= version:
                     return outcome
             if time.monotonic() > deadline:
                 raise Troubled("The files of the project could not be fetched.")
             await asyncio.sleep(_AGENT_PAUSE_S)
+
+    async def _adopt(
+        self, files: dict[str, bytes], packages: tuple[str, ...]
+    ) -> FolderState | None:
+        """Take over a sandbox that runs already, where one suits the project."""
+        pool = self._parts.pool
+        if pool is None or self.server is not None:
+            return None
+        spare = pool.take(files, packages)
+        if spare is None:
+            return None
+        try:
+            await pool.hand_over(spare, self.project_id, self.folder)
+        except BadFolder as exc:
+            self._output.say(str(exc))
+            return None
+        spare.output.pass_on_to(self._output)
+        texts = {"package.json": files["package.json"].decode(errors="replace")}
+        installed = install.digest(spare.app, texts, packages)
+        await self._record(files=spare.digests, installed=installed)
+        self._unseen = True
+        self._serves(spare.app, spare.process)
+        self._stale = True  # until the files are there
+        return await self.state()
 
     async def _notice_change(self) -> None:
         self.trouble = None
@@ -378,7 +411,8 @@ class Sandbox:
     async def _start(self) -> None:
         await self._requested()
         app, _ = await self.detect()
-        if self.shown is not None and self.shown.app == app:
+        shown = self.shown
+        if shown is not None and shown.app == app and await self._is_seen(shown):
             return
         await self._stop_server()
         process = None
@@ -390,6 +424,21 @@ class Sandbox:
                 )
             finally:
                 self.doing = None
+        self._serves(app, process)
+
+    async def _is_seen(self, server: Server) -> bool:
+        """Wait for the modules of an app that ran before it had its files."""
+        if not self._unseen:
+            return True
+        self._unseen = False
+        try:
+            if server.process is not None:
+                await until_ready(server.process, self.site.host)
+        except Troubled:
+            return False
+        return True
+
+    def _serves(self, app: App, process: Process | None) -> None:
         self.trouble = None
         self.crash = None
         self.server = Server(app, process, self._variables, time.monotonic())

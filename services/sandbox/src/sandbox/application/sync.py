@@ -21,6 +21,12 @@ _UNKNOWN = ""
 Record: TypeAlias = Callable[[dict[str, str], int], Awaitable[None]]
 """Saves which files are there, and of which version of the project."""
 
+Adopt: TypeAlias = Callable[
+    [dict[str, bytes], tuple[str, ...]], Awaitable[FolderState | None]
+]
+"""Gets the files and packages of a project whose folder is empty; returns what the
+folder holds instead, if it got another one."""
+
 
 class Outcome(Struct, frozen=True):
     """What came of it."""
@@ -42,10 +48,12 @@ async def sync(
     known: FolderState,
     source: ProjectFiles,
     record: Record,
+    adopt: Adopt | None = None,
 ) -> Outcome:
     """Write what differs, delete what we wrote before and is gone.
 
     *known* is what was recorded last; *record* is called with what is to be recorded.
+    *adopt* is asked before the first file is written.
     A file that the app itself has changed is left as it is until the project changes
     it: some dev servers rewrite their settings, and two writers would never end.
 
@@ -63,6 +71,11 @@ async def sync(
     same = {path for path in wanted if known.files.get(path) == wanted[path]}
     missing = (wanted.keys() - same) | await folder.lacks(same)
     writes = await _fetch(project_id, source, sorted(missing))
+    packages = install.requested_packages(manifest.packages)
+    if adopt is not None and not known.files and not variables.values:
+        known = await adopt(writes, packages) or known
+        same = {path for path in wanted if known.files.get(path) == wanted[path]}
+        writes = {path: data for path, data in writes.items() if path not in same}
     deletes = known.files.keys() - wanted.keys()
     if writes or deletes:
         # Said before it is done: a crash in between leaves a file too many on record,
@@ -76,7 +89,7 @@ async def sync(
     return Outcome(
         version=manifest.version,
         count=len(files),
-        packages=install.requested_packages(manifest.packages),
+        packages=packages,
         variables=variables,
         changed=frozenset(writes.keys() | deletes),
     )

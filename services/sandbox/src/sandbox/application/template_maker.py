@@ -30,8 +30,8 @@ _LONGEST_PAUSE_S = 3_600.0
 _COLLECT_S = 86_400.0
 
 
-class _Nobody(LogSink):
-    """Those who watch a template being made."""
+class Nobody(LogSink):
+    """Those who watch what belongs to no project."""
 
     @override
     def show(self, project_id: UUID, stream: Stream, content: str) -> None:
@@ -86,7 +86,7 @@ class TemplateMaker:
             stack.push_async_callback(folder.remove)
             stack.push_async_callback(self._runtime.end_all, spare)
             await folder.apply(recipe.files, ())
-            output = Output(spare, _Nobody(), asyncio.Event())
+            output = Output(spare, Nobody(), asyncio.Event())
             commands = Commands(spare, self._runtime, output)
             await commands.install(install.exactly())
             if not recipe.is_tool:

@@ -27,7 +27,7 @@ SEED = "package-lock.json"
 _NPM_LOCKS = ("package-lock.json", "npm-shrinkwrap.json")
 _BUN_LOCKS = ("bun.lock", "bun.lockb", "pnpm-lock.yaml")
 """Locks that bun reads and npm does not."""
-_NODE_LOCKS = (*_NPM_LOCKS, *_BUN_LOCKS, "yarn.lock")
+NODE_LOCKS = (*_NPM_LOCKS, *_BUN_LOCKS, "yarn.lock")
 _WITHOUT_SOURCES = "--only-binary=:all:"
 """No package's own code runs during an install, as with npm's `--ignore-scripts`."""
 
@@ -52,7 +52,7 @@ def digest(app: App, files: Mapping[str, str], packages: Sequence[str]) -> str:
     if not app.manifests:
         return ""
     sha = hashlib.sha256()
-    for name in (*app.manifests, *_NODE_LOCKS):
+    for name in (*app.manifests, *NODE_LOCKS):
         if name in files:
             sha.update(f"{name}\0{files[name]}\0".encode())
     for package in packages:
@@ -143,18 +143,18 @@ def _best(
     """Return what a template can give, None where an install has to do it all."""
     if package.workspaces is not None:
         return None
-    locks = [name for name in _NODE_LOCKS if name in files]
+    locks = [name for name in NODE_LOCKS if name in files]
     if locks:
         # Exactly what a lock file says, or nothing: its versions were chosen.
         if len(locks) > 1 or locks[0] not in _NPM_LOCKS or packages:
             return None
         found = (one.locked_view(files[locks[0]]) for one in templates)
         return best_view(view for view in found if view is not None)
-    wanted = {**package.wanted, **dict(map(_named, packages))}
+    wanted = {**package.wanted, **dict(map(named, packages))}
     return best_view(one.view(wanted) for one in templates)
 
 
-def _named(package: str) -> tuple[str, str]:
+def named(package: str) -> tuple[str, str]:
     """Return name and range of an argument such as `@scope/name@1.2.3`."""
     at = package.find("@", 1)
     return (package, "") if at < 0 else (package[:at], package[at + 1 :])

@@ -1,0 +1,156 @@
+"""Sandboxes whose dev server runs already: a project gets one by writing its files.
+
+Each belongs to one project at most, from its first file to its end. None ever comes
+back, because whoever had it may have left anything in it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from msgspec import Struct
+
+from chassis import logs
+from sandbox.application.commands import Commands
+from sandbox.application.output import Output
+from sandbox.application.trouble import Troubled
+from sandbox.domain.app import App, detect
+from sandbox.domain.install import SEED
+from sandbox.domain.spare import fits
+from sandbox.domain.template import Template
+from sandbox.ports import (
+    Adopter,
+    BadFolder,
+    Folder,
+    Folders,
+    LogSink,
+    Process,
+    Runtime,
+    Templates,
+)
+
+_log = logs.get(__name__)
+
+_LOOK_S = 5.0
+_REFILL_S = 2.0
+"""A project that has just got a sandbox goes first."""
+_GIVE_UP_S = 60.0
+
+
+class Spare(Struct, frozen=True):
+    """A sandbox that nobody has yet."""
+
+    id: UUID
+    folder: Folder
+    template: Template
+    app: App
+    files: Mapping[str, bytes]
+    process: Process
+    output: Output
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of each file, by path."""
+        return {
+            path: hashlib.sha256(data).hexdigest() for path, data in self.files.items()
+        }
+
+
+class Pool:
+    """At most *size* spares, all of the first template that there is."""
+
+    def __init__(
+        self,
+        templates: Templates,
+        folders: Folders,
+        runtime: Runtime,
+        adopter: Adopter,
+        sink: LogSink,
+        *,
+        size: int,
+    ) -> None:
+        self._templates = templates
+        self._folders = folders
+        self._runtime = runtime
+        self._adopter = adopter
+        self._sink = sink
+        self._size = size
+        self._spares: list[Spare] = []
+        self._taken = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many there are to be had."""
+        return sum(not spare.process.ended for spare in self._spares)
+
+    async def run(self) -> None:
+        """Keep the pool filled, until cancelled."""
+        while True:
+            pause_s = _LOOK_S
+            try:
+                await self._fill()
+            except (Troubled, BadFolder) as exc:
+                _log.warning("no sandbox could be made ready", reason=str(exc))
+                pause_s = _GIVE_UP_S
+            self._taken.clear()
+            try:
+                async with asyncio.timeout(pause_s):
+                    await self._taken.wait()
+                await asyncio.sleep(_REFILL_S)
+            except TimeoutError:
+                pass
+
+    async def _fill(self) -> None:
+        for spare in [one for one in self._spares if one.process.ended]:
+            self._spares.remove(spare)
+            await self._discard(spare.id, spare.folder)
+        while len(self._spares) < self._size and self._templates.ready():
+            self._spares.append(await self._make(self._templates.ready()[0]))
+
+    async def _make(self, template: Template) -> Spare:
+        (recipe,) = (one for one in self._templates.recipes if one.key == template.key)
+        files = {path: text for path, text in recipe.files.items() if path != SEED}
+        app = detect({path: text.decode() for path, text in files.items()})
+        spare, folder = self._folders.open_spare()
+        output = Output(spare, self._sink, asyncio.Event())
+        try:
+            await folder.apply(files, ())
+            await folder.lay(template.key, ())
+            commands = Commands(spare, self._runtime, output)
+            process = await commands.serve(app.argv, "localhost", {})
+        except BaseException:
+            await self._discard(spare, folder)
+            raise
+        return Spare(spare, folder, template, app, files, process, output)
+
+    async def _discard(self, spare: UUID, folder: Folder) -> None:
+        await self._runtime.end_all(spare)
+        await folder.remove()
+
+    def take(
+        self, files: Mapping[str, bytes], packages: Collection[str]
+    ) -> Spare | None:
+        """Return a spare that shows *files* once it has them; nobody else gets it."""
+        for spare in self._spares:
+            if not spare.process.ended and fits(
+                spare.template, spare.files, files, packages
+            ):
+                self._spares.remove(spare)
+                self._taken.set()
+                return spare
+        return None
+
+    async def hand_over(self, spare: Spare, project_id: UUID, folder: Folder) -> None:
+        """Make a spare that was taken a project's, whose own folder is *folder*.
+
+        Raises:
+            BadFolder: It cannot be; nothing of either is of use now.
+
+        """
+        try:
+            await folder.adopt(spare.id)
+        except BadFolder:
+            await self._discard(spare.id, spare.folder)
+            raise
+        self._adopter.adopt(spare.id, project_id)
