@@ -126,6 +126,7 @@ async def bench(
     environ: Mapping[str, str],
     *,
     memory_bytes: int = 1 << 30,
+    disk_bytes: int = 1 << 31,
     is_old: bool = False,
 ) -> AsyncIterator[Bench]:
     """Lend a runtime of this *kind*; skip where the machine cannot have it."""
@@ -133,12 +134,15 @@ async def bench(
         layout = Layout(root)
         layout.make()
         tools = await find_tools(str(NODE), environ)
+        bounds = (memory_bytes, disk_bytes)
         async with AsyncExitStack() as stack:
             if kind == DOCKER:
-                lent = _docker(layout, tools, environ, memory_bytes)
+                lent = _docker(layout, tools, environ, bounds)
             else:
                 launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
-                lent = _processes(launcher, layout, tools, environ, memory_bytes)
+                lent = _processes(
+                    launcher, layout, tools, environ, (memory_bytes, disk_bytes)
+                )
             runtime = await stack.enter_async_context(lent)
             own = runtime.isolation.own_user
             project_id = uuid4()
@@ -152,11 +156,14 @@ async def _processes(
     layout: Layout,
     tools: Toolbox,
     environ: Mapping[str, str],
-    memory_bytes: int,
+    bounds: tuple[int, int],
 ) -> AsyncIterator[Runtime]:
+    memory, disk = bounds
     async with asyncio.TaskGroup() as tasks:
         runtime = ProcessRuntime(
-            layout, tools, launcher, environ, tasks, memory_bytes=memory_bytes
+            *(layout, tools, launcher, environ, tasks),
+            memory_bytes=memory,
+            disk_bytes=disk,
         )
         guard = tasks.create_task(runtime.watch())
         try:
@@ -168,7 +175,10 @@ async def _processes(
 
 @asynccontextmanager
 async def _docker(
-    layout: Layout, tools: Toolbox, environ: Mapping[str, str], memory_bytes: int
+    layout: Layout,
+    tools: Toolbox,
+    environ: Mapping[str, str],
+    bounds: tuple[int, int],
 ) -> AsyncIterator[Runtime]:
     client = aiodocker.Docker(engine_url())
     engine = Engine(client, uuid4().hex)
@@ -176,13 +186,16 @@ async def _docker(
         containers = Containers(
             image=await engine.digest(IMAGE),
             preview_domain=DOMAIN,
-            memory_bytes=memory_bytes,
+            memory_bytes=bounds[0],
+            disk_bytes=bounds[1],
         )
         async with asyncio.TaskGroup() as tasks:
             runtime = DockerRuntime(engine, containers, layout, tools, environ, tasks)
+            guard = tasks.create_task(runtime.watch())
             try:
                 yield runtime
             finally:
+                guard.cancel()
                 await runtime.close()
         assert await engine.own() == []
     finally:

@@ -49,7 +49,7 @@ class _Tree:
         for name in ("usr", "usr/bin", "usr/lib", "usr/local", "usr/local/bin"):
             self._put(_entry(name, 0o755, tarfile.DIRTYPE))
         for name in _FOLDERS:
-            mode = 0o1777 if name == "tmp" else 0o755
+            mode = {"tmp": 0o1777, "root": 0o700}.get(name, 0o755)
             self._put(_entry(name, mode, tarfile.DIRTYPE))
         for name in ("bin", "lib", "lib64", "sbin"):
             target = {"bin": "usr/bin", "sbin": "usr/bin"}.get(name, "usr/lib")

@@ -222,6 +222,9 @@ class BubblewrapLauncher(Launcher):
             elif folder.is_dir():
                 options += ["--ro-bind", name, name]
         options += ["--proc", "/proc", "--dev", "/dev"]
+        if self._users == "mapped" and launch.is_root():
+            # Settings of the kernel ask for the user alone, and outside this is root.
+            options += ["--ro-bind", "/proc/sys", "/proc/sys"]
         if not self._is_old:
             options += ["--size", str(_TEMPORARY_BYTES)]
         options += ["--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's

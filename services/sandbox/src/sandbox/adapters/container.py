@@ -18,7 +18,7 @@ from sandbox.adapters.berth import Arrival
 from sandbox.adapters.control import Control, close_handles, readable
 from sandbox.adapters.engine import Ending, Engine, EngineFailed
 from sandbox.adapters.keeper import Spec
-from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept, WayOut
+from sandbox.adapters.kept import DRAIN_S, INSIST_S, TOO_MUCH_MEMORY, Kept, WayOut
 from sandbox.adapters.pump import pump
 from sandbox.ports import OnOutput
 
@@ -82,7 +82,7 @@ class KeptContainer(Kept):
             self._code = ending.code
             if ending.out_of_memory:
                 self._code = ending.code or _KILLED
-                await self._tell_out_of_memory(memory_bytes)
+                await self._tell(TOO_MUCH_MEMORY.format(memory_bytes >> 20))
         finally:
             for transport in transports:
                 transport.close()

@@ -8,6 +8,7 @@ found by label, and goes.
 """
 
 import asyncio
+import itertools
 import os
 import shutil
 from asyncio import TaskGroup
@@ -26,6 +27,7 @@ from sandbox.adapters.berth import Arrival, Berth
 from sandbox.adapters.claim import installation
 from sandbox.adapters.container import KeptContainer
 from sandbox.adapters.container_body import Order
+from sandbox.adapters.disk import DiskGuard
 from sandbox.adapters.engine import Engine, EngineFailed, NotThere
 from sandbox.adapters.keeper import Spec
 from sandbox.adapters.kept import way_out
@@ -46,7 +48,8 @@ from sandbox.ports import (
 _log = logs.get(__name__)
 
 _ARRIVE_S = 15.0
-_REAP_S = 5.0
+_LOOK_S = 1.0
+_LOOKS_PER_REAP = 5
 _SERVER_PORT = 3000
 _EGRESS_PORT = 3128
 _EGRESS_URL = f"http://127.0.0.1:{_EGRESS_PORT}"
@@ -60,6 +63,7 @@ class Containers(Struct, frozen=True):
     """The id of an image: what a name means may change."""
     preview_domain: str
     memory_bytes: int = LIMITS.memory_bytes
+    disk_bytes: int = LIMITS.disk_bytes
     oci_runtime: str = ""
     has_uv: bool = False
 
@@ -90,6 +94,7 @@ class DockerRuntime(Runtime):
         self._own_users = launch.is_root()
         filtered = system_calls.program()
         self._filter = None if filtered is None else filtered.hex()
+        self._disk = DiskGuard(layout, containers.disk_bytes)
         _share(layout.shared, tools.certificates)
 
     @property
@@ -128,6 +133,7 @@ class DockerRuntime(Runtime):
     ) -> Process:
         if self._closed:
             raise RuntimeFailed("The sandbox service is stopping.")
+        await self._disk.admit(project_id)
         registries = await self._find_registries() if command.installs else None
         uid = self._uid(project_id)
         berth = Berth(self._layout.berths, uid if self._own_users else None)
@@ -265,8 +271,11 @@ class DockerRuntime(Runtime):
 
     @override
     async def watch(self) -> None:
-        while True:
-            await asyncio.sleep(_REAP_S)
+        for number in itertools.count(1):
+            await asyncio.sleep(_LOOK_S)
+            await self._disk.look(self._running, self._tasks)
+            if number % _LOOKS_PER_REAP:
+                continue
             try:
                 removed = await self.reap()
             except EngineFailed as exc:

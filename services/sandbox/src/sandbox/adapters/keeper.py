@@ -41,6 +41,7 @@ _OOM_SCORE = "500"
 _CANNOT_EXECUTE = 127
 _SIGNALLED = 128
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
@@ -104,6 +105,9 @@ def main() -> None:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if spec["uid"] is not None and spec["drop"]:
         _become(spec["uid"])
+    if not spec["tree"] and not spec["drop"]:
+        # The app is the same user: it shall not look at our memory and handles.
+        _prctl(_PR_SET_DUMPABLE, 0)
     wakeup, pen = os.pipe()
     os.set_blocking(pen, False)
     for sign in (signal.SIGCHLD, signal.SIGTERM):

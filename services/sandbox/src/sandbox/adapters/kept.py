@@ -18,6 +18,7 @@ from sandbox.ports import Command, Fetched, OnOutput, Process
 
 _log = logs.get(__name__)
 
+TOO_MUCH_MEMORY = "Stopped: it used more than {} MiB of memory."
 DRAIN_S = 2.0
 """For output that is still on its way when a command has ended."""
 INSIST_S = 2.0
@@ -59,8 +60,14 @@ class Kept(Process):
         listener = await self._control.way_out()
         tasks.create_task(out.serve_until(listener, self._ended))
 
-    async def _tell_out_of_memory(self, limit: int) -> None:
-        sentence = f"Stopped: it used more than {limit >> 20} MiB of memory."
+    async def condemn(self, sentence: str) -> None:
+        """End it, once, and say why."""
+        if not self.condemned:
+            self.condemned = True
+            await self._tell(sentence)
+            await self.stop()
+
+    async def _tell(self, sentence: str) -> None:
         await self._on_output("stderr", f"{sentence}\n".encode())
 
     @property

@@ -18,7 +18,15 @@ from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters.control import Control, readable
-from sandbox.adapters.kept import DRAIN_S, INSIST_S, Kept, WayOut, way_out
+from sandbox.adapters.disk import DiskGuard
+from sandbox.adapters.kept import (
+    DRAIN_S,
+    INSIST_S,
+    TOO_MUCH_MEMORY,
+    Kept,
+    WayOut,
+    way_out,
+)
 from sandbox.adapters.launch import Launcher, Mounted, Plan
 from sandbox.adapters.layers import Layers
 from sandbox.adapters.layout import Layout
@@ -59,6 +67,7 @@ class ProcessRuntime(Runtime, Adopter):
         *,
         layers: Layers | None = None,
         memory_bytes: int = LIMITS.memory_bytes,
+        disk_bytes: int = LIMITS.disk_bytes,
     ) -> None:
         self._layout = layout
         self._layers = layers or Layers(layout, None)
@@ -67,6 +76,7 @@ class ProcessRuntime(Runtime, Adopter):
         self._environ = environ
         self._tasks = tasks
         self._memory_bytes = memory_bytes
+        self._disk = DiskGuard(layout, disk_bytes)
         self._running: dict[UUID, set[KeptProcess]] = {}
         self._registries: Registries | None = None
         self._closed = False
@@ -94,7 +104,7 @@ class ProcessRuntime(Runtime, Adopter):
 
     @override
     async def watch(self) -> None:
-        """End commands that hold more memory than they may, until cancelled."""
+        """End commands that take more memory or disk than they may, until cancelled."""
         limit = self._memory_bytes
         while True:
             await asyncio.sleep(_LOOK_S)
@@ -103,8 +113,9 @@ class ProcessRuntime(Runtime, Adopter):
             for pid, amount in used.items():
                 if amount > limit and not kept[pid].condemned:
                     _log.warning("a command held too much memory", bytes=amount)
-                    kept[pid].condemned = True
-                    self._tasks.create_task(kept[pid].end_for(limit))
+                    reason = TOO_MUCH_MEMORY.format(limit >> 20)
+                    self._tasks.create_task(kept[pid].condemn(reason))
+            await self._disk.look(self._running, self._tasks)
 
     @override
     async def recover(self) -> int:
@@ -117,6 +128,7 @@ class ProcessRuntime(Runtime, Adopter):
     ) -> Process:
         if self._closed:
             raise RuntimeFailed("The sandbox service is stopping.")
+        await self._disk.admit(project_id)
         registries = await self._find_registries() if command.installs else None
         modules = await self._modules(project_id)
         ours, theirs = socket.socketpair()
@@ -268,11 +280,6 @@ class KeptProcess(Kept):
     def pid(self) -> int:
         """The first process: whatever runs descends from it."""
         return self._process.pid
-
-    async def end_for(self, limit: int) -> None:
-        """End it because it holds more memory than *limit*, and say so."""
-        await self._tell_out_of_memory(limit)
-        await self.stop()
 
     @override
     async def wait(self) -> int:

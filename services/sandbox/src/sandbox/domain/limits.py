@@ -16,6 +16,8 @@ class Limits(Struct, frozen=True):
     """A type checker or bundler of a rich app takes 1 GiB; a leak takes everything."""
     processors: float = 2.0
     """Where they can be counted: a bundler uses two, the rest is for the others."""
+    disk_bytes: int = 2_147_483_648
+    """All of a project's folders. The packages of a rich app take a quarter of it."""
     core_bytes: int = 0
     """A crash writes no memory image: it would hold whatever the app knew."""
 
