@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 import aiodocker
 import pytest
+from msgspec.structs import replace
 
 from sandbox.adapters.bubblewrap import BubblewrapLauncher, Users
 from sandbox.adapters.docker import Containers, DockerRuntime
@@ -28,6 +29,7 @@ from sandbox.adapters.layout import Layout
 from sandbox.adapters.plain import PlainLauncher
 from sandbox.adapters.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
+from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream
 from sandbox.ports import Command, Folder, Process, Runtime, Unreachable
 from tests.support.engine import IMAGE, engine_url
@@ -134,10 +136,10 @@ async def bench(
         layout = Layout(root)
         layout.make()
         tools = await find_tools(str(NODE), environ)
-        bounds = (memory_bytes, disk_bytes)
+        limits = replace(LIMITS, memory_bytes=memory_bytes, disk_bytes=disk_bytes)
         async with AsyncExitStack() as stack:
             if kind == DOCKER:
-                lent = _docker(layout, tools, environ, bounds)
+                lent = _docker(layout, tools, environ, limits)
             else:
                 launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
                 lent = _processes(
@@ -156,14 +158,12 @@ async def _processes(
     layout: Layout,
     tools: Toolbox,
     environ: Mapping[str, str],
-    bounds: tuple[int, int],
+    limits: Limits,
 ) -> AsyncIterator[Runtime]:
-    memory, disk = bounds
     async with asyncio.TaskGroup() as tasks:
         runtime = ProcessRuntime(
             *(layout, tools, launcher, environ, tasks),
-            memory_bytes=memory,
-            disk_bytes=disk,
+            limits=limits,
         )
         guard = tasks.create_task(runtime.watch())
         try:
@@ -178,7 +178,7 @@ async def _docker(
     layout: Layout,
     tools: Toolbox,
     environ: Mapping[str, str],
-    bounds: tuple[int, int],
+    limits: Limits,
 ) -> AsyncIterator[Runtime]:
     client = aiodocker.Docker(engine_url())
     engine = Engine(client, uuid4().hex)
@@ -186,8 +186,7 @@ async def _docker(
         containers = Containers(
             image=await engine.digest(IMAGE),
             preview_domain=DOMAIN,
-            memory_bytes=bounds[0],
-            disk_bytes=bounds[1],
+            limits=limits,
         )
         async with asyncio.TaskGroup() as tasks:
             runtime = DockerRuntime(engine, containers, layout, tools, environ, tasks)

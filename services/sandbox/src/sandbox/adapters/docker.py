@@ -34,7 +34,7 @@ from sandbox.adapters.kept import way_out
 from sandbox.adapters.layout import Layout
 from sandbox.adapters.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
-from sandbox.domain.limits import LIMITS, STOP_S
+from sandbox.domain.limits import LIMITS, STOP_S, Limits
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     Command,
@@ -62,8 +62,7 @@ class Containers(Struct, frozen=True):
     image: str
     """The id of an image: what a name means may change."""
     preview_domain: str
-    memory_bytes: int = LIMITS.memory_bytes
-    disk_bytes: int = LIMITS.disk_bytes
+    limits: Limits = LIMITS
     oci_runtime: str = ""
     has_uv: bool = False
 
@@ -94,7 +93,7 @@ class DockerRuntime(Runtime):
         self._own_users = launch.is_root()
         filtered = system_calls.program()
         self._filter = None if filtered is None else filtered.hex()
-        self._disk = DiskGuard(layout, containers.disk_bytes)
+        self._disk = DiskGuard(layout, containers.limits.disk_bytes)
         _share(layout.shared, tools.certificates)
 
     @property
@@ -189,8 +188,8 @@ class DockerRuntime(Runtime):
             app=box.app,
             home=box.home,
             cache=box.cache if command.installs else None,
-            memory_bytes=self._containers.memory_bytes,
-            processors=LIMITS.processors,
+            memory_bytes=self._containers.limits.memory_bytes,
+            processors=self._containers.limits.processors,
             oci_runtime=self._containers.oci_runtime,
         )
 
@@ -253,7 +252,7 @@ class DockerRuntime(Runtime):
 
     async def _keep(self, kept: KeptContainer, mine: set[KeptContainer]) -> None:
         try:
-            await kept.keep(self._containers.memory_bytes)
+            await kept.keep(self._containers.limits.memory_bytes)
         finally:
             mine.discard(kept)
         await self._discard(kept.name)

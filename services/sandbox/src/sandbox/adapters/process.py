@@ -35,7 +35,7 @@ from sandbox.adapters.memory import used_by
 from sandbox.adapters.mounts import CannotMount
 from sandbox.adapters.pump import pump
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
-from sandbox.domain.limits import LIMITS
+from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     Adopter,
@@ -66,8 +66,7 @@ class ProcessRuntime(Runtime, Adopter):
         tasks: TaskGroup,
         *,
         layers: Layers | None = None,
-        memory_bytes: int = LIMITS.memory_bytes,
-        disk_bytes: int = LIMITS.disk_bytes,
+        limits: Limits = LIMITS,
     ) -> None:
         self._layout = layout
         self._layers = layers or Layers(layout, None)
@@ -75,8 +74,8 @@ class ProcessRuntime(Runtime, Adopter):
         self._launcher = launcher
         self._environ = environ
         self._tasks = tasks
-        self._memory_bytes = memory_bytes
-        self._disk = DiskGuard(layout, disk_bytes)
+        self._memory_bytes = limits.memory_bytes
+        self._disk = DiskGuard(layout, limits.disk_bytes)
         self._running: dict[UUID, set[KeptProcess]] = {}
         self._registries: Registries | None = None
         self._closed = False
