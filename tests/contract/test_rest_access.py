@@ -37,6 +37,9 @@ class Private:
 
     to_others: tuple[HTTPStatus, str]
     body: dict[str, Any] | None = None
+    query: str = ""
+    zipped: bytes | None = None
+    """Another body than JSON."""
 
 
 PROJECT = "/api/projects/{project_id}"
@@ -47,6 +50,8 @@ WEBHOOK = f"{WEBHOOKS}/{{webhook_id}}"
 GRANT = f"{PROJECT}/grants/{{service}}"
 VARIABLE = f"{PROJECT}/variables/{{variable}}"
 TOKEN = "/api/tokens/{token_id}"  # noqa: S105 - a path
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
+REPOSITORY = {"url": "https://example.org/mine.git"}
 HOOK = {"url": "https://example.org/mine", "events": ["run_started"]}
 
 PRIVATE: dict[Route, Private] = {
@@ -65,6 +70,8 @@ PRIVATE: dict[Route, Private] = {
     ("DELETE", VARIABLE): Private((HTTPStatus.NOT_FOUND, "Variable not found")),
     ("GET", f"{PROJECT}/export/zip"): Private(PROJECT_NOT_FOUND),
     ("GET", f"{PROJECT}/export/git"): Private(PROJECT_NOT_FOUND),
+    ("PUT", f"{PROJECT}/assets"): Private(PROJECT_NOT_FOUND, query="?path=a.txt"),
+    ("POST", f"{PROJECT}/import/zip"): Private(PROJECT_NOT_FOUND, zipped=EMPTY_ZIP),
     ("GET", f"{PROJECT}/usage"): Private(PROJECT_NOT_FOUND),
     ("DELETE", FILE): Private(FILE_NOT_FOUND),
     ("GET", f"{PROJECT}/events"): Private(PROJECT_NOT_FOUND),
@@ -82,10 +89,12 @@ PRIVATE: dict[Route, Private] = {
     ("DELETE", PROJECT): Private(PROJECT_NOT_FOUND),
 }
 """In an order in which the owner can ask for all of them."""
-DELIVERY: dict[Route, Private] = {
-    ("POST", f"{WEBHOOK}/deliveries/{{delivery_id}}"): Private(DELIVERY_NOT_FOUND)
+ELSEWHERE: dict[Route, Private] = {
+    ("POST", f"{WEBHOOK}/deliveries/{{delivery_id}}"): Private(DELIVERY_NOT_FOUND),
+    ("POST", f"{PROJECT}/import/git"): Private(PROJECT_NOT_FOUND, REPOSITORY),
 }
-"""There has to be a delivery first: `test_rest_webhooks` asks as the owner."""
+"""There has to be a delivery first, and a repository: `test_rest_webhooks` and
+`test_rest_import` ask as the owner."""
 OF_ONESELF: set[Route] = {
     ("GET", "/api/models"),
     ("GET", "/api/usage"),
@@ -146,7 +155,7 @@ def needs_of_routes() -> dict[Route, Needs]:
 
 NEEDS = needs_of_routes()
 GUARDED = sorted(route for route, needs in NEEDS.items() if needs is not Needs.NOTHING)
-OF_PROJECTS = [*PRIVATE, *DELIVERY]
+OF_PROJECTS = [*PRIVATE, *ELSEWHERE]
 WRITING = sorted(route for route in GUARDED if NEEDS[route] is Needs.WRITE)
 FOR_PEOPLE = sorted(
     route for route in GUARDED if NEEDS[route] in (Needs.SESSION, Needs.ADMINISTRATOR)
@@ -165,13 +174,16 @@ class Cast:
     def ask(self, who: httpx.Client, route: Route) -> httpx.Response:
         """Ask for what is the owner's."""
         method, path = route
-        known = {**PRIVATE, **DELIVERY}.get(route)
-        body = known.body if known else {}
-        return who.request(method, path.format(**self.ids), json=body)
+        known = {**PRIVATE, **ELSEWHERE}.get(route, Private(NOTHING_OF_OTHERS, {}))
+        url = path.format(**self.ids) + known.query
+        if known.zipped is None:
+            return who.request(method, url, json=known.body)
+        kind = {"content-type": "application/zip"}
+        return who.request(method, url, content=known.zipped, headers=kind)
 
 
 def others_answer(route: Route) -> tuple[HTTPStatus, str]:
-    return {**PRIVATE, **DELIVERY}[route].to_others
+    return {**PRIVATE, **ELSEWHERE}[route].to_others
 
 
 @pytest.fixture

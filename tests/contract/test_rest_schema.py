@@ -25,6 +25,7 @@ from tests.support.backend import Backend
 from tests.support.servers import run_apart
 
 DOCUMENT = openapi(app().routes, "0", "http://localhost:3000")
+schemathesis.serializer.alias("application/zip", "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 EXAMPLES = 8
 CHECKS = [

@@ -27,9 +27,11 @@ from api.adapters.page_files import FolderPageFiles
 from api.adapters.passwords import Argon2Passwords
 from api.adapters.project_store import PostgresProjectStore
 from api.adapters.project_views import PostgresProjectViews
+from api.adapters.repositories import HttpRepositories
 from api.adapters.sandbox import BusApps
 from api.adapters.sealing import AesSeal
 from api.adapters.turns import PostgresTurns
+from api.adapters.unpacker import ProcessUnpacker
 from api.adapters.usage_views import PostgresUsageViews
 from api.adapters.vault import PostgresVault
 from api.adapters.webhooks import PostgresWebhooks
@@ -43,6 +45,7 @@ from api.application.events import Events
 from api.application.exporting import Exports
 from api.application.external import ExternalSignIn
 from api.application.forwarding import ProgressForwarder, Telling
+from api.application.importing import Imports
 from api.application.once import Once
 from api.application.project_settings import SettingsOfProjects
 from api.application.projects import Projects
@@ -63,6 +66,7 @@ from api.entrypoints.exporting import export_routes
 from api.entrypoints.files import file_routes
 from api.entrypoints.grants import grant_routes
 from api.entrypoints.idempotency import AnswerOnce
+from api.entrypoints.importing import import_routes
 from api.entrypoints.models import model_routes
 from api.entrypoints.page import PublicConfig, page_routes
 from api.entrypoints.project_settings import settings_routes
@@ -116,6 +120,7 @@ class Parts(Struct, frozen=True):
     settings: SettingsOfProjects
     variables: VariablesOfApps
     exports: Exports
+    imports: Imports
     events: Events
     webhooks: Webhooks
     once: Once
@@ -215,10 +220,11 @@ def _project_routes(security: Security, parts: Parts) -> list[Router]:
     projects, views = parts.projects, parts.views
     return [
         project_routes(security, projects, views),
-        file_routes(security, projects, views),
+        *file_routes(security, projects, views),
         settings_routes(security, parts.settings),
         variable_routes(security, parts.variables, views),
         export_routes(security, parts.exports, views),
+        import_routes(security, parts.imports, views),
         model_routes(security, parts.agent),
         *usage_routes(security, parts.usage, views),
         event_routes(security, parts.events, views),
@@ -264,12 +270,23 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
         apps=BusApps(bus),
         settings=settings_of_projects,
         exports=Exports(agent, views, FileArchives()),
+        imports=_imports(settings, world.web, projects),
         variables=VariablesOfApps(PostgresVault(pool), seal, settings_of_projects),
         events=Events(agent, bus, world.stopping),
         webhooks=PostgresWebhooks(pool),
         once=Once(PostgresAnswers(pool), seal),
         once_key=derived_key(secret, "once"),
         seal=seal,
+    )
+
+
+def _imports(settings: Settings, web: Outbound, projects: Projects) -> Imports:
+    allowed = settings.imports_from_private_addresses
+    return Imports(
+        ProcessUnpacker(),
+        HttpRepositories(web.allowing_private(allowed=allowed)),
+        projects,
+        RateLimit(settings.imports_per_minute, time.monotonic),
     )
 
 

@@ -57,6 +57,11 @@ class Settings(Struct, frozen=True):
     webhooks_to_private_addresses: bool = False
     """Whether webhooks may go to addresses of one's own network, and this machine's."""
 
+    imports_from_private_addresses: bool = False
+    """Whether repositories may be fetched from such addresses."""
+    imports_per_minute: int = 10
+    """Repositories fetched for one person."""
+
     @property
     def has_issuer(self) -> bool:
         """Whether people can sign in elsewhere."""

@@ -1,4 +1,4 @@
-"""HTTP to the outside: webhooks of users, and the one issuer that is configured.
+"""HTTP to the outside: webhooks, repositories, and the issuer that is configured.
 
 The one module that knows httpx. Redirects are never followed, no proxy of the
 environment is used, and no answer is read further than is needed.
@@ -48,6 +48,10 @@ class Outbound(WebhookCaller):
         self._client = client
         self._allow_private = allow_private
 
+    def allowing_private(self, *, allowed: bool) -> "Outbound":
+        """Return the same with another rule for addresses of one's own network."""
+        return Outbound(self._client, allow_private=allowed)
+
     @override
     async def call(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         try:
@@ -61,18 +65,53 @@ class Outbound(WebhookCaller):
     async def _call(
         self, url: httpx.URL, body: bytes, headers: Mapping[str, str]
     ) -> int:
+        response = await self._send("POST", url, body, headers)
+        await response.aclose()
+        return response.status_code
+
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        max_bytes: int,
+        timeout_s: float,
+    ) -> tuple[int, bytes]:
+        """Return status and body of what *url* answers.
+
+        Raises:
+            Undeliverable: It may not be asked, does not answer in time, or with more
+                than *max_bytes*.
+
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._send(method, httpx.URL(url), body, headers)
+                try:
+                    return response.status_code, await _read(response, max_bytes)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise Undeliverable(f"no answer within {timeout_s:.0f} s") from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            raise Undeliverable(type(error).__name__) from error
+
+    async def _send(
+        self, method: str, url: httpx.URL, body: bytes, headers: Mapping[str, str]
+    ) -> httpx.Response:
+        """Send a request to an address of the url's host that was checked."""
         address = await self._address(url)
         request = self._client.build_request(
-            "POST",
+            method,
             url.copy_with(host=address),
             content=body,
             headers={**headers, "host": url.netloc.decode("ascii")},
             # The name is what the certificate has to be for, not the address.
             extensions={"sni_hostname": url.host},
         )
-        response = await self._client.send(request, stream=True)
-        await response.aclose()
-        return response.status_code
+        return await self._client.send(request, stream=True)
 
     async def _address(self, url: httpx.URL) -> str:
         """Return an address of the url's host, if all of them may be called.
@@ -140,3 +179,12 @@ class Outbound(WebhookCaller):
                 return response.status_code, bytes(body)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             raise Unavailable(f"{url} does not answer: {error!r}") from error
+
+
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > max_bytes:
+            raise Undeliverable(f"it sends more than {max_bytes >> 20} MiB")
+    return bytes(body)

@@ -1,14 +1,15 @@
 """Commands for the agent, and the wait until what they did can be read."""
 
 import asyncio
-from uuid import UUID
+from collections.abc import Mapping
+from uuid import UUID, uuid5
 
 from api.application.catch_up import CatchUp
 from api.ports import Agent, ProjectViews
 from chassis import logs
 from contracts.project import Actor, ProjectCommand
 from contracts.requests import Accepted, CommandRequest
-from eventcore.errors import Unavailable
+from eventcore.errors import Rejected, Unavailable
 
 _DECISION_S = 6.0
 """For all attempts together: as long as an agent takes to start, and a bit."""
@@ -52,6 +53,36 @@ class Projects:
         accepted = await self._decided(request)
         await self._shown(project_id, accepted.version)
         return accepted
+
+    async def execute_all(
+        self,
+        user_id: UUID,
+        project_id: UUID,
+        command_id: UUID,
+        commands: Mapping[str, ProjectCommand],
+    ) -> dict[str, str]:
+        """Have *commands*, by a name for each, decided in order, as parts of one thing.
+
+        What does not fit is left out: its name is returned with the reason.
+
+        Raises:
+            Rejected: The answer is no, whatever the command.
+            Unavailable: As `execute`; what was decided is not decided anew then.
+
+        """
+        actor, version = Actor("user", str(user_id)), 0
+        left_out: dict[str, str] = {}
+        for name, command in commands.items():
+            id_ = uuid5(command_id, name)
+            request = CommandRequest(id_, project_id, actor, command, command_id)
+            try:
+                version = (await self._decided(request)).version
+            except Rejected as refused:
+                if refused.code != "invalid_message_data":
+                    raise
+                left_out[name] = refused.message
+        await self._shown(project_id, version)
+        return left_out
 
     async def catch_up(self, project_id: UUID) -> None:
         """Return when the read model shows all that the log has.

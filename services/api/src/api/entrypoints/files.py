@@ -11,14 +11,16 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from api.application.projects import Projects
-from api.domain.file_content import NoContent, raw
+from api.domain.file_content import NoContent, encoding_of, raw, told
 from api.domain.project_fold import FileRow
 from api.domain.scope import Needs
-from api.entrypoints.body import json_response, read_json
+from api.entrypoints import query
+from api.entrypoints.body import json_response, read_bytes, read_json
 from api.entrypoints.errors import AnyRequest, HttpError, missing
 from api.entrypoints.idempotency import command_id, derived_id
 from api.entrypoints.operation import Operation, Parameter
 from api.entrypoints.projects import EXAMPLE as PROJECT_EXAMPLE
+from api.entrypoints.projects import NOT_FOUND as PROJECT_NOT_FOUND
 from api.entrypoints.projects import id_in_path
 from api.entrypoints.security import Security
 from api.entrypoints.shared import Shared
@@ -36,6 +38,7 @@ from scof.paths import safe_path
 
 MAX_PUT_BYTES = 6 * MAX_FILE_BYTES + 16 * 1024
 """Largest body of a PUT: JSON may spend six bytes on one, as in ``\\u0001``."""
+MAX_PATH_CHARS = 1024
 _NOTHING = ""
 """As ``SaveFile.if_match``: there must be no file."""
 _ETAG = re.compile(r'"([0-9a-f]{64})"')
@@ -44,7 +47,7 @@ _ETAG = re.compile(r'"([0-9a-f]{64})"')
 class NewFile(Struct, frozen=True):
     """Body of a PUT; what else it may hold is ignored."""
 
-    path: Annotated[str, Meta(min_length=1, max_length=1024)]
+    path: Annotated[str, Meta(min_length=1, max_length=MAX_PATH_CHARS)]
     content: str
     encoding: Encoding = "utf-8"
     """How *content* stands for the file's bytes: as their text, or in base64."""
@@ -134,6 +137,24 @@ DELETE = Operation(
     missing=NOT_FOUND,
 )
 
+UPLOAD = Operation(
+    id="uploadFile",
+    tag="files",
+    about="Create or replace a file by its path; the body is the file, whatever it is",
+    needs=Needs.WRITE,
+    query=(
+        Parameter("path", "Where it is in the project", {"maxLength": MAX_PATH_CHARS}),
+    ),
+    headers=(_MATCH, _NEW),
+    takes="application/octet-stream",
+    answer=FileRow,
+    example=EXAMPLE,
+    gives=(_TAG,),
+    conflict=FileCollision,
+    conflict_example=_COLLISION,
+    missing=PROJECT_NOT_FOUND,
+)
+
 _new_file = msgspec.json.Decoder(NewFile)
 
 
@@ -165,19 +186,36 @@ class FileDoor(Shared):
         user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         body = await read_json(request, _new_file, MAX_PUT_BYTES)
+        return await self._saved(request, user.id, id_, body)
+
+    async def _saved(
+        self, request: AnyRequest, user_id: UUID, id_: UUID, body: NewFile
+    ) -> Response[bytes]:
         if_match = _if_match(request)
         path = _checked(body)
         wanted = SaveFile(UUID(int=0), path, body.content, body.encoding, if_match)
-        command = command_id(request, user.id, wanted)
+        command = command_id(request, user_id, wanted)
         save = msgspec.structs.replace(wanted, file_id=derived_id(command, "file"))
         try:
-            await self._projects.execute(user.id, id_, command, save)
+            await self._projects.execute(user_id, id_, command, save)
         except Rejected as refused:
-            return await self._collision(refused, (user.id, id_, path), body)
-        saved = await self._views.file_at(user.id, id_, path)
+            return await self._collision(refused, (user_id, id_, path), body)
+        saved = await self._views.file_at(user_id, id_, path)
         if saved is None:
             raise missing(request)
         return _tagged(saved)
+
+    async def upload(
+        self, request: AnyRequest, project_id: FromPath[str]
+    ) -> Response[bytes]:
+        """Create or replace a file by its path; the body is the file itself."""
+        user = await self._security.caller(request)
+        id_ = id_in_path(request, project_id)
+        path = query.words(request, "path", MAX_PATH_CHARS)
+        data = await read_bytes(request, MAX_ASSET_BYTES)
+        encoding = encoding_of(data)
+        file = NewFile(path, told(data, encoding), encoding)
+        return await self._saved(request, user.id, id_, file)
 
     async def get(
         self, request: AnyRequest, project_id: FromPath[str], file_id: FromPath[str]
@@ -224,11 +262,13 @@ class FileDoor(Shared):
         return json_response(collision, HTTPStatus.CONFLICT)
 
 
-def file_routes(security: Security, projects: Projects, views: ProjectViews) -> Router:
-    """Return the handlers below /api/project-files."""
+def file_routes(
+    security: Security, projects: Projects, views: ProjectViews
+) -> list[Router]:
+    """Return the handlers below /api/project-files, and of /api/projects/:id/assets."""
     door = FileDoor(security, projects, views)
     one = "/{project_id:str}/{file_id:str}"
-    return Router(
+    files = Router(
         "/api/project-files",
         route_handlers=[
             get("/{project_id:str}", opt=LIST.opt)(door.list_all),
@@ -237,6 +277,11 @@ def file_routes(security: Security, projects: Projects, views: ProjectViews) -> 
             delete(one, status_code=HTTPStatus.OK, opt=DELETE.opt)(door.delete),
         ],
     )
+    assets = Router(
+        "/api/projects/{project_id:str}/assets",
+        route_handlers=[put("/", opt=UPLOAD.opt)(door.upload)],
+    )
+    return [files, assets]
 
 
 def _tagged(file: FileRow) -> Response[bytes]:

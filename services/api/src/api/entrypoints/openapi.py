@@ -107,6 +107,9 @@ def _operation(
         "parameters": [*_parameters(path, method, operation)],
         "responses": _responses(path, method, operation, schemas),
     }
+    if operation.takes is not None:
+        octets = {"schema": {"type": "string", "format": "binary"}}
+        found["requestBody"] = {"required": True, "content": {operation.takes: octets}}
     if operation.body is not None:
         content = {"schema": schemas[id(operation.body)]}
         if operation.body_example is not None:
@@ -208,7 +211,7 @@ def _errors(path: str, method: str, operation: Operation) -> set[HTTPStatus]:
         errors |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if "{" in path:
         errors.add(HTTPStatus.NOT_FOUND)
-    if operation.body is not None:
+    if operation.body is not None or operation.takes is not None:
         errors.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if operation.body is not None or operation.query or operation.headers:
         errors.add(HTTPStatus.UNPROCESSABLE_ENTITY)

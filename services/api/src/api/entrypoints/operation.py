@@ -34,6 +34,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     body: Any = None
     """Type of the body; None: there is none."""
     body_example: Any = None
+    takes: str | None = None
+    """Media type of a body that is no JSON; None: it is JSON, if there is one."""
     answer: Any = None
     """Type of the success's body; None: it has none that is JSON."""
     example: Any = None

@@ -15,6 +15,7 @@ from api.ports.identity import (
     Seal,
     Tokens,
 )
+from api.ports.imports import Repositories, Unpacker
 from api.ports.page import (
     Apps,
     PageFile,
@@ -55,11 +56,13 @@ __all__ = [
     "Person",
     "ProjectStore",
     "ProjectViews",
+    "Repositories",
     "Seal",
     "Tokens",
     "TooLarge",
     "Turns",
     "Undeliverable",
+    "Unpacker",
     "UsageViews",
     "Vault",
     "WebhookCaller",

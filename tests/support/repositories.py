@@ -1,0 +1,126 @@
+"""Repositories of git, over HTTPS from this machine with a certificate of our own."""
+
+import ssl
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.refs import Ref
+from dulwich.repo import MemoryRepo
+from dulwich.server import BackendRepo, DictBackend
+from dulwich.web import make_wsgi_chain
+
+FILE, LINK, FOLDER, OTHER = 0o100644, stat.S_IFLNK, stat.S_IFDIR, 0o160000
+
+
+class Hosted:
+    """A repository that is served below the url of its host."""
+
+    def __init__(self) -> None:
+        self.repo = MemoryRepo()
+        self.repo.refs.set_symbolic_ref(Ref(b"HEAD"), Ref(b"refs/heads/main"))
+
+    def blob(self, data: bytes) -> ObjectID:
+        """Store a file; return its id."""
+        blob = Blob.from_string(data)
+        self.repo.object_store.add_object(blob)
+        return blob.id
+
+    def tree(self, entries: Mapping[str, tuple[int, ObjectID]]) -> ObjectID:
+        """Store a folder; return its id."""
+        tree = Tree()
+        for name, (mode, id_) in entries.items():
+            tree.add(name.encode(), mode, id_)
+        self.repo.object_store.add_object(tree)
+        return tree.id
+
+    def commit(self, tree: ObjectID, branch: str = "main") -> None:
+        """Let a branch begin, or go on, with this folder."""
+        commit = Commit()
+        commit.tree = tree
+        name = Ref(f"refs/heads/{branch}".encode())
+        commit.parents = [self.repo.refs[name]] if name in self.repo.refs else []
+        commit.author = commit.committer = b"Ada <ada@example.org>"
+        commit.author_time = commit.commit_time = 1_700_000_000
+        commit.author_timezone = commit.commit_timezone = 0
+        commit.message = b"Work"
+        self.repo.object_store.add_object(commit)
+        self.repo.refs[name] = commit.id
+
+
+class Host:
+    """Serves repositories by the first word of their path."""
+
+    def __init__(self, url: str, repositories: dict[str, BackendRepo]) -> None:
+        self.url = url
+        self._repositories = repositories
+
+    def new(self, name: str) -> Hosted:
+        """Serve an empty repository as ``/name.git``."""
+        hosted = Hosted()
+        # It has no packs, and is never asked for one.
+        self._repositories[f"/{name}.git"] = hosted.repo  # type: ignore[assignment]
+        return hosted
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def hosting(folder: Path) -> Iterator[Host]:
+    """Lend a host; ``ca.pem`` in *folder* is what its visitors have to trust."""
+    _make_certificate(folder)
+    repositories: dict[str, BackendRepo] = {}
+    application = make_wsgi_chain(DictBackend(repositories))
+    server: WSGIServer = make_server("127.0.0.1", 0, application, handler_class=_Silent)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Host(f"https://localhost:{server.server_port}", repositories)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _make_certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName(
+        [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "ca.pem").write_bytes(certificate.public_bytes(pem))
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "key.pem").write_bytes(private)
