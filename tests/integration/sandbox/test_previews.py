@@ -1,12 +1,22 @@
 """What visitors of previews see, by host name."""
 
 import asyncio
+import shutil
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+from playwright.async_api import Page, async_playwright, expect
 
-from contracts.sandbox import StartServer, SyncFiles
-from tests.integration.sandbox.stage import DOMAIN, Stage, host_of
+from contracts.sandbox import Running, StartServer, SyncFiles
+from tests.integration.sandbox.stage import (
+    DOMAIN,
+    Stage,
+    host_of,
+    sandbox_server,
+    stage,
+)
+from tests.support.browser import ARGUMENTS
 from tests.support.counted import metrics_at
 
 PAGE = {
@@ -167,7 +177,9 @@ async def test_whoever_wants_no_page_gets_a_sentence(service: Stage) -> None:
 async def test_an_app_that_crashed_shows_why_and_comes_back(service: Stage) -> None:
     project = service.add(ECHO)
     await service.sees(project, '"accept":')
-    await service.visit(project, "/die")
+    answer = await service.visit(project, "/die")
+    assert answer.status_code == 503
+    assert "location.reload" in answer.text
     await service.sees(project, "The app stopped (exit code 9).")
     await service.sees(project, '"accept":')
 
@@ -257,3 +269,53 @@ async def test_starts_of_apps_are_counted_by_what_came_of_them(service: Stage) -
     for outcome in ("running", "failed"):
         name = f"sandbox_starts_total[('outcome', '{outcome}')]"
         assert after[name] > before.get(name, 0.0)
+
+
+async def test_previews_live_behind_one_wildcard_domain() -> None:
+    with sandbox_server(
+        PREVIEW_DOMAIN="Apps.example",
+        PUBLIC_URL="https://atelier.example",
+        SANDBOX_ISOLATION="process",
+    ) as server:
+        async with stage(server) as service:
+            project = service.add(PAGE)
+            name = host_of(project).partition(".")[0]
+            running = await service.ask(project, StartServer())
+            assert isinstance(running, Running), running
+            assert running.url == f"https://{name}.apps.example/"
+            port = server.preview_port
+            shown = await service.get(port, "/", f"{name.upper()}.apps.example")
+            assert "<h1>One</h1>" in shown.text
+            assert (await service.visit(project)).status_code == 404
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS
+        )
+        yield await browser.new_page()
+        await browser.close()
+
+
+async def test_an_open_page_follows_an_app_from_start_to_crash_to_repair(
+    service: Stage, page: Page
+) -> None:
+    project = service.add({**ECHO, "server.js": LATE})
+    port = service.server.preview_port
+    url = f"http://{host_of(project).partition(':')[0]}:{port}/"
+    await page.goto(url)
+    await expect(page.locator("pre")).to_contain_text("still thinking")
+    await expect(page.locator("body")).to_have_text("awake", timeout=30_000)
+    await service.write(
+        project, "server.js", "console.log('x'); throw Error('<b>y</b>')"
+    )
+    await service.sees(project, "Error: &lt;b&gt;y")
+    await page.goto(url)
+    await expect(page.locator("pre")).to_contain_text("Error: <b>y</b>", timeout=30_000)
+    await service.write(project, "server.js", LATE.replace("awake", "mended"))
+    await expect(page.locator("body")).to_have_text("mended", timeout=30_000)

@@ -24,7 +24,6 @@ from proxy.upstream import Service
 _SWITCHING = 101
 _CLOSE: Headers = [(b"Connection", b"close")]
 _UPGRADE: Headers = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
-_BROKEN = Answer(502, b"The service broke off before it answered.\n")
 _TOO_LATE = Answer(504, b"The service did not answer in time.\n")
 
 
@@ -123,7 +122,8 @@ class Exchange:
         except (UpstreamBroken, TimeoutError) as exc:
             if self._client.has_answer:
                 raise
-            answer = _TOO_LATE if isinstance(exc, TimeoutError) else _BROKEN
+            late = isinstance(exc, TimeoutError)
+            answer = _TOO_LATE if late else target.broken(head)
             await self._answer_with(answer, head)
             return
         if upgraded:

@@ -36,6 +36,10 @@ def _unavailable(_: RequestHead) -> Answer:
     return Answer(503, b"The service is starting.", headers=[(b"Retry-After", b"1")])
 
 
+def _broken(_: RequestHead) -> Answer:
+    return Answer(502, b"The service broke off before it answered.\n")
+
+
 def _unchanged(headers: Headers) -> Headers:
     return headers
 
@@ -54,6 +58,8 @@ class Upstream:
     """Say in X-Forwarded-* who asked; False: say nothing, as to a stranger."""
     unavailable: Callable[[RequestHead], Answer] = _unavailable
     """What to answer while nobody listens there."""
+    broken: Callable[[RequestHead], Answer] = _broken
+    """What to answer where the service ends before it has said anything."""
 
 
 Route: TypeAlias = Callable[[RequestHead], Awaitable[Upstream | Answer]]

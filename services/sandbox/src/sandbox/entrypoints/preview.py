@@ -76,6 +76,7 @@ def _pass_on(process: Process, sandbox: Sandbox) -> Upstream:
         answer_headers=to_browser,
         forwarded=False,
         unavailable=unavailable,
+        broken=unavailable,
     )
 
 
