@@ -30,10 +30,12 @@ from tests.support.servers import NatsServer, Server
 ROUNDS = 3
 SECONDS = 3.0
 SOCKETS = 1000
+MISSED = 20
 DEAF = 200
 READERS = 20
 AT_ONCE = 50
 HERE = Path(__file__).parent
+ESTABLISHED = "01"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -71,12 +73,27 @@ class Gateway(Server):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
+    def memory_kb(self) -> int:
+        """Return what it holds, and the kernel for what it has written."""
+        return self.rss_kb() + _unsent_bytes(self.port) // 1024
+
     def rss_kb(self) -> int:
         """Return the memory that it holds."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1])
         raise AssertionError("no memory")
+
+
+def _unsent_bytes(port: int) -> int:
+    """Return what waits in the kernel on the connections of a server."""
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    fields = (row.split() for row in rows)
+    return sum(
+        int(words[4].partition(":")[0], 16)
+        for words in fields
+        if int(words[1].partition(":")[2], 16) == port and words[3] == ESTABLISHED
+    )
 
 
 class Load:
@@ -160,14 +177,15 @@ class Side:
         """Put a value into the table."""
         self.table.line(self, name, unit, lower=lower).append(value)
 
-    def connect(self, count: int, projects: int) -> float:
-        """Open sockets; return seconds."""
+    def connect(self, count: int, projects: int, missed: int = 0) -> float:
+        """Open sockets, each of which has *missed* so many events; return seconds."""
         seconds: float = self.load.do(
             "connect",
             port=self.gateway.port,
             count=count,
             projects=projects,
             at_once=AT_ONCE,
+            missed=missed,
         )
         return seconds
 
@@ -229,15 +247,28 @@ def connecting(side: Side) -> None:
     side.add("idle socket", "kB", kilobytes, lower=True)
 
 
+def coming_back(side: Side) -> None:
+    """Measure sockets that ask for what they have missed."""
+    side.connect(100, projects=100, missed=MISSED)
+    side.load.do("disconnect")
+    cpu_s = side.gateway.cpu_s()
+    seconds = side.connect(SOCKETS, projects=200, missed=MISSED)
+    cpu_s = side.gateway.cpu_s() - cpu_s
+    side.load.do("disconnect")
+    name = f"coming back after {MISSED} events"
+    side.add(name, "sockets/s", SOCKETS / seconds)
+    side.add(name, "sockets/s of CPU", SOCKETS / cpu_s)
+
+
 def deaf(side: Side) -> None:
     """Measure what clients that read nothing cost, and cost the others."""
     side.connect(READERS, projects=1)
     text = {"per_s": 200, "seconds": SECONDS, "size": 4000, "timed": True}
     alone, _ = side.run("text", **text)
-    memory = side.gateway.rss_kb()
+    memory = side.gateway.memory_kb()
     side.load.do("connect_deaf", port=side.gateway.port, count=DEAF)
     beside, _ = side.run("text", **text)
-    megabytes = (side.gateway.rss_kb() - memory) / 1024
+    megabytes = (side.gateway.memory_kb() - memory) / 1024
     side.load.do("disconnect")
     name = f"{DEAF} that read nothing"
     side.add(name, "MB more", max(megabytes, 0.1), lower=True)
@@ -247,6 +278,7 @@ def deaf(side: Side) -> None:
 
 MEASURES: tuple[Measure, ...] = (
     connecting,
+    coming_back,
     one_to_many(200),
     one_to_many(1000),
     many_projects(200, 10_000),

@@ -135,6 +135,7 @@ class Load:
         self._projects: list[UUID] = []
         self._offsets: dict[UUID, int] = {}
         self._heads: dict[UUID, int] = {}
+        self._histories: dict[UUID, bytes] = {}
         self._bus: Bus
         self.marks = 0
         self.wanted = 1 << 60
@@ -154,11 +155,21 @@ class Load:
         )
 
     async def connect(
-        self, port: int, count: int, projects: int, at_once: int
+        self, port: int, count: int, projects: int, at_once: int, missed: int = 0
     ) -> float:
-        """Open *count* sockets on *projects* projects; return seconds."""
+        """Open *count* sockets on *projects* projects; return seconds.
+
+        With *missed* each asks for so many events, and they have to come.
+        """
         self._projects = [uuid4() for _ in range(projects)]
         self._heads = dict.fromkeys(self._projects, 1)
+        for project in self._projects if missed else ():
+            bodies = [self._event(project)[1] for _ in range(missed)]
+            events = [e for body in bodies for e in codec.decode_batch(body)]
+            history = History(events, self._heads[project])
+            self._histories[project] = codec.encode(history)
+        self.marks = 0
+        query = "?after=1" if missed else ""
         slots = asyncio.Semaphore(at_once)
         loop = asyncio.get_running_loop()
         begun = time.perf_counter()
@@ -167,13 +178,14 @@ class Load:
             project = self._projects[number % projects]
             async with slots:
                 _, reader = await loop.create_connection(
-                    lambda: Reader(self, _head(project)), "127.0.0.1", port
+                    lambda: Reader(self, _head(project, query)), "127.0.0.1", port
                 )
                 self._readers.append(reader)
                 await reader.greeted
 
         async with asyncio.timeout(60):
             await asyncio.gather(*(one(number) for number in range(count)))
+            await self._until(count * missed)
         return time.perf_counter() - begun
 
     async def connect_deaf(self, port: int, count: int) -> None:
@@ -197,6 +209,7 @@ class Load:
             reader.transport.abort()
         self._readers.clear()
         self._deaf.clear()
+        self._histories.clear()
         await asyncio.sleep(0.3)  # the other side notices
 
     async def text(
@@ -256,7 +269,8 @@ class Load:
         _, project, verb = subject.decode().split(".")
         head = self._heads.get(UUID(project), 1)
         if verb == "history":
-            return codec.encode(History([], head))
+            known = self._histories.get(UUID(project))
+            return known or codec.encode(History([], head))
         return codec.encode(ProjectAnswer(_view(UUID(project), head)))
 
     def _piece(self, number: int, size: int) -> tuple[str, bytes]:
@@ -302,9 +316,9 @@ def _view(project: UUID, version: int) -> ProjectView:
     )
 
 
-def _head(project: UUID) -> bytes:
+def _head(project: UUID, query: str = "") -> bytes:
     lines = (
-        f"GET /ws/{project} HTTP/1.1",
+        f"GET /ws/{project}{query} HTTP/1.1",
         "Host: 127.0.0.1",
         "Connection: Upgrade",
         "Upgrade: websocket",

@@ -1,6 +1,7 @@
 // A gateway as one would write it with `ws` and the NATS client for Node: who is it, may
 // it, one pair of subscriptions for each project, messages in the words of the browser,
-// each built once and sent to all. It does less than ours: no resuming, no slow readers.
+// each built once and sent to all; who comes gets what it missed, and the open file. It
+// does less than ours: nobody is slow to it, and what the bus loses stays lost.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 
@@ -19,8 +20,11 @@ async function ask(subject, question) {
 function enter(projectId) {
   let room = rooms.get(projectId);
   if (room) return room;
-  room = { clients: new Set(), head: 1, place: null };
+  room = { clients: new Set(), head: 0, place: null };
   rooms.set(projectId, room);
+  room.opened = ask(`live.${projectId}.open_file`, {}).then((file) => {
+    if (file.path) room.place = { path: file.path, attempt: file.attempt, runId: file.run_id, text: file.text };
+  });
   room.subscriptions = [
     nats.subscribe(`evt.*.${projectId}`, { callback: (_, message) => onEvents(room, message) }),
     nats.subscribe(`progress.${projectId}.*`, { callback: (_, message) => onProgress(room, message) }),
@@ -40,13 +44,17 @@ function tell(room, message) {
   for (const client of room.clients) client.send(text, { binary: false });
 }
 
+function words(recorded) {
+  const { message_id: messageId, content } = recorded.data;
+  const { seq, at } = recorded;
+  return { type: "message_posted", data: { messageId, content, images: [] }, seq, at };
+}
+
 function onEvents(room, message) {
   for (const recorded of message.json()) {
     if (recorded.seq !== room.head + 1) continue;
     room.head = recorded.seq;
-    const { message_id: messageId, content } = recorded.data;
-    const { seq, at } = recorded;
-    tell(room, { type: "message_posted", data: { messageId, content, images: [] }, seq, at });
+    tell(room, words(recorded));
   }
 }
 
@@ -54,13 +62,13 @@ function onProgress(room, message) {
   const progress = message.json();
   const { path, attempt, run_id: runId } = progress;
   if (progress.type === "file_started") {
-    room.place = { path, attempt, runId, offset: 0 };
+    room.place = { path, attempt, runId, text: "" };
     tell(room, { type: "file_start", data: { path } });
   } else if (progress.type === "file_text") {
     const place = room.place;
     if (place?.path !== path || place.attempt !== attempt || place.runId !== runId) return;
-    if (progress.offset !== place.offset) return;
-    place.offset += progress.text.length;
+    if (progress.offset !== place.text.length) return;
+    place.text += progress.text;
     tell(room, { type: "file_chunk", data: { path, chunk: progress.text } });
   }
 }
@@ -74,11 +82,28 @@ server.on("connection", async (client, request) => {
   if (session.type !== "verified") return client.close(4001, "Unauthorized");
   const room = enter(projectId);
   const actor = { kind: "user", id: session.user_id };
-  const subject = `query.${projectId}.project`;
-  const answer = await ask(subject, { project_id: projectId, actor, query: { type: "project" } });
+  const query = (query) => ask(`query.${projectId}.${query.type}`, { project_id: projectId, actor, query });
+  const answer = await query({ type: "project" });
   if (answer.type !== "project") return client.close(4003, "Forbidden");
+  room.head ||= answer.project.version;
+  await room.opened;
+  const after = /[?&]after=(\d+)/.exec(request.url);
+  let seq = after ? Number(after[1]) : room.head;
   client.on("close", () => leave(projectId, room, client));
-  client.send(JSON.stringify({ type: "agent_connected", data: { projectId } }));
+  const say = (message) => client.send(JSON.stringify(message));
+  say({ type: "agent_connected", data: { projectId } });
+  while (seq < room.head) {
+    const page = await query({ type: "history", after: seq, limit: 200 });
+    for (const recorded of page.events) {
+      say(words(recorded));
+      seq = recorded.seq;
+    }
+  }
+  if (room.place) {
+    const { path, text } = room.place;
+    say({ type: "file_start", data: { path } });
+    if (text) say({ type: "file_chunk", data: { path, chunk: text } });
+  }
   room.clients.add(client);
 });
 http.listen(Number(process.env.HTTP_PORT), "127.0.0.1");

@@ -27,7 +27,7 @@ from contracts.requests import History
 from gateway_ws.application import metrics
 from gateway_ws.application.live import Live
 from gateway_ws.application.open_file import OpenFileFollower
-from gateway_ws.application.shared_frames import SharedFrames
+from gateway_ws.application.shared_frames import LONG_BYTES, SharedFrames
 from gateway_ws.application.turn import Turn
 from gateway_ws.application.watcher import Watcher
 from gateway_ws.domain import frames, wire
@@ -35,6 +35,8 @@ from gateway_ws.ports import Projects, Refused, Unavailable
 
 PAGE = 200
 """Events asked for at once, at most."""
+FRAMES_AT_ONCE = 16
+"""Frames of history that go out in one write, where none of them is long."""
 TEXT_AT_ONCE = 16_384
 """Code points of the open file that a late one is shown before the next look at it."""
 RECHECK_S = 1.0
@@ -268,26 +270,44 @@ class Room:
         limit = min(PAGE, 2 * watcher.page or PAGE)
         page = await self._page(watcher.user_id, watcher.seq, limit)
         watcher.page = 1
+        batch: list[bytes] = []
         for recorded in page.events:
             self._take(recorded)
             if watcher.client.is_slow:
                 break
             event = frames.event_of(recorded)
             if isinstance(event, project.FileWritten):
-                _finish(watcher, event)
-            watcher.tell(self._shared.of(recorded, event))
+                batch += _finish(watcher, event)
+            batch.append(self._shared.of(recorded, event))
+            if len(batch) >= FRAMES_AT_ONCE or len(batch[-1]) >= LONG_BYTES:
+                _tell(watcher, batch)
             watcher.seq = recorded.seq
             watcher.page += 1
+        _tell(watcher, batch)
 
 
-def _finish(watcher: Watcher, written: project.FileWritten) -> None:
-    """Show all of a file that *watcher* was shown a part of before it fell behind."""
+def _tell(watcher: Watcher, batch: list[bytes]) -> None:
+    """Write *batch* and empty it; long frames as they are: others may hold them too."""
+    if batch and len(batch[-1]) >= LONG_BYTES:
+        last = batch.pop()
+        _tell(watcher, batch)
+        watcher.tell(last)
+    elif batch:
+        watcher.tell(*batch)
+    batch.clear()
+
+
+def _finish(watcher: Watcher, written: project.FileWritten) -> list[bytes]:
+    """Return all of a file that *watcher* was shown a part of before it fell behind."""
     shown = watcher.shown
-    if shown is not None and written.author == "agent" and shown.path == written.path:
-        watcher.shown = None
-        run_id, attempt, path = shown.run_id, shown.attempt, shown.path
+    if shown is None or written.author != "agent" or shown.path != written.path:
+        return []
+    watcher.shown = None
+    run_id, attempt, path = shown.run_id, shown.attempt, shown.path
+    return [
+        wire.text(frames.text_frame(message))
         for message in (
             FileStarted(run_id, attempt, path),
             FileText(run_id, attempt, path, 0, written.content),
-        ):
-            watcher.tell(wire.text(frames.text_frame(message)))
+        )
+    ]

@@ -28,7 +28,7 @@ class Watcher:
         """Events that it took of the last page of history; 0 before the first one."""
         self.catching_up: asyncio.Task[None] | None = None
 
-    def tell(self, frame: bytes) -> None:
-        """Write one frame to it alone."""
-        metrics.FRAMES_OUT.count += 1
-        self.client.write(frame)
+    def tell(self, *frames: bytes) -> None:
+        """Write frames to it alone, in one piece; a single one is not copied."""
+        metrics.FRAMES_OUT.count += len(frames)
+        self.client.write(b"".join(frames))
