@@ -15,7 +15,13 @@ class Settings(Struct, frozen=True):
     public_url: str = "http://localhost:3000"
     """Where browsers find the page; sockets from pages elsewhere are refused."""
     sockets_per_user: int = 20
-    """Open at a time in this process; each tab of a browser has one."""
+    """Open at a time in this process; each tab of a browser has one.
+
+    It protects what a process has, and each replica brings more of that: so it counts
+    for itself. A count of all replicas would have to be asked for at each connection,
+    would outlive a replica that was killed, and would let in nobody or everybody while
+    the bus is away. What holds over all of them belongs to the proxy before them.
+    """
     sockets_per_address: int = 200
     """The same for an address: whole offices come from one."""
     handshake_s: float = 10.0

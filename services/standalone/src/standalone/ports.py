@@ -5,6 +5,7 @@ which start at the same moment do not draw the same one, whoever draws a port al
 the UDP port of that number, which nobody uses, and keeps it while it lives.
 """
 
+import atexit
 import random
 import socket
 from collections import deque
@@ -46,3 +47,9 @@ def _take(port: int) -> int:
     if len(_kept) > _MOST_KEPT:
         _kept.popleft().close()
     return port
+
+
+@atexit.register
+def _let_go() -> None:
+    while _kept:
+        _kept.popleft().close()
