@@ -57,10 +57,16 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
 
 
 def replicas(manifests: list[Manifest]) -> dict[str, int]:
-    return {
-        one["metadata"]["name"]: one["spec"].get("replicas", 1)
+    """Return how many there are of each at least."""
+    scaled = {
+        one["spec"]["scaleTargetRef"]["name"]: one["spec"]["minReplicas"]
+        for one in of_kind(manifests, "HorizontalPodAutoscaler")
+    }
+    fixed = {
+        one["metadata"]["name"]: one["spec"].get("replicas")
         for one in of_kind(manifests, "Deployment", "StatefulSet")
     }
+    return {name: count or scaled.get(name, 1) for name, count in fixed.items()}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -198,6 +204,19 @@ def test_scaling_looks_at_what_services_count(manifests: list[Manifest]) -> None
     assert looked_at == {
         name: next(iter(gauge.collect())).name for name, gauge in counted.items()
     }
+
+
+def test_what_scales_is_not_set_back_when_it_is_applied(
+    manifests: list[Manifest],
+) -> None:
+    scaled = of_kind(manifests, "HorizontalPodAutoscaler")
+    names = {one["spec"]["scaleTargetRef"]["name"] for one in scaled}
+    fixed = of_kind(manifests, "Deployment")
+    assert not [
+        one
+        for one in fixed
+        if one["metadata"]["name"] in names and "replicas" in one["spec"]
+    ]
 
 
 def test_hosts_of_the_ingress_are_those_of_the_settings(
