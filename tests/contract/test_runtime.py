@@ -204,10 +204,17 @@ def _outermost(lent: Bench) -> int:
     marked = {
         int(entry.name)
         for entry in Path("/proc").glob("[0-9]*")
-        if mark in (entry / "cmdline").read_bytes()
+        if mark in _command_line(entry)
     }
     (first,) = (pid for pid in marked if parent_of(str(pid)) not in marked)
     return first
+
+
+def _command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # ended since it was listed
+        return b""
 
 
 # --- installs -------------------------------------------------------------------------

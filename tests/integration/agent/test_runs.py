@@ -445,7 +445,8 @@ async def test_the_demo_model_goes_through_the_same_code(
     surroundings: World, tmp_path: Path, prompt: str
 ) -> None:
     with DemoModelServer(tmp_path) as demo:
-        async with surroundings.agent(openrouter_base_url=f"{demo.url}/api/v1"):
+        url = f"{demo.url}/api/v1"
+        async with surroundings.agent(openrouter_base_url=url, lease_ttl_s=30.0):
             client = surroundings.client()
             await client.create(prompt)
             await client.do(StartRun(uuid4()))

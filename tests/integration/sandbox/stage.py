@@ -225,7 +225,7 @@ class Stage:
     async def ask_raw(self, subject: str, body: bytes) -> SandboxAnswer:
         """Send any bytes and return what comes."""
         answer = await self.bus.request(
-            subject, body, timeout_s=10, traceparent="00-1-2-01"
+            subject, body, timeout_s=60, traceparent="00-1-2-01"
         )
         decoded: SandboxAnswer = _answers.decode(answer)
         return decoded
