@@ -23,6 +23,8 @@ from standalone.client.pull import pull
 from standalone.client.server import Server, connected, signed_in
 from standalone.client.terminal import Terminal, complain, say
 from standalone.client.view import View
+from standalone.doctor.examination import examination
+from standalone.doctor.finding import Level
 from standalone.errors import CannotStart
 from standalone.keeping import archive
 from standalone.keeping.backup import backup
@@ -108,6 +110,19 @@ def replay(options: argparse.Namespace) -> int:
     # The agent's own program: nobody else knows what its events mean.
     command = (sys.executable, "-m", "agent", "replay", *arguments)
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - ours
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """Say what is wrong with the installation; 1 where something is."""
+    return asyncio.run(_examine(_settings()))
+
+
+async def _examine(settings: Settings) -> int:
+    ill = False
+    async for finding in examination(settings, MIGRATIONS):
+        ill = ill or finding.level is Level.PROBLEM
+        say(f"{finding.level.value:<8} {finding.about}: {finding.sentence}")
+    return 1 if ill else 0
 
 
 def back_up(options: argparse.Namespace) -> int:
@@ -222,6 +237,9 @@ def _parser() -> argparse.ArgumentParser:
     folding.add_argument("project", nargs="?", help="id of the project")
     folding.add_argument("--history", type=Path, help="a file, one event a line")
     folding.set_defaults(command=replay)
+
+    looking = commands.add_parser("doctor", help="say what is wrong, in sentences")
+    looking.set_defaults(command=doctor)
 
     saving = commands.add_parser("backup", help="write everything into one file")
     saving.add_argument("file", type=Path, help="where to")

@@ -1,0 +1,27 @@
+"""All checks, one after the other."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from standalone.doctor import machine, servers, services
+from standalone.doctor.finding import Finding
+from standalone.settings import Settings
+
+
+async def examination(settings: Settings, migrations: Path) -> AsyncIterator[Finding]:
+    """Yield what is found, as it is found.
+
+    Raises:
+        CannotStart: The keys cannot be read, without which nothing can be asked.
+
+    """
+    for finding in machine.machine(settings):
+        yield finding
+    for findings in (
+        servers.postgres(settings, migrations),
+        servers.nats(settings),
+        services.services(settings),
+        services.model(settings),
+    ):
+        async for finding in findings:
+            yield finding

@@ -1,0 +1,144 @@
+"""`atelier doctor`: nothing wrong with a good installation, and what is with others."""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from standalone.doctor import machine, servers, services
+from standalone.doctor.finding import Finding, Level
+from standalone.machine import data_dir
+from standalone.migrate import MIGRATIONS
+from standalone.settings import Settings
+from tests.e2e.test_backup import atelier
+from tests.support.stack import Stack
+
+NOWHERE = "127.0.0.1:9"
+
+
+async def all_of(findings: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in findings]
+
+
+def problems(findings: list[Finding]) -> str:
+    return "\n".join(
+        f"{one.about}: {one.sentence}" for one in findings if one.level is Level.PROBLEM
+    )
+
+
+def test_a_good_installation_has_no_problem(stack: Stack) -> None:
+    said = atelier(stack.data_dir, "doctor", PORT=str(stack.port))
+    assert "PROBLEM" not in said
+    lines = said.splitlines()
+    told = {line[9:].partition(":")[0] for line in lines}
+    assert told >= {
+        *("Python", "Node.js", "Data directory", "Disk", "Port", "Descriptors"),
+        *("Exposure", "Database", "Tables", "Clock", "NATS", "Streams", "Relay"),
+        *("Isolation", "Model", "api", "gateway-ws", "agent", "sandbox", "edge"),
+    }
+
+
+def test_a_service_that_hangs_is_named(stack: Stack) -> None:
+    with stack.frozen("gateway_ws"):
+        said = atelier(stack.data_dir, "doctor", PORT=str(stack.port))
+    assert "PROBLEM  gateway-ws: It does not answer" in said
+
+
+async def test_tables_that_are_missing_or_too_new_are_named(
+    empty_postgres: str, postgres: str
+) -> None:
+    empty = Settings(database_url=empty_postgres)
+    found = await all_of(servers.postgres(empty, MIGRATIONS))
+    assert problems(found).startswith("Tables: There are none")
+
+    connection = await asyncpg.connect(postgres)
+    await connection.execute(
+        "DELETE FROM schema_migrations WHERE version = 2;"
+        "INSERT INTO schema_migrations VALUES (9999, 'x', 'y')"
+    )
+    full = Settings(database_url=postgres)
+    found = await all_of(servers.postgres(full, MIGRATIONS))
+    assert problems(found) == (
+        "Tables: Migration 9999 is of a later version: run that one."
+    )
+    await connection.execute("DELETE FROM schema_migrations WHERE version = 9999")
+    found = await all_of(servers.postgres(full, MIGRATIONS))
+    assert "0002_identity.sql is not applied" in problems(found)
+    await connection.close()
+
+
+async def test_servers_that_are_away_are_named() -> None:
+    settings = Settings(
+        database_url=f"postgresql://x@{NOWHERE}/x", nats_url=f"nats://{NOWHERE}"
+    )
+    found = await all_of(servers.postgres(settings, MIGRATIONS))
+    assert problems(found).startswith("Database: It does not let us in")
+    found = await all_of(servers.nats(settings))
+    assert problems(found).startswith("NATS: It does not let us in")
+
+
+async def test_a_bus_without_streams_is_named(nats_url: str) -> None:
+    found = await all_of(servers.nats(Settings(nats_url=nats_url)))
+    assert problems(found) == "Streams: EVT_0: stream not found."
+
+
+def test_secrets_that_others_can_read_are_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text("{}")
+    secrets.chmod(0o644)
+    said = problems(list(machine.data_directory(tmp_path)))
+    assert said.startswith(f"Data directory: Others can read {secrets}")
+    secrets.chmod(0o600)
+    assert problems(list(machine.data_directory(tmp_path))) == ""
+
+
+def test_a_port_of_somebody_else_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(port=taken.getsockname()[1], data_dir=tmp_path)
+        assert "is in use" in machine.the_port(settings).sentence
+        with data_dir.opened(tmp_path):
+            assert machine.the_port(settings).level is Level.FINE
+
+
+def test_an_open_door_without_encryption_is_named() -> None:
+    shown = Settings(host="0.0.0.0", secret_key="short")  # noqa: S104, S106 - that is the mistake
+    found = problems(list(machine.exposure(shown)))
+    assert "SECRET_KEY is short" in found
+    assert "nothing is encrypted" in found
+
+
+@contextmanager
+def model_that_answers(status: int) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "refuses OPENROUTER_API_KEY"), (500, "answers with status 500"), (200, "")],
+)
+async def test_a_model_that_refuses_is_named(status: int, said: str) -> None:
+    with model_that_answers(status) as url:
+        settings = Settings(openrouter_base_url=url, openrouter_api_key="k")
+        found = await all_of(services.model(settings))
+    assert said in problems(found)
+    assert bool(problems(found)) == bool(said)
