@@ -282,6 +282,33 @@ def test_what_is_no_repository_is_said_to_be_none(ada: Importer, host: Host) -> 
     assert refused(ada.git(f"{host.url}/empty.git"))
 
 
+REFS = b"003f" + b"0" * 40 + b" HEAD\0side-band-64k shallow"
+ADVERTISED = f"{len(REFS):04x}".encode() + REFS[4:] + b"0000"
+
+
+@pytest.mark.parametrize(
+    ("refs", "pack"),
+    [
+        *((b"", b""), (b"<html>", b""), (b"zzzz", b""), (b"0005", b""), (b"-001", b"")),
+        *((b"ffff" + b"x", b""), (b"000cgit\0side", b""), (b"\xff" * 100, b"")),
+        *((ADVERTISED, b""), (ADVERTISED, b"<html>"), (ADVERTISED, b"0009\x03no!")),
+        *((ADVERTISED, b"0009\x01PACK"), (ADVERTISED, b"0011\x01PACK" + b"\xff" * 8)),
+        (ADVERTISED, b"000cERR away"),
+    ],
+)
+def test_whatever_a_server_says_the_answer_is_a_sentence(
+    ada: Importer, host: Host, refs: bytes, pack: bytes
+) -> None:
+    host.said = {"/evil/info/refs": refs, "/evil/git-upload-pack": pack}
+    assert " " in refused(ada.git(f"{host.url}/evil"))
+    assert ada.files() == {}
+
+
+def test_a_server_that_sends_without_end_is_left(ada: Importer, host: Host) -> None:
+    host.said = {"/evil/info/refs": bytes(9 * MIB)}
+    assert "sends more than 8 MiB" in refused(ada.git(f"{host.url}/evil"))
+
+
 @pytest.mark.parametrize(
     "url",
     [

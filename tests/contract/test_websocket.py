@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import json
+from typing import get_args
 from uuid import uuid4
 
 import pytest
+from msgspec import Struct
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from contracts.browser import AnyClientMessage
 from tests.support.stack import Message, Person, Stack, is_state, person
 
 IDLE: Message = {
@@ -18,6 +22,10 @@ IDLE: Message = {
     "previewUrl": None,
     "version": 1,
 }
+
+
+def tag(kind: type[Struct]) -> str:
+    return str(kind.__struct_config__.tag)
 
 
 @pytest.fixture
@@ -52,6 +60,25 @@ async def test_no_such_project_is_denied(ada: Person, name: str) -> None:
     assert denied["data"]["code"] == "project_access_denied"
     assert socket.connection.close_code == 4003
     assert socket.connection.close_reason == "Forbidden"
+
+
+@pytest.mark.parametrize("kind", get_args(AnyClientMessage), ids=tag)
+@pytest.mark.parametrize("stranger", ["another", "nobody"])
+async def test_no_message_of_a_stranger_does_anything(
+    stack: Stack, project: str, ada: Person, kind: type[Struct], stranger: str
+) -> None:
+    said = json.dumps({"type": tag(kind), "data": {"content": "do it"}})
+    async with person(stack) as eve:
+        url = f"ws://localhost:{stack.port}/ws/{project}"
+        cookies = "; ".join(f"{one}={value}" for one, value in eve.http.cookies.items())
+        headers = {"Cookie": cookies} if stranger == "another" else {}
+        async with connect(url, additional_headers=headers) as connection:
+            with contextlib.suppress(ConnectionClosed):
+                await connection.send(said)
+            await connection.wait_closed()
+    assert connection.close_code == {"another": 4003, "nobody": 4001}[stranger]
+    events = await ada.get(f"/api/projects/{project}/events")
+    assert [one["type"] for one in events] == ["project_created"]
 
 
 async def test_somebody_elses_project_is_denied(stack: Stack, project: str) -> None:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -63,6 +64,8 @@ class Host:
 
     def __init__(self, url: str, repositories: dict[str, BackendRepo]) -> None:
         self.url = url
+        self.said: dict[str, bytes] = {}
+        """What is said instead, by path, whether it is git or not."""
         self._repositories = repositories
 
     def new(self, name: str) -> Hosted:
@@ -83,8 +86,18 @@ def hosting(folder: Path) -> Iterator[Host]:
     """Lend a host; ``ca.pem`` in *folder* is what its visitors have to trust."""
     _make_certificate(folder)
     repositories: dict[str, BackendRepo] = {}
-    application = make_wsgi_chain(DictBackend(repositories))
-    server: WSGIServer = make_server("127.0.0.1", 0, application, handler_class=_Silent)
+    host = Host("", repositories)
+    git = make_wsgi_chain(DictBackend(repositories))
+
+    def application(environ: dict[str, Any], start: Any) -> Any:  # noqa: ANN401 - WSGI
+        said = host.said.get(environ["PATH_INFO"])
+        if said is None:
+            return git(environ, start)
+        start("200 OK", [("Content-Type", "application/octet-stream")])
+        return [said]
+
+    server = make_server("127.0.0.1", 0, application, handler_class=_Silent)
+    host.url = f"https://localhost:{server.server_port}"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -92,7 +105,7 @@ def hosting(folder: Path) -> Iterator[Host]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield Host(f"https://localhost:{server.server_port}", repositories)
+        yield host
     finally:
         server.shutdown()
         server.server_close()

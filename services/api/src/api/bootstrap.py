@@ -113,6 +113,7 @@ class Parts(Struct, frozen=True):
     socket_tokens: SocketTokens
     external: ExternalSignIn | None
     projects: Projects
+    creations: RateLimit
     views: ProjectViews
     usage: UsageViews
     agent: Agent
@@ -219,7 +220,7 @@ def _identity_routes(security: Security, parts: Parts) -> list[Router]:
 def _project_routes(security: Security, parts: Parts) -> list[Router]:
     projects, views = parts.projects, parts.views
     return [
-        project_routes(security, projects, views),
+        project_routes(security, projects, views, parts.creations),
         *file_routes(security, projects, views),
         settings_routes(security, parts.settings),
         variable_routes(security, parts.variables, views),
@@ -264,6 +265,7 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
         ),
         external=external,
         projects=projects,
+        creations=RateLimit(settings.projects_per_minute, time.monotonic),
         views=views,
         usage=PostgresUsageViews(pool),
         agent=agent,

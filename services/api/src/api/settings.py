@@ -45,6 +45,8 @@ class Settings(Struct, frozen=True):
     """Failed sign-ins from one address, whatever the account."""
     sign_ups_per_minute: int = 300
     """New accounts from one address."""
+    projects_per_minute: int = 120
+    """New projects of one person."""
     oidc_issuer: str = ""
     """URL of a server of OpenID Connect; sign-in there is off until this, the id and
     the secret are set."""

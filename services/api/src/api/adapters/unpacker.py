@@ -7,14 +7,11 @@ import msgspec
 from typing_extensions import override
 
 from api.adapters.unpacking import Answer
+from api.application.waiting import WaitingRoom
 from api.domain.intake import Taken, Unfit
 from api.ports import Unpacker
 from chassis import logs
-from eventcore.errors import Unavailable
 
-_AT_ONCE = 2
-_PATIENCE_S = 20.0
-"""For a turn."""
 _LIMIT_S = 40.0
 """For one archive; it may spend less than that on computing."""
 _TOO_MUCH = "It cannot be unpacked: it is damaged, or expands beyond all measure"
@@ -27,7 +24,7 @@ class ProcessUnpacker(Unpacker):
     """Starts ``python -m api.adapters.unpacking``, a few at a time."""
 
     def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._room = WaitingRoom()
 
     @override
     async def unzip(self, data: bytes) -> Taken:
@@ -38,15 +35,8 @@ class ProcessUnpacker(Unpacker):
         return await self._read(pack, "git", head)
 
     async def _read(self, data: bytes, *words: str) -> Taken:
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise Unavailable("others are being unpacked") from error
-        try:
+        async with self._room.turn():
             said = await _run(data, words)
-        finally:
-            self._turns.release()
         try:
             answer = _answers.decode(said)
         except msgspec.MsgspecError as error:

@@ -1,17 +1,14 @@
 """Projects on their way out: their files, and their history."""
 
-import asyncio
 from typing import BinaryIO
 from uuid import UUID
 
+from api.application.waiting import WaitingRoom
 from api.domain.project_fold import ProjectRow
 from api.domain.revision import Chronicle
 from api.ports import Agent, Archives, History, Person, ProjectViews, TooLarge
 from contracts import public
 from eventcore.errors import Rejected
-
-_AT_ONCE = 2
-"""Archives that are made at the same time: each one keeps a core busy."""
 
 
 class Exports:
@@ -21,16 +18,16 @@ class Exports:
         self._agent = agent
         self._views = views
         self._archives = archives
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._room = WaitingRoom()
 
     async def files(self, project: ProjectRow, folder: str) -> BinaryIO:
         """Return a zip of a project's files.
 
         Raises:
-            Unavailable: The database does not answer.
+            Unavailable: The database does not answer, or too many wait.
 
         """
-        async with self._turns:
+        async with self._room.turn():
             files = await self._views.files(project.user_id, project.id)
             return await self._archives.files(folder, files)
 
@@ -39,10 +36,10 @@ class Exports:
 
         Raises:
             Rejected: It would be too large, or the project is gone.
-            Unavailable: No agent answers.
+            Unavailable: No agent answers, or too many wait.
 
         """
-        async with self._turns:
+        async with self._room.turn():
             history = self._archives.history(owner)
             try:
                 await self._write(project.user_id, project.id, history)

@@ -11,7 +11,9 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
+from api.application.errors import LimitReached
 from api.application.projects import Projects
+from api.application.rate_limit import RateLimit
 from api.domain.listing import Sort, Wanted
 from api.domain.project_fold import ProjectRow
 from api.domain.scope import Needs
@@ -152,11 +154,16 @@ class ProjectDoor(Shared):
     """The requests about projects."""
 
     def __init__(
-        self, security: Security, projects: Projects, views: ProjectViews
+        self,
+        security: Security,
+        projects: Projects,
+        views: ProjectViews,
+        creations: RateLimit,
     ) -> None:
         self._security = security
         self._projects = projects
         self._views = views
+        self._creations = creations
 
     async def list_all(self, request: AnyRequest) -> Response[bytes]:
         """Answer with the user's projects."""
@@ -175,6 +182,9 @@ class ProjectDoor(Shared):
         user = await self._security.caller(request)
         body = await read_json(request, _new_project)
         _check(body.name, body.description)
+        wait_s = self._creations.take(str(user.id))
+        if wait_s:
+            raise LimitReached(wait_s)
         command = command_id(request, user.id, body)
         project_id = derived_id(command, "project")
         create = CreateProject(body.name, body.description)
@@ -253,10 +263,10 @@ def _wanted(request: AnyRequest) -> Wanted:
 
 
 def project_routes(
-    security: Security, projects: Projects, views: ProjectViews
+    security: Security, projects: Projects, views: ProjectViews, creations: RateLimit
 ) -> Router:
-    """Return the handlers below /api/projects."""
-    door = ProjectDoor(security, projects, views)
+    """Return the handlers below /api/projects; *creations* limits one person's."""
+    door = ProjectDoor(security, projects, views, creations)
     return Router(
         "/api/projects",
         route_handlers=[
