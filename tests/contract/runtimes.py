@@ -142,9 +142,7 @@ async def bench(
                 lent = _docker(layout, tools, environ, limits)
             else:
                 launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
-                lent = _processes(
-                    launcher, layout, tools, environ, (memory_bytes, disk_bytes)
-                )
+                lent = _processes(launcher, layout, tools, environ, limits)
             runtime = await stack.enter_async_context(lent)
             own = runtime.isolation.own_user
             project_id = uuid4()

@@ -32,6 +32,7 @@ BASE = "node:22-bookworm"
 _DOCKERFILE = ROOT / "deploy" / "sandbox.Dockerfile"
 _USUAL = "unix:///var/run/docker.sock"
 _BUILD_S = 120.0
+_STARTS = 5
 
 
 class EngineServer(Server):
@@ -60,6 +61,18 @@ class EngineServer(Server):
     @override
     def is_ready(self) -> bool:
         return answers(self.url)
+
+    @override
+    def start(self) -> None:
+        """Start it, again where it gives up on what the one before it has left."""
+        for _ in range(_STARTS - 1):
+            try:
+                super().start()
+            except AssertionError:
+                self.kill()
+            else:
+                return
+        super().start()
 
     @override
     def kill(self) -> None:

@@ -117,7 +117,8 @@ class Beneath:
     def _parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """Open the folder that holds *path*; yield its handle and the last name."""
         *folders, name = path.split("/")
-        if any(part in ("", ".", "..") for part in (*folders, name)):
+        parts = (*folders, name)
+        if any(part in ("", ".", "..") or not _is_name(part) for part in parts):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         handle = os.open(self._root, _FOLDER)
         try:
@@ -165,3 +166,11 @@ class Beneath:
     def _clear(self, folder: int, name: str) -> None:
         """Move what is in the way to where the app cannot reach it."""
         os.rename(name, self._staging / f"old-{uuid4().hex}", src_dir_fd=folder)
+
+
+def _is_name(part: str) -> bool:
+    """Tell whether the kernel could be asked for *part* at all."""
+    try:
+        return b"\0" not in os.fsencode(part)
+    except UnicodeEncodeError:
+        return False

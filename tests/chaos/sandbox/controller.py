@@ -1,0 +1,102 @@
+"""A service reduced to its runtime, which starts and ends apps until it is killed.
+
+`python -m tests.chaos.sandbox.controller KIND ROOT ENGINE` prints a line as soon as it
+has ended what an earlier one had left.
+"""
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+from sandbox.adapters import bubblewrap, docker
+from sandbox.adapters.docker import Containers, DockerRuntime
+from sandbox.adapters.folders import DiskFolders
+from sandbox.adapters.layout import Layout
+from sandbox.adapters.process import ProcessRuntime
+from sandbox.adapters.toolbox import find_tools
+from sandbox.domain.output import Stream
+from sandbox.ports import Command, Runtime, RuntimeFailed
+from tests.contract.runtimes import DOCKER, DOMAIN
+from tests.support.engine import IMAGE
+from tests.support.npm import NODE
+
+PROJECTS = tuple(UUID(int=number) for number in range(1, 4))
+# Children in sessions of their own, which ignore that they should end.
+TREE = """
+const {spawn} = require('child_process');
+process.on('SIGTERM', () => {});
+if (!process.argv[2]) for (const detached of [true, false])
+  spawn(process.execPath, [__filename, 'child'], {detached, stdio: 'ignore'});
+setInterval(() => {}, 1000);
+"""
+
+
+@asynccontextmanager
+async def runtime_of(kind: str, layout: Layout, engine: str) -> AsyncIterator[Runtime]:
+    """Lend a runtime that is looked after, as the service has it."""
+    tools = await find_tools(str(NODE), os.environ)
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+        if kind == DOCKER:
+            found = await docker.connect(engine, layout.root)
+            stack.push_async_callback(found.close)
+            containers = Containers(await docker.look(found, IMAGE), DOMAIN)
+            parts = (layout, tools, os.environ, tasks)
+            runtime: Runtime = DockerRuntime(found, containers, *parts)
+        else:
+            path = os.environ.get("PATH", os.defpath)
+            launcher = await bubblewrap.find(layout, tools, DOMAIN, path)
+            assert launcher is not None, "bubblewrap does not work here"
+            runtime = ProcessRuntime(layout, tools, launcher, os.environ, tasks)
+        watching = tasks.create_task(runtime.watch())
+        try:
+            yield runtime
+        finally:
+            watching.cancel()
+            await runtime.close()
+
+
+async def ignore(_: Stream, __: bytes) -> None:
+    """Take output, and do nothing with it."""
+
+
+async def _live(runtime: Runtime, project_id: UUID) -> None:
+    """Start and end the app of one project, over and over."""
+    chance = random.Random()  # noqa: S311 - no secret
+    while True:
+        try:
+            process = await runtime.launch(
+                project_id, Command(("node", "server.js"), serves=True), ignore
+            )
+        except RuntimeFailed:
+            await asyncio.sleep(0.2)
+            continue
+        await asyncio.sleep(chance.random())
+        if chance.random() < 0.5:
+            await process.stop()
+        else:
+            await runtime.end_all(project_id)
+
+
+async def main(kind: str, root: Path, engine: str) -> None:
+    """Recover, then live."""
+    layout = Layout(root)
+    layout.make()
+    async with runtime_of(kind, layout, engine) as runtime:
+        folders = DiskFolders(layout, own_users=runtime.isolation.own_user)
+        await runtime.recover()
+        sys.stdout.write("recovered\n")
+        sys.stdout.flush()
+        for project_id in PROJECTS:
+            await folders.open(project_id).apply({"server.js": TREE.encode()}, ())
+        async with asyncio.TaskGroup() as lives:
+            for project_id in PROJECTS:
+                lives.create_task(_live(runtime, project_id))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3]))
