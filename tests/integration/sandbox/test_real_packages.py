@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from contracts.sandbox import (
+    CheckApp,
     Failed,
     InstallDependencies,
     Installed,
+    Problems,
     Running,
     StartServer,
     SyncFiles,
@@ -83,6 +86,54 @@ PYTHON = {
     "flask": {"requirements.txt": "flask\n", "app.py": FLASK},
     "wsgi": {"requirements.txt": "", "wsgi.py": WSGI},
     "main": {"requirements.txt": "bottle\n", "main.py": LISTENS},
+}
+REACT_APP = """\
+import { useState } from "react";
+
+export function App() {
+  const [count, setCount] = useState(0);
+  return <button onClick={() => setCount(count + 1)}>{count}</button>;
+}
+"""
+REACT = {
+    "package.json": json.dumps(
+        {
+            "type": "module",
+            "scripts": {"dev": "vite"},
+            "dependencies": {"react": "^19", "react-dom": "^19"},
+            "devDependencies": {
+                "@types/react": "^19",
+                "@types/react-dom": "^19",
+                "@vitejs/plugin-react": "*",
+                "typescript": "*",
+                "vite": "^8",
+            },
+        }
+    ),
+    "vite.config.ts": 'import react from "@vitejs/plugin-react";\n'
+    'import { defineConfig } from "vite";\n'
+    "export default defineConfig({ plugins: [react()] });\n",
+    "tsconfig.json": json.dumps(
+        {
+            "compilerOptions": {
+                "target": "ES2022",
+                "module": "ESNext",
+                "moduleResolution": "bundler",
+                "jsx": "react-jsx",
+                "strict": True,
+                "noUnusedLocals": True,
+            },
+            "include": ["src"],
+        }
+    ),
+    "index.html": '<div id="root"></div><script type="module" src="/src/main.tsx">'
+    "</script>",
+    "src/main.tsx": 'import { createRoot } from "react-dom/client";\n'
+    'import { App } from "./App";\n'
+    'import "./style.css";\n\n'
+    'createRoot(document.getElementById("root")!).render(<App />);\n',
+    "src/style.css": "body { margin: 0 }\n",
+    "src/App.tsx": REACT_APP,
 }
 NO_NETWORK = re.compile(
     r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|E40\d|E50\d"
@@ -165,3 +216,22 @@ async def served(world: Stage, files: dict[str, str]) -> str:
 async def test_python_apps_of_each_kind_are_installed_and_served(world: Stage) -> None:
     answers = await asyncio.gather(*(served(world, PYTHON[kind]) for kind in PYTHON))
     assert answers == [f"from {kind}" for kind in PYTHON]
+
+
+async def test_a_react_app_is_checked_without_false_alarm_and_its_faults_are_found(
+    world: Stage,
+) -> None:
+    project = world.add(REACT)
+    await install(world, project)
+    assert isinstance(await world.ask(project, StartServer()), Running)
+    assert await world.ask(project, CheckApp()) == Problems([])
+    if shutil.which("chromium") is None or shutil.which("bwrap") is None:
+        pytest.skip("pages are looked at only with chromium and bubblewrap")
+    faulty = REACT_APP.replace("{count}", "{(undefined as any).count} faulty")
+    await world.write(project, "src/App.tsx", faulty)
+    await world.sees(project, " faulty", "/src/App.tsx")
+    outcome = await world.ask(project, CheckApp())
+    assert isinstance(outcome, Problems)
+    first = outcome.problems[0]
+    assert (first.source, first.path, first.line) == ("console", "src/App.tsx", 5)
+    assert first.message.startswith("TypeError: Cannot read properties of undefined")
