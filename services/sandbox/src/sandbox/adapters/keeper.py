@@ -306,8 +306,11 @@ def _reap(app: int) -> int | None:
 
 
 def _signal_group(app: int, sign: signal.Signals) -> None:
-    with suppress(OSError):
+    try:
         os.killpg(app, sign)
+    except OSError:  # it has not got as far as to make a group of its own
+        with suppress(OSError):
+            os.kill(app, sign)
 
 
 def _connect(control: socket.socket, spec: Spec) -> None:
