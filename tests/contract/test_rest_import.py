@@ -270,7 +270,7 @@ def test_a_file_that_expands_beyond_all_measure_is_refused(
     ada: Importer, host: Host
 ) -> None:
     hosted = host.new("large")
-    blobs = [hosted.blob(bytes([number]) * (100 * MIB)) for number in range(3)]
+    blobs = [hosted.blob(bytes([number]) * (40 * MIB)) for number in range(3)]
     tree = {str(number): (FILE, blob) for number, blob in enumerate(blobs)}
     hosted.commit(hosted.tree(tree))
     assert refused(ada.git(f"{host.url}/large.git")) == "The repository is too large"

@@ -35,7 +35,11 @@ def by_person(path: str, content: str = "mine") -> FileWritten:
     return FileWritten(UUID(int=1), path, content, "user")
 
 
-def revisions(*events: Event, causes: list[int] | None = None) -> list[Revision]:
+def revisions(
+    *events: Event,
+    causes: list[int] | None = None,
+    actor: Actor = Actor("user", "x"),  # noqa: B008 - it is frozen
+) -> list[Revision]:
     """Return the revisions of *events*; *causes* says which of them belong together."""
     chronicle = Chronicle()
     found: list[Revision] = []
@@ -48,7 +52,7 @@ def revisions(*events: Event, causes: list[int] | None = None) -> list[Revision]
             type=codec.tag(event),
             at=NOON + timedelta(seconds=seq),
             data=msgspec.Raw(codec.encode(event)),
-            meta=Context(Actor("user", "x"), correlation_id=cause),
+            meta=Context(actor, correlation_id=cause),
         )
         data = codec.decode_event(recorded.type, recorded.data)
         found += chronicle.feed(recorded, data)
@@ -111,3 +115,11 @@ def test_bytes_are_bytes() -> None:
     odd = msgspec.structs.replace(asset, content="no base64")
     assert revisions(CREATED, asset)[1].changes == {"a": b"\0\xff"}
     assert revisions(CREATED, odd)[1].changes == {"a": b"no base64"}
+
+
+def test_what_a_service_outside_did_is_in_its_name() -> None:
+    service = Actor("service", "ci")
+    _, edit = revisions(CREATED, by_person("a"), actor=service)
+    assert (edit.author, edit.service) == ("user", "ci")
+    _, edit = revisions(CREATED, by_person("a"))
+    assert edit.service is None

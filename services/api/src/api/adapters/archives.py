@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from dulwich.index import commit_tree
@@ -48,7 +49,7 @@ class FileArchives(Archives):
 
 def _zip(folder: str, files: Iterable[FileRow]) -> BinaryIO:
     out = tempfile.TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with _in_room(), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:
             at = file.updated_at.timetuple()[:6]
             entry = zipfile.ZipInfo(
@@ -59,6 +60,15 @@ def _zip(folder: str, files: Iterable[FileRow]) -> BinaryIO:
             archive.writestr(entry, raw(file.content, file.encoding))
     out.seek(0)
     return out
+
+
+@contextmanager
+def _in_room() -> Iterator[None]:
+    """Say plainly that the disk for temporary files is full."""
+    try:
+        yield
+    except OSError as error:
+        raise TooLarge("There is no room to make the archive") from error
 
 
 class GitBundle(History):
@@ -101,7 +111,8 @@ class GitBundle(History):
 
     def _write(self, data: bytes) -> int:
         self._size += len(data)
-        return self._out.write(data)
+        with _in_room():
+            return self._out.write(data)
 
     def _add(self, revisions: Iterable[Revision]) -> None:
         for revision in revisions:
@@ -122,8 +133,11 @@ class GitBundle(History):
             [(path.encode(), id_, _FILE_MODE) for path, id_ in self._files.items()],
         )
         commit.parents = [self._head] if self._head else []
-        is_agent = revision.author == "agent"
-        commit.author = commit.committer = _AGENT if is_agent else self._owner
+        author = _AGENT if revision.author == "agent" else self._owner
+        if revision.service is not None:
+            name = _plain(revision.service)
+            author = f"{name} <{name}@localhost>".encode()
+        commit.author = commit.committer = author
         commit.author_time = commit.commit_time = int(revision.at.timestamp())
         commit.author_timezone = commit.commit_timezone = 0
         commit.encoding = b"UTF-8"

@@ -13,7 +13,7 @@ from dulwich.pack import PackData, PackInflater, UnresolvedDeltas
 
 from api.domain.intake import MAX_ENTRIES, Intake, Taken, Unfit
 
-MAX_INFLATED_BYTES = 256 << 20
+MAX_INFLATED_BYTES = 96 << 20
 """All objects of a pack together."""
 _MAX_DEPTH = 32
 _DAMAGED = (

@@ -10,7 +10,9 @@ import stat
 import sys
 import zipfile
 import zlib
+from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 
 import msgspec
 
@@ -18,7 +20,8 @@ from api.adapters.git_pack import check_out
 from api.domain.intake import MAX_ENTRIES, Intake, Taken, Unfit, common_folder
 from contracts.project import MAX_ASSET_BYTES
 
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 384 << 20
+"""Addresses, not only what is in use of them."""
 CPU_S = 20
 _READ = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 0x1
@@ -33,6 +36,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 def limit() -> None:
     """Give up what reading an archive does not need."""
+    with suppress(OSError):  # where memory is short, this is the process to end
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -91,6 +96,8 @@ def main() -> None:
                 answer = Answer(taken=unzip(data))
     except Unfit as unfit:
         answer = Answer(unfit=str(unfit))
+    except MemoryError:
+        answer = Answer(unfit="It expands beyond all measure")
     sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
 
 

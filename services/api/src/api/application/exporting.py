@@ -24,12 +24,16 @@ class Exports:
         """Return a zip of a project's files.
 
         Raises:
+            Rejected: There is no room for it.
             Unavailable: The database does not answer, or too many wait.
 
         """
         async with self._room.turn():
             files = await self._views.files(project.user_id, project.id)
-            return await self._archives.files(folder, files)
+            try:
+                return await self._archives.files(folder, files)
+            except TooLarge as error:
+                raise Rejected("invalid_message_data", str(error)) from error
 
     async def history(self, project: ProjectRow, owner: Person) -> BinaryIO:
         """Return a git bundle of all that has happened to a project's files.

@@ -33,6 +33,8 @@ class Revision(Struct, frozen=True):
     """Files that changed together, by whom, and why."""
 
     author: Author
+    service: str | None
+    """Which service outside did it in the person's project; None: the person itself."""
     at: datetime
     title: str
     text: str
@@ -54,6 +56,7 @@ class Chronicle:
         self._phase = ("", "")
         self._edits: Changes = {}
         self._cause: UUID | None = None
+        self._service: str | None = None
         self._at = datetime.min.replace(tzinfo=UTC)
         self._seq = 0
 
@@ -65,7 +68,7 @@ class Chronicle:
             case ProjectCreated(name, description):
                 done.append(self._revision("user", f"Begin {name}", description, {}))
             case FileWritten(author="user") | FileDeleted(author="user"):
-                self._cause = _cause(recorded)
+                self._cause, self._service = _cause(recorded), _service(recorded)
                 self._edits[event.path] = _data(event)
                 self._written.pop(event.path, None)
             case FileWritten() | FileDeleted():
@@ -121,11 +124,17 @@ class Chronicle:
                 self._paths.discard(path)
             else:
                 self._paths.add(path)
-        return Revision(author, self._at, title, text, changes, self._seq)
+        service = self._service if changes is self._edits else None
+        return Revision(author, service, self._at, title, text, changes, self._seq)
 
 
 def _cause(recorded: Recorded) -> UUID | None:
     return recorded.meta.correlation_id if recorded.meta else None
+
+
+def _service(recorded: Recorded) -> str | None:
+    actor = recorded.meta.actor if recorded.meta else None
+    return actor.id if actor and actor.kind == "service" else None
 
 
 def _data(event: FileWritten | FileDeleted) -> bytes | None:

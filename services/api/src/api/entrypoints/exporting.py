@@ -5,6 +5,7 @@ import os
 import re
 import unicodedata
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import BinaryIO
 
 from litestar import Router, get
@@ -35,6 +36,7 @@ FILES = Operation(
     needs=Needs.READ,
     media_type="application/zip",
     gives=_NAMED,
+    errors=(HTTPStatus.UNPROCESSABLE_ENTITY,),
     missing=NOT_FOUND,
 )
 HISTORY = Operation(
@@ -45,6 +47,7 @@ HISTORY = Operation(
     needs=Needs.READ,
     media_type="application/x-git-bundle",
     gives=_NAMED,
+    errors=(HTTPStatus.UNPROCESSABLE_ENTITY,),
     missing=NOT_FOUND,
 )
 

@@ -45,7 +45,12 @@ class Archives(Protocol):
     """Makes archives."""
 
     async def files(self, folder: str, files: Iterable[FileRow]) -> BinaryIO:
-        """Return a zip of *files* in *folder*, at its beginning."""
+        """Return a zip of *files* in *folder*, at its beginning.
+
+        Raises:
+            TooLarge: There is no room.
+
+        """
         ...
 
     def history(self, owner: Person) -> History:
