@@ -2,17 +2,25 @@
 
 import asyncio
 import shutil
+import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from standalone.ports import free_port
 from tests.integration.deploy.tools import DEPLOY, tool
 from tests.support.servers import server_folder, wait_until
 
+HOST = "atelier.example"
 NAMES = ("api", "gateway", "sandbox")
 
 
@@ -26,29 +34,30 @@ async def say_who(name: str, reader: StreamReader, writer: StreamWriter) -> None
     writer.close()
 
 
-@pytest.fixture
-async def door() -> AsyncIterator[str]:
+@asynccontextmanager
+async def opened(kind: str, folder: Path, **environment: str) -> AsyncIterator[int]:
+    """Start Caddy with the rules of *kind*, and lend the port of the door."""
     program, port = tool("caddy"), free_port()
+    environment |= {
+        "HOME": str(folder),
+        "HEALTH_PORT": str(free_port()),
+        "PUBLIC_HOST": HOST,
+        "PREVIEW_DOMAIN": "preview.example",
+        "FRONT_PROXIES": "192.0.2.0/24",
+    }
+    shutil.copytree(DEPLOY / "caddy", folder / "caddy")
+    rules = folder / "caddy" / f"{kind}.caddyfile"
+    text = rules.read_text().replace("http://:8080 {", ":8080 {")
+    plain = port if kind == "http" else free_port()
+    text = text.replace(":8080 {", f"http://:{plain} {{\n\tbind 127.0.0.1")
+    text = text.replace(":8443 {", f"https://:{port} {{\n\tbind 127.0.0.1")
+    rules.write_text(text.replace("/run/secrets", str(folder)))
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(server_folder())
-        environment = {"PUBLIC_HOST": "atelier.example", "HOME": str(folder)}
-        environment |= {"PREVIEW_DOMAIN": "preview.example"}
-        environment |= {"FRONT_PROXIES": "192.0.2.0/24"}
         for name in NAMES:
-
-            async def answer(
-                reader: StreamReader, writer: StreamWriter, name: str = name
-            ) -> None:
-                await say_who(name, reader, writer)
-
-            server = await asyncio.start_server(answer, "127.0.0.1", 0)
+            server = await asyncio.start_server(partial(say_who, name), "127.0.0.1", 0)
             await stack.enter_async_context(server)
             address = server.sockets[0].getsockname()
             environment[f"{name.upper()}_ADDRESS"] = f"127.0.0.1:{address[1]}"
-        shutil.copytree(DEPLOY / "caddy", folder / "caddy")
-        rules = folder / "caddy" / "http.caddyfile"
-        text = rules.read_text().replace(":8080", f"http://:{port}")
-        rules.write_text(text.replace("{\n", "{\n\tbind 127.0.0.1\n", 1))
         process = await asyncio.create_subprocess_exec(
             *(program, "run", "--config", str(rules), "--adapter", "caddyfile"),
             env=environment,
@@ -57,8 +66,16 @@ async def door() -> AsyncIterator[str]:
         )
         stack.push_async_callback(process.wait)
         stack.callback(process.terminate)
-        await asyncio.to_thread(wait_until, lambda: answers(port), "the door answers")
-        yield f"http://127.0.0.1:{port}"
+        health = int(environment["HEALTH_PORT"])
+        await asyncio.to_thread(wait_until, lambda: answers(health), "it answers")
+        yield port
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[str]:
+    with server_folder() as folder:
+        async with opened("http", folder) as port:
+            yield f"http://127.0.0.1:{port}"
 
 
 def answers(port: int) -> bool:
@@ -114,3 +131,52 @@ async def test_services_are_told_who_comes_and_not_what_one_claims(door: str) ->
     assert "X-Forwarded-For: 127.0.0.1" in answer.text
     assert "X-Forwarded-Proto: http" in answer.text
     assert not {"198.51.100.7", "https"} & set(answer.text.split())
+
+
+def make_certificate(folder: Path) -> None:
+    """Make one for the host and every preview, as a person would put it there."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    names = [x509.DNSName(HOST), x509.DNSName("*.preview.example")]
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "tls-certificate").write_bytes(certificate.public_bytes(pem))
+    (folder / "tls-key").write_bytes(
+        key.private_bytes(
+            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "service"), [(HOST, "api"), ("abc.preview.example", "sandbox")]
+)
+async def test_one_certificate_is_for_people_and_previews(
+    host: str, service: str
+) -> None:
+    with server_folder() as folder:
+        make_certificate(folder)
+        trusting = ssl.create_default_context(cafile=folder / "tls-certificate")
+        async with (
+            opened("https", folder) as port,
+            httpx.AsyncClient(verify=trusting) as http,
+        ):
+            answer = await http.get(
+                f"https://127.0.0.1:{port}/",
+                headers={"Host": host},
+                extensions={"sni_hostname": host},
+            )
+    assert answer.text.splitlines()[0] == service
+    assert answer.headers["strict-transport-security"]
+    assert "X-Forwarded-Proto: https" in answer.text
