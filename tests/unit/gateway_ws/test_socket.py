@@ -1,0 +1,150 @@
+"""Whatever a client sends, its socket takes it or says goodbye, and nothing breaks."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typing_extensions import override
+
+from gateway_ws.domain.handshake import Request
+from gateway_ws.entrypoints.socket import Backlog, House, Patience, Socket, Visit
+from tests.unit.gateway_ws.support import settle
+
+HEAD = (
+    b"GET /ws/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+PATIENCE = Patience(ping_s=20, pong_s=20, stall_s=30, drain_s=3)
+NO_MASK = bytes(4)
+
+
+class Pipe(asyncio.Transport):
+    """A transport that takes everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.at_the_end: list[bytes] | None = None
+
+    @override
+    def write(self, data: Any) -> None:
+        self.written.append(data)
+
+    @override
+    def write_eof(self) -> None:
+        self.at_the_end = self.at_the_end or list(self.written)
+
+    @override
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def _nothing(self, *_: object) -> None:
+        pass
+
+    abort = pause_reading = resume_reading = _nothing
+    set_write_buffer_limits = _nothing  # type: ignore[assignment]
+
+
+class Ear(Visit):
+    """Remembers what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self.ends = 0
+
+    @override
+    async def hear(self, message: bytes) -> None:
+        self.heard.append(message)
+
+    @override
+    def end(self) -> None:
+        self.ends += 1
+
+
+def frame(first: int, payload: bytes) -> bytes:
+    """Return a frame that is masked with nothing."""
+    size = len(payload)
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    return bytes((first,)) + length + NO_MASK + payload
+
+
+def opened(ear: Ear) -> tuple[Socket, Pipe, Backlog]:
+    async def greet(_: Socket, __: Request) -> Visit:
+        return ear
+
+    server = SimpleNamespace(connections=set(), tasks=set())
+    backlog, pipe = Backlog(1 << 20), Pipe()
+    house = House(greet, PATIENCE, backlog)
+    socket = Socket(cast("Any", None), cast("Any", server), {}, house)
+    socket.connection_made(pipe)
+    socket.data_received(HEAD)
+    return socket, pipe, backlog
+
+
+HOSTILE = st.one_of(
+    st.binary(max_size=40),
+    st.builds(frame, st.integers(0, 255), st.binary(max_size=200)),
+    st.builds(frame, st.just(0x81), st.text(max_size=80).map(str.encode)),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(HOSTILE, min_size=5, max_size=30), st.integers(1, 80))
+async def test_a_thousand_hostile_frames_break_no_socket(
+    frames: list[bytes], at_once: int
+) -> None:
+    ear = Ear()
+    socket, pipe, backlog = opened(ear)
+    await settle()
+    data = b"".join(frames)
+    for start in range(0, len(data), at_once):
+        socket.data_received(data[start : start + at_once])
+    await settle()
+    socket.close(1000)
+    socket.write(b"too late")
+    assert pipe.written[0].startswith(b"HTTP/1.1 101")
+    assert b"too late" not in pipe.written
+    assert pipe.at_the_end in (None, pipe.written)
+    socket.connection_lost(None)
+    assert ear.ends == 1
+    assert backlog.add(1 << 20)  # all of it was given back
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=90).map(str.encode), min_size=1, max_size=9),
+    st.integers(1, 64),
+)
+@settings(deadline=None)
+async def test_messages_are_heard_whole_however_they_are_cut(
+    messages: list[bytes], at_once: int
+) -> None:
+    ear = Ear()
+    socket, _, _ = opened(ear)
+    parts = [
+        frame(0x01, message[:1]) + frame(0x89, b"") + frame(0x80, message[1:])
+        if number % 4 == 1
+        else frame(0x81, message)
+        for number, message in enumerate(messages)
+    ]
+    data = b"".join(parts)
+    for start in range(0, len(data), at_once):
+        socket.data_received(data[start : start + at_once])
+    await settle()
+    socket.connection_lost(None)
+    assert ear.heard == messages
+
+
+async def test_what_is_no_handshake_is_answered_and_cut_off() -> None:
+    server = SimpleNamespace(connections=set(), tasks=set())
+    house = House(cast("Any", None), PATIENCE, Backlog(1))
+    socket = Socket(cast("Any", None), cast("Any", server), {}, house)
+    socket.connection_made(pipe := Pipe())
+    socket.data_received(HEAD.replace(b"/ws/x", b"/other"))
+    socket.data_received(frame(0x81, b"{}"))
+    assert [data.split(b"\r\n")[0] for data in pipe.written] == [
+        b"HTTP/1.1 404 Not Found"
+    ]
+    assert pipe.at_the_end == pipe.written
+    socket.connection_lost(None)
