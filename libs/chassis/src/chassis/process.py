@@ -155,12 +155,19 @@ async def serve(
             socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, max_unsent_bytes
         )
     server = _Server(uvicorn.Config(app, **{**_UVICORN, **(options or {})}))
+    with listener:  # uvicorn closes it, but not where it ends before it has begun
+        await _serve(server, listener, stopping)
+    if not server.started:
+        raise RuntimeError("the application did not start; see above")
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, stopping: asyncio.Event
+) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_stop_with(server, stopping))
         await server.serve(sockets=[listener])
         stopping.set()  # it ended by itself: so does the process
-    if not server.started:
-        raise RuntimeError("the application did not start; see above")
 
 
 async def _stop_with(server: uvicorn.Server, stopping: asyncio.Event) -> None:
@@ -173,8 +180,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
+        try:
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
     except OSError as exc:
         raise CannotListen(f"Cannot listen on {host}:{port}: {exc.strerror}.") from exc
     return listener
