@@ -53,27 +53,39 @@ function address(path, inputs) {
   return query.size > 0 ? `${path}?${query}` : path;
 }
 
-function headers(inputs, hasBody) {
+function headers(inputs, body) {
   const found = {};
   const token = document.getElementById("token").value.trim();
   if (token !== "") found.Authorization = `Bearer ${token}`;
-  if (hasBody) found["Content-Type"] = "application/json";
+  if (body !== null) found["Content-Type"] = body.dataset.type;
   for (const { value, dataset } of inputs) {
     if (dataset.place === "header" && value !== "") found[dataset.name] = value;
   }
   return found;
 }
 
+function save(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 async function send(method, path, form, body, output) {
-  const inputs = [...form.querySelectorAll("input")];
+  const inputs = [...form.querySelectorAll("input[data-place]")];
   output.textContent = "…";
   try {
     const answer = await fetch(address(path, inputs), {
       method,
-      headers: headers(inputs, body !== null),
-      body: body?.value,
+      headers: headers(inputs, body),
+      body: body?.files ? body.files[0] : body?.value,
       credentials: document.getElementById("token").value.trim() === "" ? "same-origin" : "omit",
     });
+    const saved = answer.headers.get("content-disposition")?.match(/filename="(.*)"/);
+    if (answer.ok && saved) {
+      save(await answer.blob(), saved[1]);
+      output.textContent = `${answer.status} ${answer.statusText}\n\nSaved as ${saved[1]}`;
+      return;
+    }
     const text = await answer.text();
     const isJson = answer.headers.get("content-type")?.includes("json");
     output.textContent = `${answer.status} ${answer.statusText}\n\n${isJson ? pretty(JSON.parse(text)) : text}`;
@@ -102,15 +114,20 @@ function fill(box, method, path, operation, components) {
   if (operation.parameters.length > 0) {
     form.append(heading("Parameters"), make("table", {}, ...operation.parameters.map(field)));
   }
-  const content = operation.requestBody?.content["application/json"];
+  const [type, content] = Object.entries(operation.requestBody?.content ?? {})[0] ?? [];
   let body = null;
-  if (content !== undefined) {
+  if (content?.schema.format === "binary") {
+    body = make("input", { type: "file" });
+    body.setAttribute("aria-label", "Body");
+    form.append(heading(`Body (${type})`), body);
+  } else if (content !== undefined) {
     body = make("textarea", { value: pretty(content.example ?? {}), spellcheck: false });
     body.setAttribute("aria-label", "Body");
     const schema = pretty(resolved(content.schema, components));
     const more = make("details", {}, make("summary", { textContent: "Schema" }), make("pre", { textContent: schema }));
     form.append(heading("Body"), body, more);
   }
+  if (body !== null) body.dataset.type = type;
   const output = make("pre", { textContent: "" });
   output.setAttribute("aria-live", "polite");
   const button = make("button", { type: "button", textContent: "Send" });
