@@ -98,3 +98,21 @@ def test_secrets_are_all_made_once_and_never_twice(tmp_path: Path) -> None:
 def test_others_on_the_machine_cannot_read_secrets(tmp_path: Path) -> None:
     make_secrets(tmp_path / "secrets")
     assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
+
+
+def test_images_are_made_with_the_same_uv_as_everything_else() -> None:
+    versions = [
+        re.findall(pattern, file.read_text(encoding="utf-8"))
+        for pattern, file in (
+            (r"ARG UV=([\d.]+)", DEPLOY / "service.Dockerfile"),
+            (r"uv==([\d.]+)", DEPLOY.parent / "Makefile"),
+        )
+    ]
+    assert versions[0] == versions[1]
+
+
+def test_there_is_an_image_of_every_service() -> None:
+    text = (DEPLOY / "service.Dockerfile").read_text(encoding="utf-8")
+    made = set(re.findall(r"AS runtime-([\w-]+)$", text, re.MULTILINE))
+    folders = (DEPLOY.parent / "services").glob("*/pyproject.toml")
+    assert made == {file.parent.name for file in folders}
