@@ -65,6 +65,12 @@ test-deploy: setup .cache/deploy/.stamp ## build all images, start them with com
 chaos: setup ## faults by the hundred: kills, freezes, cuts, bad answers
 	@$(BIN)/pytest tests/chaos
 
+SOAK_S ?= 60
+
+.PHONY: soak
+soak: setup ## a fleet of every service under load, one death after another, SOAK_S=60 seconds
+	@SOAK_S=$(SOAK_S) $(BIN)/pytest tests/chaos/fleet -k lives
+
 .PHONY: bench
 bench: setup ## ratios between things run side by side
 	@$(BIN)/python -m tests.bench

@@ -75,6 +75,11 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self.launch()
+        self.await_ready()
+
+    def launch(self) -> None:
+        """Start it."""
         program = self.program
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -86,7 +91,10 @@ class Server:
                 stderr=subprocess.STDOUT,
                 preexec_fn=program.before_exec(),  # noqa: PLW1509 - safe and needed
             )
-        wait_until(self._answers, f"{program.name} answers")
+
+    def await_ready(self) -> None:
+        """Wait until it answers."""
+        wait_until(self._answers, f"{self.program.name} answers")
 
     def _answers(self) -> bool:
         assert self._process is not None, "the server is not running"

@@ -178,17 +178,21 @@ class Sandbox:
     async def install(self) -> Installed:
         """Install what the app needs, unless that was done before."""
         async with self._turn():
+            await self._sync(0)  # another controller may have been asked to before
             return await self._install()
 
     async def start(self) -> Running:
         """Start the app, or leave it running, and wait until it answers."""
         async with self._turn():
+            await self._sync(0)
             await self._start()
             return Running(url=self.site.url, sandbox_id=str(self.project_id))
 
     async def catch_up(self) -> None:
         """Install and start what the files that are here call for."""
         async with self._turn():
+            with suppress(Troubled):  # that nobody sends them is no fault of the app
+                await self._sync(0)
             await self._install()
             await self._start()
 

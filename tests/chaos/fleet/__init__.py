@@ -1,0 +1,1 @@
+"""Many processes of each service on a cluster of NATS, and what their deaths cost."""
