@@ -184,6 +184,8 @@ def _start(spec: Spec) -> int:
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
+        # Not the keeper, whom every visitor waits for.
+        os.nice(_NICENESS)
         for number in (signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         for limit, value in spec["limits"]:
@@ -224,11 +226,10 @@ def _lower(limit: int, value: int) -> None:
 
 
 def _stand_back() -> None:
-    """Let the rest of the machine go first: at the processor, and in memory.
+    """Let the rest of the machine live longer when memory runs out.
 
     What starts later inherits this and cannot take it back.
     """
-    os.nice(_NICENESS)
     with (
         suppress(OSError),
         open("/proc/self/oom_score_adj", "w", encoding="ascii") as file,  # noqa: PTH123 - pathlib is slow
@@ -319,17 +320,26 @@ def _connect(control: socket.socket, spec: Spec) -> None:
     In a network of its own every listener is the app's: one that does not listen where
     it was told to is found all the same.
     """
-    others = [] if spec["tree"] else _listening(but={spec["port"], spec["egress"]})
-    for port in (spec["port"], *others):
-        for host, family in _LOOPBACK:
-            with socket.socket(family) as client, suppress(OSError):
-                client.settimeout(_CONNECT_S)
-                client.connect((host, port))
-                client.settimeout(None)
-                socket.send_fds(control, [YES], [client.fileno()])
-                return
+    known = {spec["port"], spec["egress"]}
+    if _connect_to(control, spec["port"]):
+        return
+    for port in [] if spec["tree"] else _listening(but=known):
+        if _connect_to(control, port):
+            return
     with suppress(OSError):
         control.sendall(NO)
+
+
+def _connect_to(control: socket.socket, port: int) -> bool:
+    """Send a connection to *port*; tell whether there was one to send."""
+    for host, family in _LOOPBACK:
+        with socket.socket(family) as client, suppress(OSError):
+            client.settimeout(_CONNECT_S)
+            client.connect((host, port))
+            client.settimeout(None)
+            socket.send_fds(control, [YES], [client.fileno()])
+            return True
+    return False
 
 
 def _listening(but: set[int]) -> list[int]:
