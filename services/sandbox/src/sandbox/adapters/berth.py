@@ -6,7 +6,6 @@ comes later finds nothing. What the keeper then gets are handles, so that neithe
 nor the way to the app depends on the engine.
 """
 
-import asyncio
 import os
 import shutil
 import socket
@@ -17,6 +16,7 @@ from uuid import uuid4
 from msgspec import Struct
 
 from sandbox.adapters.container_body import SOCKET
+from sandbox.adapters.control import readable
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -61,9 +61,10 @@ class Berth:
 
     async def arrival(self) -> Arrival:
         """Wait for the keeper, and shut the door behind it."""
-        loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(self._listener)
+            # Whoever is cancelled while he waits has not accepted anybody.
+            await readable(self._listener.fileno())
+            connection, _ = self._listener.accept()
             credentials = connection.getsockopt(
                 socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
             )
