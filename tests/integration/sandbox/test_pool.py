@@ -1,0 +1,73 @@
+"""Sandboxes that run before they are asked for."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from contracts.sandbox import (
+    Failed,
+    InstallDependencies,
+    Installed,
+    Running,
+    StartServer,
+    SyncFiles,
+)
+from tests.integration.sandbox.stage import (
+    SandboxServer,
+    Stage,
+    sandbox_server,
+    stage,
+    until,
+)
+from tests.integration.sandbox.templates import are_made, kanban, templates
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxServer]:
+    with sandbox_server(world=True, **templates(SANDBOX_HOT_MIB="160")) as lent:
+        yield lent
+
+
+@pytest.fixture
+async def world(server: SandboxServer) -> AsyncIterator[Stage]:
+    """A service in which one sandbox is hot."""
+    async with stage(server) as made:
+        await are_made(made, "bun", "react")
+        spares = server.root / "sandboxes" / "spares"
+
+        async def hot() -> bool:
+            return any(spares.glob("*/layer/upper/.vite/deps"))
+
+        await until(hot, "a sandbox is hot")
+        yield made
+
+
+async def test_a_project_gets_a_sandbox_that_runs(world: Stage) -> None:
+    project = world.add(kanban())
+    assert not isinstance(await world.ask(project, SyncFiles(1)), Failed)
+    installed = await world.ask(project, InstallDependencies())
+    assert isinstance(installed, Installed), installed
+    assert isinstance(await world.ask(project, StartServer()), Running)
+    assert "createRoot" in (await world.visit(project, "/src/main.tsx")).text
+    assert "Getting ready" not in (await world.visit(project)).text
+    origin = world.folder_of(project).parent / "origin"
+    if installed.skipped:  # the sandbox was hot by then, not only being started
+        assert origin.read_text(encoding="ascii") != str(project)
+    await world.write(project, "src/board.ts", "export const added = 1;")
+    await world.sees(project, "added", "/src/board.ts")
+
+
+async def test_what_was_taken_over_comes_back_after_a_restart(world: Stage) -> None:
+    project = world.add(kanban())
+    for operation in (SyncFiles(1), InstallDependencies(), StartServer()):
+        assert not isinstance(await world.ask(project, operation), Failed)
+    world.restart()
+    await world.sees(project, "createRoot", "/src/main.tsx")
+
+
+async def test_an_app_with_other_settings_is_started_for_itself(world: Stage) -> None:
+    files = kanban()
+    files["vite.config.ts"] = f"{files['vite.config.ts']!s}// another\n"
+    project = world.add(files)
+    await world.ask(project, SyncFiles(1))
+    assert not (world.folder_of(project).parent / "origin").exists()
