@@ -12,15 +12,6 @@ export interface Project {
   readonly updatedAt: string;
 }
 
-export interface ProjectFile {
-  readonly id: string;
-  readonly projectId: string;
-  readonly path: string;
-  readonly content: string;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
-
 export interface Config {
   /** Answers come from built-in apps, because no key of a real model is set. */
   readonly demoModel: boolean;
@@ -109,11 +100,6 @@ export const api = {
   updateProject: (id: string, change: { name?: string; description?: string }) =>
     request<Project>("PATCH", projectPath(id), change),
   deleteProject: (id: string) => request<boolean>("DELETE", projectPath(id)),
-  saveFile: (projectId: string, path: string, content: string) =>
-    request<ProjectFile>("PUT", `/api/project-files/${encodeURIComponent(projectId)}`, {
-      path,
-      content,
-    }),
 };
 
 export const account = {
@@ -151,12 +137,19 @@ export const administration = {
   withdraw: (id: string) => request<boolean>("DELETE", `/api/admin/invitations/${id}`),
 };
 
-function projectPath(id: string): string {
+/** Where a project is. */
+export function projectPath(id: string): string {
   return `/api/projects/${encodeURIComponent(id)}`;
 }
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const init: RequestInit = { method, headers: { accept: "application/json" } };
+/** Asks the server, and returns what it answers. */
+export async function request<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<T> {
+  const init: RequestInit = { method, headers: { accept: "application/json", ...headers } };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { ...init.headers, "content-type": "application/json" };

@@ -18,7 +18,8 @@ const PREFIX = "atelier.edit.";
 /** Typing is kept a moment after it paused, not with each key. */
 const KEEP_MS = 300;
 
-export type SaveFile = (path: string, content: string) => Promise<unknown>;
+/** *before* is what the server is thought to have; null where it has no such file. */
+export type SaveFile = (path: string, content: string, before: string | null) => Promise<unknown>;
 
 export class EditStore {
   readonly #prefix: string;
@@ -68,7 +69,7 @@ export class EditStore {
     if (edit === undefined || edit.saving) return;
     this.#set(saving(this.#edits, path));
     try {
-      await this.#save(path, edit.text);
+      await this.#save(path, edit.text, edit.sent ?? edit.base);
       this.#set(saved(this.#edits, path));
     } catch (error) {
       const problem = error instanceof Error ? error.message : "This could not be saved.";

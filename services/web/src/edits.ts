@@ -76,7 +76,12 @@ export function notSaved(edits: Edits, path: string, problem: string): Edits {
 
 /** The difference to *recorded* is known and wanted. */
 export function rebased(edits: Edits, path: string, recorded: string | null): Edits {
-  return changed(edits, path, (edit) => ({ ...edit, base: recorded, problem: null }));
+  return changed(edits, path, (edit) => ({
+    ...edit,
+    base: recorded,
+    sent: null,
+    problem: null,
+  }));
 }
 
 export function without(edits: Edits, path: string): Edits {

@@ -115,6 +115,13 @@ const workspace = createRoute({
   component: lazyRouteComponent(() => import("./views/workspace"), "WorkspacePage"),
 });
 
+const settingsPage = createRoute({
+  getParentRoute: () => root,
+  path: "/projects/$projectId/settings",
+  beforeLoad: signedInOnly,
+  component: lazyRouteComponent(() => import("./views/settings"), "SettingsPage"),
+});
+
 const routes = root.addChildren([
   landing,
   signIn,
@@ -124,6 +131,7 @@ const routes = root.addChildren([
   administrationPage,
   begin,
   workspace,
+  settingsPage,
 ]);
 
 export function makeRouter(queries: QueryClient) {

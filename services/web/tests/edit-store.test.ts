@@ -1,8 +1,8 @@
 import { beforeEach, expect, test, vi } from "vitest";
 
-import { EditStore, forgetEdits, hasKeptEdits } from "../src/edit-store";
+import { EditStore, type SaveFile, forgetEdits, hasKeptEdits } from "../src/edit-store";
 
-const save = vi.fn<(path: string, content: string) => Promise<unknown>>();
+const save = vi.fn<SaveFile>();
 
 beforeEach(() => {
   localStorage.clear();
@@ -49,7 +49,17 @@ test("saving sends the text once", async () => {
   const edits = store();
   edits.type("a.ts", "old", "mine");
   await Promise.all([edits.save("a.ts"), edits.save("a.ts")]);
-  expect(save.mock.calls).toEqual([["a.ts", "mine"]]);
+  expect(save.mock.calls).toEqual([["a.ts", "mine", "old"]]);
+});
+
+test("what the server has taken in is what the next text is a change of", async () => {
+  save.mockResolvedValue(true);
+  const edits = store();
+  edits.type("a.ts", "old", "mine");
+  await edits.save("a.ts");
+  edits.type("a.ts", "old", "mine too");
+  await edits.save("a.ts");
+  expect(save.mock.lastCall).toEqual(["a.ts", "mine too", "mine"]);
 });
 
 test("a refusal is told with the edit", async () => {

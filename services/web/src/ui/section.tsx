@@ -28,6 +28,9 @@ export function Section({ title, about, actions, children, testId }: SectionProp
   );
 }
 
+/** An item of such a list. */
+export const ROW = "flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 sm:px-5";
+
 /** As high as a list of one, so that what is below stays where it is. */
 const EMPTY =
   "flex min-h-[4.375rem] items-center gap-2 rounded-xl border border-dashed border-line px-4 text-sm text-muted sm:px-5";

@@ -9,11 +9,11 @@ import { Button, buttonClass } from "../ui/button";
 import { Field, INPUT_CLASS } from "../ui/field";
 import { Notice } from "../ui/notice";
 import { Page } from "../ui/page";
-import { Listed, Secret, Section } from "../ui/section";
+import { Listed, ROW, Secret, Section } from "../ui/section";
+import { Usage } from "./usage";
 
 const SESSIONS = ["sessions"];
 const TOKENS = ["tokens"];
-const ROW = "flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-3 sm:px-5";
 
 /** Who is signed in, where, and which programs may act for them. */
 export function Account() {
@@ -42,8 +42,9 @@ export function Account() {
           )}
         </div>
         <Sessions />
-        <Password />
+        <Password email={user?.email ?? ""} />
         <Tokens />
+        <Usage />
       </div>
     </Page>
   );
@@ -120,7 +121,7 @@ export function browserOf(userAgent: string): string {
   return parts.length === 0 ? "A program" : parts.join(" on ");
 }
 
-function Password() {
+function Password({ email }: { email: string }) {
   const [changed, setChanged] = useState(false);
   const change = useMutation({
     mutationFn: (data: FormData) =>
@@ -140,6 +141,8 @@ function Password() {
   return (
     <Section title="Password" about="All other sessions end when it changes." testId="password">
       <form onSubmit={submit} className="grid gap-4 sm:grid-cols-2">
+        {/* For password managers: whose password it is. */}
+        <input type="email" name="email" autoComplete="username" value={email} readOnly hidden />
         <Field label="Current password" name="current" type="password" autoComplete="current-password" required maxLength={128} />
         <Field label="New password" name="new" type="password" autoComplete="new-password" required minLength={8} maxLength={128} />
         <div className="flex flex-wrap items-center gap-3 sm:col-span-2">

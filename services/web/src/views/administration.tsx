@@ -15,13 +15,13 @@ import { Button, buttonClass } from "../ui/button";
 import { Field } from "../ui/field";
 import { Notice } from "../ui/notice";
 import { Page } from "../ui/page";
-import { Listed, Secret, Section } from "../ui/section";
+import { Listed, ROW, Secret, Section } from "../ui/section";
+import { Models } from "./models";
 
 const SIGN_UP = ["sign-up"];
 const INVITATIONS = ["invitations"];
 const USERS = ["users"];
 const PAGE = 200;
-const ROW = "flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 sm:px-5";
 
 /** Who may come in, and who is there. */
 export function Administration() {
@@ -48,6 +48,7 @@ export function Administration() {
             <SignUp />
             <Invitations />
             <Users />
+            <Models />
           </>
         )}
       </div>

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { History as HistoryIcon, Play, Square } from "lucide-react";
+import { History as HistoryIcon, Play, Settings, Square } from "lucide-react";
 
 import type { SocketStatus } from "../../socket";
 import {
@@ -12,7 +12,7 @@ import {
   type ProjectState,
   standingOf,
 } from "../../state";
-import { Button, IconButton } from "../../ui/button";
+import { Button, buttonClass, IconButton } from "../../ui/button";
 import { PaletteButton } from "../../ui/command-bar";
 import { Mark } from "../../ui/logo";
 import { StateBadge } from "../../ui/state-badge";
@@ -64,6 +64,16 @@ export function Header({ link, name, description, timeline }: HeaderProps) {
           >
             <HistoryIcon aria-hidden size={17} />
           </IconButton>
+          <Link
+            to="/projects/$projectId/settings"
+            params={{ projectId: link.projectId }}
+            aria-label="Settings of the project"
+            title="Settings of the project"
+            className={`${buttonClass("quiet", "small")} size-8 px-0! max-sm:hidden`}
+            data-testid="settings-open"
+          >
+            <Settings aria-hidden size={17} />
+          </Link>
           <PaletteButton />
           <span className="max-sm:hidden">
             <ThemeToggle />

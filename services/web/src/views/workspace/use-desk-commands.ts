@@ -1,3 +1,4 @@
+import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import { type Command, useCommands } from "../../commands";
@@ -27,7 +28,23 @@ export function useDeskCommands(parts: DeskParts): void {
     () => viewCommands(preview, timeline, setView, setOutput, wide),
     [preview, timeline, setView, setOutput, wide],
   );
-  useCommands(useMemo(() => [...run, ...view, ...code], [run, view, code]));
+  const site = useSiteCommands(desk.projectId);
+  useCommands(useMemo(() => [...run, ...view, ...site, ...code], [run, view, site, code]));
+}
+
+function useSiteCommands(projectId: string): readonly Command[] {
+  const navigate = useNavigate();
+  return useMemo(
+    () => [
+      {
+        id: "settings",
+        title: "Settings of the project: models, limits, secrets, export",
+        group: "Project",
+        run: () => void navigate({ to: "/projects/$projectId/settings", params: { projectId } }),
+      },
+    ],
+    [navigate, projectId],
+  );
 }
 
 function useRunCommands({ link }: Desk, description: string): readonly Command[] {

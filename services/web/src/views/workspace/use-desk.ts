@@ -27,6 +27,7 @@ export type SidePanel = "files" | "search";
 
 /** What lies on the desk of the workspace: files, edits, and what is looked at. */
 export interface Desk {
+  readonly projectId: string;
   readonly link: ProjectLink;
   readonly history: History;
   /** What is shown: the project as it is, or as it was. */
@@ -91,6 +92,7 @@ export function useDesk(
   const { history } = link;
   return useMemo(
     () => ({
+      projectId,
       link,
       history,
       project,
@@ -107,7 +109,7 @@ export function useDesk(
       compare,
       saveShown,
     }),
-    [link, history, project, past, edits, byPath, leaves, files, reveal, comparing, side, openFile, saveShown],
+    [projectId, link, history, project, past, edits, byPath, leaves, files, reveal, comparing, side, openFile, saveShown],
   );
 }
 

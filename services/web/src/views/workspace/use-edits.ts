@@ -1,8 +1,8 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 
-import { api } from "../../api";
 import { EditStore } from "../../edit-store";
 import type { Edits } from "../../edits";
+import { saveFile } from "../../files-api";
 import type { ProjectState } from "../../state";
 
 /** What is typed and not saved, and what can be done with it. */
@@ -14,8 +14,8 @@ export interface EditLink {
 export function useEdits(projectId: string, project: ProjectState): EditLink {
   const store = useMemo(
     () =>
-      new EditStore(projectId, localStorage, (path, content) =>
-        api.saveFile(projectId, path, content),
+      new EditStore(projectId, localStorage, (path, content, before) =>
+        saveFile(projectId, path, content, before),
       ),
     [projectId],
   );

@@ -9,6 +9,7 @@ import { ProjectStore, type Snapshot } from "../../store";
 
 /** A project on the screen: what is known of it, and the way to say something. */
 export interface ProjectLink {
+  readonly projectId: string;
   readonly project: ProjectState;
   readonly status: SocketStatus;
   /** What *project* is the fold of; grows in place, with *project.lastSeq*. */
@@ -58,7 +59,7 @@ export function useProject(projectId: string): ProjectLink {
   }, [store]);
   const retryNow = useCallback(() => store.retryNow(), [store]);
   return useMemo(
-    () => ({ ...snapshot, history: store.history, send, sendAgain, retryNow }),
-    [snapshot, store, send, sendAgain, retryNow],
+    () => ({ projectId, ...snapshot, history: store.history, send, sendAgain, retryNow }),
+    [projectId, snapshot, store, send, sendAgain, retryNow],
   );
 }

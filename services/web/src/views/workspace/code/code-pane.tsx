@@ -1,4 +1,4 @@
-import { FilePlus2, Files, Search } from "lucide-react";
+import { FilePlus2, Files, Search, Upload as UploadIcon } from "lucide-react";
 import { useState } from "react";
 
 import { IconButton } from "../../../ui/button";
@@ -9,6 +9,7 @@ import { FileTree } from "./file-tree";
 import { NewFile } from "./new-file";
 import { SearchPanel } from "./search-panel";
 import { Empty, ShownFile } from "./shown-file";
+import { Upload } from "./upload";
 import { Versions } from "./versions";
 
 interface CodePaneProps {
@@ -18,18 +19,19 @@ interface CodePaneProps {
 
 /** The files of the project: the tree or the search on one side, one file on the other. */
 export function CodePane({ desk, wide }: CodePaneProps) {
-  const [creating, setCreating] = useState(false);
-  const create = desk.past ? undefined : () => setCreating(true);
+  const [asking, setAsking] = useState<"new" | "upload" | null>(null);
+  const onAdd = desk.past ? undefined : setAsking;
   return (
     <div className={`flex h-full min-h-0 bg-surface ${wide ? "" : "flex-col"}`}>
-      {wide ? <Side desk={desk} onCreate={create} /> : <PhoneBar desk={desk} onCreate={create} />}
+      {wide ? <Side desk={desk} onAdd={onAdd} /> : <PhoneBar desk={desk} onAdd={onAdd} />}
       {(wide || desk.side === "files") && (
         <div className="flex min-h-0 min-w-0 flex-1 flex-col">
           {wide && <FileTabs desk={desk} />}
           <Stage desk={desk} wide={wide} />
         </div>
       )}
-      {creating && <NewFile desk={desk} onClose={() => setCreating(false)} />}
+      {asking === "new" && <NewFile desk={desk} onClose={() => setAsking(null)} />}
+      {asking === "upload" && <Upload desk={desk} onClose={() => setAsking(null)} />}
     </div>
   );
 }
@@ -45,12 +47,12 @@ function Stage({ desk, wide }: CodePaneProps) {
 
 interface SideProps {
   desk: Desk;
-  onCreate: (() => void) | undefined;
+  onAdd: ((how: "new" | "upload") => void) | undefined;
 }
 
 const PRESSED = "size-7! aria-pressed:bg-accent-soft aria-pressed:text-accent";
 
-function Side({ desk, onCreate }: SideProps) {
+function Side({ desk, onAdd }: SideProps) {
   const { side, setSide } = desk;
   return (
     <div className="flex w-60 shrink-0 flex-col border-r border-line">
@@ -72,16 +74,8 @@ function Side({ desk, onCreate }: SideProps) {
         >
           <Search aria-hidden size={16} />
         </IconButton>
-        {onCreate !== undefined && (
-          <IconButton
-            label="New file"
-            onClick={onCreate}
-            data-testid="new-file"
-            className="ml-auto size-7!"
-          >
-            <FilePlus2 aria-hidden size={16} />
-          </IconButton>
-        )}
+        <span className="flex-1" />
+        {onAdd !== undefined && <Add onAdd={onAdd} size="size-7!" />}
       </div>
       <div className="min-h-0 flex-1">
         {side === "files" ? (
@@ -96,9 +90,22 @@ function Side({ desk, onCreate }: SideProps) {
   );
 }
 
-function PhoneBar({ desk, onCreate }: SideProps) {
+function Add({ onAdd, size }: { onAdd: NonNullable<SideProps["onAdd"]>; size: string }) {
+  return (
+    <>
+      <IconButton label="Upload files" onClick={() => onAdd("upload")} data-testid="upload-open" className={size}>
+        <UploadIcon aria-hidden size={16} />
+      </IconButton>
+      <IconButton label="New file" onClick={() => onAdd("new")} data-testid="new-file" className={size}>
+        <FilePlus2 aria-hidden size={16} />
+      </IconButton>
+    </>
+  );
+}
+
+function PhoneBar({ desk, onAdd }: SideProps) {
   const { side, setSide, leaves, files } = desk;
-  if (leaves.size === 0 && onCreate === undefined) return null;
+  if (leaves.size === 0 && onAdd === undefined) return null;
   const searching = side === "search";
   const open: Desk["openFile"] = (...place) => {
     desk.openFile(...place);
@@ -130,16 +137,7 @@ function PhoneBar({ desk, onCreate }: SideProps) {
         >
           <Search aria-hidden size={18} />
         </IconButton>
-        {onCreate !== undefined && (
-          <IconButton
-            label="New file"
-            onClick={onCreate}
-            data-testid="new-file"
-            className="size-10!"
-          >
-            <FilePlus2 aria-hidden size={18} />
-          </IconButton>
-        )}
+        {onAdd !== undefined && <Add onAdd={onAdd} size="size-10!" />}
       </div>
       {searching && (
         <div className="min-h-0 flex-1 pt-2">

@@ -10,6 +10,7 @@ import { Notice } from "../../../ui/notice";
 import type { Desk } from "../use-desk";
 import { BinaryFile } from "./binary-file";
 import { Conflict } from "./conflict";
+import { DeleteButton } from "./delete-file";
 
 const CodeView = lazy(() => import("./code-view"));
 
@@ -47,7 +48,14 @@ export function ShownFile({ desk, path, wide }: ShownFileProps) {
     return <Empty>{`Not written yet. ${purpose}`}</Empty>;
   }
   if (file?.binary === true && file.recorded !== null) {
-    return <BinaryFile path={path} content={file.recorded} />;
+    return (
+      <>
+        <div className="flex h-10 shrink-0 items-center justify-end border-b border-line px-2">
+          {!past && <DeleteButton desk={desk} path={path} />}
+        </div>
+        <BinaryFile path={path} content={file.recorded} />
+      </>
+    );
   }
   const state = edit === undefined ? null : editState(edit, recorded);
   const writing = file !== undefined && file.draft !== null;
@@ -198,6 +206,7 @@ function Toolbar({ desk, path, text, state, writing, wide, children }: ToolbarPr
       )}
       {children}
       <CopyButton text={text} />
+      {versions && !past && !running && <DeleteButton desk={desk} path={path} />}
     </div>
   );
 }

@@ -1,0 +1,78 @@
+/** The files of a project over REST. */
+
+import { projectPath, request } from "./api";
+
+export interface ProjectFile {
+  readonly id: string;
+  readonly projectId: string;
+  readonly path: string;
+  readonly content: string;
+  readonly encoding: "utf-8" | "base64";
+  readonly sha256: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** The largest file that is no text, in bytes. */
+export const MAX_ASSET_BYTES = 4_194_304;
+
+/**
+ * Saves *content* as *path*.
+ *
+ * *before* is what it is a change of, null for a file that is new: where something else is there by
+ * now, nothing is written and it fails with 409.
+ */
+export async function saveFile(
+  projectId: string,
+  path: string,
+  content: string,
+  before: string | null,
+): Promise<ProjectFile> {
+  return request("PUT", filesPath(projectId), { path, content }, await condition(before));
+}
+
+/** Saves a file as it is on a disk; fails where there is one of that name. */
+export async function uploadFile(projectId: string, path: string, file: Blob): Promise<ProjectFile> {
+  const content = base64Of(new Uint8Array(await file.arrayBuffer()));
+  const body = { path, content, encoding: "base64" };
+  return request("PUT", filesPath(projectId), body, { "if-none-match": "*" });
+}
+
+/** Removes a file as it is now. */
+export async function deleteFile(projectId: string, path: string): Promise<void> {
+  const files = await request<ProjectFile[]>("GET", filesPath(projectId));
+  const file = files.find((candidate) => candidate.path === path);
+  // Somebody else was faster.
+  if (file === undefined) return;
+  const one = `${filesPath(projectId)}/${file.id}`;
+  await request("DELETE", one, undefined, { "if-match": `"${file.sha256}"` });
+}
+
+/** Where a browser downloads a project. */
+export function exportPath(projectId: string, as: "zip" | "git"): string {
+  return `${projectPath(projectId)}/export/${as}`;
+}
+
+function filesPath(projectId: string): string {
+  return `/api/project-files/${encodeURIComponent(projectId)}`;
+}
+
+/** Browsers compute digests on secure origins only, localhost among them. */
+async function condition(before: string | null): Promise<Record<string, string>> {
+  if (before === null) return { "if-none-match": "*" };
+  if (!("subtle" in crypto)) return {};
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(before));
+  const digits = Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0"));
+  return { "if-match": `"${digits.join("")}"` };
+}
+
+const PIECE = 0x8000;
+
+/** *bytes* in base64, in pieces that a call of a function can hold. */
+export function base64Of(bytes: Uint8Array): string {
+  let text = "";
+  for (let from = 0; from < bytes.length; from += PIECE) {
+    text += String.fromCharCode(...bytes.subarray(from, from + PIECE));
+  }
+  return btoa(text);
+}
