@@ -12,10 +12,12 @@ import hashlib
 import io
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tarfile
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -85,11 +87,19 @@ class EngineServer(Server):
     @override
     def __exit__(self, *_: object) -> None:
         super().__exit__()
+        self._end_watchers()
         mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
         ours = [line.split()[1] for line in mounts if str(self.folder) in line]
         for point in reversed(ours):
             words = (shutil.which("umount") or "umount", "-l", point)
             subprocess.run(words, check=False, capture_output=True)
+
+    def _end_watchers(self) -> None:
+        """End who watched containers that an engine no longer knew after its death."""
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if os.fsencode(self.folder) in (entry / "cmdline").read_bytes():
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _path() -> str:
