@@ -202,7 +202,9 @@ def test_more_than_a_project_holds_is_refused(
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no zip", zipped({"a": b"a"})[:-10], zipped({"a": b"a"})[10:]]
+    "data",
+    [b"", b"no zip", zipped({"a": b"a"})[:-10], zipped({"a": b"a"})[10:]],
+    ids=["nothing", "no zip", "no end", "no beginning"],
 )
 def test_what_is_no_zip_is_refused(ada: Importer, data: bytes) -> None:
     assert "zip" in refused(ada.zip(data))
