@@ -43,7 +43,7 @@ def strict(own_backend: Backend) -> Iterator[Host]:
                 folder,
                 HANDSHAKE_S="1",
                 PING_S="2",
-                PONG_S="2",
+                PONG_S="5",
                 STALL_S="3",
                 VERIFY_S="6",
                 SOCKETS_PER_USER="3",

@@ -147,7 +147,7 @@ class Socket(asyncio.Protocol, Client):
         self._unread = 0
         self._counted = 0
         self._began_at = self._heard_at = self._took_at
-        self._pinged = False
+        self._pinged_at: float | None = None
         self._control: Bucket | None = None
 
     # --- what the application does with it ------------------------------------------
@@ -234,7 +234,7 @@ class Socket(asyncio.Protocol, Client):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._heard_at, self._pinged = self._loop.time(), False
+        self._heard_at, self._pinged_at = self._loop.time(), None
         if self._protocol.state is State.CONNECTING:
             self._open(data)
             return
@@ -368,16 +368,16 @@ class Socket(asyncio.Protocol, Client):
         elif self._unread and now - self._began_at >= patience.stall_s:
             self.close(wire.POLICY_VIOLATION)
         elif not waiting and now - self._heard_at >= patience.ping_s:
-            self._ask_for_life(now - self._heard_at)
+            self._ask_for_life(now)
 
-    def _ask_for_life(self, silent_s: float) -> None:
-        patience = self._house.patience
-        if silent_s >= patience.ping_s + patience.pong_s:
+    def _ask_for_life(self, now: float) -> None:
+        if self._pinged_at is None:
+            if self._is_open:
+                self._pinged_at = now
+                self._protocol.send_ping(b"")
+                self._send()
+        elif now - self._pinged_at >= self._house.patience.pong_s:
             self.close(wire.INTERNAL_ERROR)
-        elif not self._pinged and self._is_open:
-            self._pinged = True
-            self._protocol.send_ping(b"")
-            self._send()
 
 
 def _opened(head: bytes) -> tuple[Request, bytes]:
