@@ -142,17 +142,21 @@ export function projectPath(id: string): string {
   return `/api/projects/${encodeURIComponent(id)}`;
 }
 
-/** Asks the server, and returns what it answers. */
+/** Asks the server, and returns what it answers; a blob is sent as it is, all else as JSON. */
 export async function request<T>(
   method: string,
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  signal?: AbortSignal,
 ): Promise<T> {
+  const raw = body instanceof Blob;
+  const type = raw ? "application/octet-stream" : "application/json";
   const init: RequestInit = { method, headers: { accept: "application/json", ...headers } };
+  if (signal !== undefined) init.signal = signal;
   if (body !== undefined) {
-    init.body = JSON.stringify(body);
-    init.headers = { ...init.headers, "content-type": "application/json" };
+    init.body = raw ? body : JSON.stringify(body);
+    init.headers = { "content-type": type, ...init.headers };
   }
   let response: Response;
   try {

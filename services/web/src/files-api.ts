@@ -33,9 +33,8 @@ export async function saveFile(
 
 /** Saves a file as it is on a disk; fails where there is one of that name. */
 export async function uploadFile(projectId: string, path: string, file: Blob): Promise<ProjectFile> {
-  const content = base64Of(new Uint8Array(await file.arrayBuffer()));
-  const body = { path, content, encoding: "base64" };
-  return request("PUT", filesPath(projectId), body, { "if-none-match": "*" });
+  const place = `${projectPath(projectId)}/assets?path=${encodeURIComponent(path)}`;
+  return request("PUT", place, file, { "if-none-match": "*" });
 }
 
 /** Removes a file as it is now. */
@@ -64,15 +63,4 @@ async function condition(before: string | null): Promise<Record<string, string>>
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(before));
   const digits = Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0"));
   return { "if-match": `"${digits.join("")}"` };
-}
-
-const PIECE = 0x8000;
-
-/** *bytes* in base64, in pieces that a call of a function can hold. */
-export function base64Of(bytes: Uint8Array): string {
-  let text = "";
-  for (let from = 0; from < bytes.length; from += PIECE) {
-    text += String.fromCharCode(...bytes.subarray(from, from + PIECE));
-  }
-  return btoa(text);
 }

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 
-import { base64Of, deleteFile, saveFile, uploadFile } from "../src/files-api";
+import { deleteFile, saveFile, uploadFile } from "../src/files-api";
 
 const ask = vi.fn<(path: string, init: RequestInit) => Promise<Response>>();
 
@@ -47,13 +47,13 @@ test("a file that is gone already is not deleted again", async () => {
   expect(ask).toHaveBeenCalledTimes(1);
 });
 
-test("bytes are sent as they are", async () => {
+test("a file of a disk is sent as it is, and never replaces one", async () => {
   answering({});
-  await uploadFile("p", "public/a.png", new Blob([new Uint8Array([0, 255, 10])]));
-  expect(said(0).body).toEqual({ path: "public/a.png", content: "AP8K", encoding: "base64" });
-});
-
-test("large files become base64 in pieces", () => {
-  const bytes = new Uint8Array(100_000).fill(7);
-  expect(atob(base64Of(bytes))).toHaveLength(100_000);
+  const file = new Blob([new Uint8Array([0, 255, 10])]);
+  await uploadFile("p", "public/a b&c.png", file);
+  expect(said(0)).toMatchObject({
+    path: "/api/projects/p/assets?path=public%2Fa%20b%26c.png",
+    headers: { "content-type": "application/octet-stream", "if-none-match": "*" },
+  });
+  expect(ask.mock.calls[0]?.[1].body).toBe(file);
 });
