@@ -17,6 +17,7 @@ import { PaletteButton } from "../../ui/command-bar";
 import { Mark } from "../../ui/logo";
 import { StateBadge } from "../../ui/state-badge";
 import { ThemeToggle } from "../../ui/theme-toggle";
+import { More } from "./more";
 import { Spent } from "./spent";
 import type { TimelineState } from "./timeline";
 import type { ProjectLink } from "./use-project";
@@ -77,6 +78,9 @@ export function Header({ link, name, description, timeline }: HeaderProps) {
           <PaletteButton />
           <span className="max-sm:hidden">
             <ThemeToggle />
+          </span>
+          <span className="sm:hidden">
+            <More projectId={link.projectId} project={project} />
           </span>
           <StartStop link={link} description={description} />
         </div>

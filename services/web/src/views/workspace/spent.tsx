@@ -4,7 +4,7 @@ import { dollarsOf, tokensOf } from "../../units";
 
 /** What the models have taken so far, and how much of the limits that is. */
 export function Spent({ project }: { project: ProjectState }) {
-  const { usage, runUsage, settings } = project;
+  const { usage } = project;
   if (tokens(usage) === 0) return null;
   return (
     <Popover
@@ -18,6 +18,17 @@ export function Spent({ project }: { project: ProjectState }) {
         </>
       }
     >
+      <SpentAmounts project={project} />
+    </Popover>
+  );
+}
+
+/** The same where there is room below a menu; nothing as long as nothing was spent. */
+export function SpentAmounts({ project }: { project: ProjectState }) {
+  const { usage, runUsage, settings } = project;
+  if (tokens(usage) === 0) return null;
+  return (
+    <>
       <Amounts title="Last run" usage={runUsage} />
       <Limit label="Tokens of a run" spent={tokens(runUsage)} limit={settings?.maxRunTokens} show={tokensOf} />
       <Limit label="Cost of a run" spent={runUsage.costUsd ?? 0} limit={settings?.maxRunCostUsd} show={dollarsOf} />
@@ -34,7 +45,7 @@ export function Spent({ project }: { project: ProjectState }) {
           This project has no limits of its own; those of the installation hold.
         </p>
       )}
-    </Popover>
+    </>
   );
 }
 
