@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.support.browser import ARGUMENTS, Studio, build_studio
+from tests.support.browser import ARGUMENTS, AXE, Studio, build_studio
 from tests.support.stack import Stack
 
 
@@ -30,3 +30,11 @@ async def browser() -> AsyncIterator[Browser]:
 def studio(stack: Stack) -> Studio:
     """Somebody with an app that runs."""
     return asyncio.run(build_studio(stack))
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the script that looks for what keeps people out of a page."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed in services/web/node_modules")
+    return AXE.read_text(encoding="utf-8")

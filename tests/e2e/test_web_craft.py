@@ -1,9 +1,7 @@
 """Every page: nothing for axe to find, no other host, quiet, and small."""
 
-import json
 import re
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +12,7 @@ from tests.support.browser import (
     Size,
     Studio,
     cookies_of,
+    findings,
     shoot,
     sign_in,
     window,
@@ -23,33 +22,10 @@ from tests.support.stack import Stack, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AXE = Path(__file__).parents[2] / "services/web/node_modules/axe-core/axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 FIRST_LOAD_BYTES = 250_000
 EVERYWHERE = pytest.mark.parametrize(
     ("size", "dark"), [("desktop", False), ("desktop", True), ("phone", False)]
 )
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed in services/web/node_modules")
-    return AXE.read_text(encoding="utf-8")
-
-
-async def findings(page: Page, axe: str) -> list[str]:
-    """Return what axe finds; the app in the frame is not ours."""
-    await page.evaluate(axe)
-    options = json.dumps(
-        {"iframes": False, "runOnly": RULES, "resultTypes": ["violations"]}
-    )
-    found = await page.evaluate(f"axe.run(document, {options})")
-    return [
-        f"{page.url} {one['id']}: {node['html'][:200]} {node['any'][:1]}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
 
 
 @EVERYWHERE

@@ -1,5 +1,6 @@
 """What stories in a real browser share: people, windows, pictures."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, ex
 
 from tests.support.stack import ROOT, Person, Stack, person
 
+AXE = ROOT / "services/web/node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENSHOTS = ROOT / "test-results"
 ARGUMENTS = [
     "--no-sandbox",
@@ -127,3 +130,17 @@ async def sign_in(page: Page, somebody: Person) -> None:
     await page.context.add_cookies(
         cookies_of(somebody.stack, dict(somebody.http.cookies))
     )
+
+
+async def findings(page: Page, axe: str) -> list[str]:
+    """Return what axe finds; the app in the frame is not ours."""
+    await page.evaluate(axe)
+    options = json.dumps(
+        {"iframes": False, "runOnly": RULES, "resultTypes": ["violations"]}
+    )
+    found = await page.evaluate(f"axe.run(document, {options})")
+    return [
+        f"{page.url} {one['id']}: {node['html'][:200]} {node['any'][:1]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]

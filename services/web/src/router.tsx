@@ -80,6 +80,9 @@ const signUp = createRoute({
 const projects = createRoute({
   getParentRoute: () => root,
   path: "/projects",
+  /** With `import`, the dialog to import one is open. */
+  validateSearch: (search: Record<string, unknown>): { import?: true } =>
+    search.import === true ? { import: true } : {},
   beforeLoad: signedInOnly,
   component: lazyRouteComponent(() => import("./views/projects"), "Projects"),
 });

@@ -63,6 +63,12 @@ function useSiteCommands(): readonly Command[] {
     const pages: Command[] = signedIn
       ? [
           { id: "go-projects", title: "Go to the projects", group: "Go", run: go("/projects") },
+          {
+            id: "import",
+            title: "Import a project: zip or git",
+            group: "Projects",
+            run: () => void navigate({ to: "/projects", search: { import: true } }),
+          },
           { id: "go-account", title: "Go to the account", group: "Go", run: go("/account") },
         ]
       : [

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useSearch } from "@tanstack/react-router";
 import { Pencil, Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
@@ -15,6 +15,7 @@ import { Page } from "../ui/page";
 import { PromptBox } from "../ui/prompt-box";
 import { isRunState, StateBadge } from "../ui/state-badge";
 import { useCreateProject } from "./begin";
+import { ImportProject } from "./import-project";
 
 const PROJECTS = ["projects"];
 /** While something is being built, the list shows how it gets on. */
@@ -22,6 +23,7 @@ const POLL_MS = 4_000;
 
 export function Projects() {
   const create = useCreateProject();
+  const importing = useSearch({ from: "/projects" }).import === true;
   const projects = useQuery({
     queryKey: PROJECTS,
     queryFn: api.projects,
@@ -30,7 +32,10 @@ export function Projects() {
   return (
     <Page title="Projects">
       <div className="mx-auto w-full max-w-4xl flex-1 px-4 pt-6 pb-16 sm:px-6">
-        <h1 className="mb-6 text-2xl font-semibold tracking-tight">Projects</h1>
+        <div className="mb-6 flex items-center justify-between gap-3">
+          <h1 className="text-2xl font-semibold tracking-tight">Projects</h1>
+          <ImportProject open={importing} />
+        </div>
         <PromptBox
           label="What should the next app do?"
           action="Build it"
