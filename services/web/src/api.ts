@@ -162,8 +162,18 @@ export async function request<T>(
   try {
     response = await fetch(path, init);
   } catch {
-    throw new ApiError(0, "Atelier does not answer. Check that it is running, then try again.");
+    throw unanswered();
   }
+  return answered(response);
+}
+
+/** No answer came. */
+export function unanswered(): ApiError {
+  return new ApiError(0, "Atelier does not answer. Check that it is running, then try again.");
+}
+
+/** What a response says, or why it is a refusal. */
+export async function answered<T>(response: Response): Promise<T> {
   if (!response.ok) throw new ApiError(response.status, await sentence(response));
   return (await response.json()) as T;
 }

@@ -1,6 +1,7 @@
 /** Projects made of what somebody has already: a zip, or a repository. */
 
 import { api, type Project, projectPath, request } from "./api";
+import { upload } from "./upload";
 
 /** The largest zip, in bytes. */
 export const MAX_ZIP_BYTES = 33_554_432;
@@ -25,16 +26,22 @@ export interface Imported extends Taken {
   readonly project: Project;
 }
 
+interface Following {
+  readonly signal: AbortSignal;
+  /** Called with the share of a zip that is sent, up to 1. */
+  readonly onSent: (share: number) => void;
+}
+
 /**
  * Makes a project of *source*.
  *
- * Where that fails or *signal* ends it, the project that was begun is gone again.
+ * Where that fails or the signal ends it, the project that was begun is gone again.
  */
-export async function importProject(source: Source, signal: AbortSignal): Promise<Imported> {
+export async function importProject(source: Source, following: Following): Promise<Imported> {
   const project = await api.createProject({ name: importName(source), description: "" });
   try {
-    signal.throwIfAborted();
-    return { project, ...(await take(project.id, source, signal)) };
+    following.signal.throwIfAborted();
+    return { project, ...(await take(project.id, source, following)) };
   } catch (error) {
     // Why it failed is worth more than that something empty is left behind.
     await api.deleteProject(project.id).catch(() => false);
@@ -42,12 +49,12 @@ export async function importProject(source: Source, signal: AbortSignal): Promis
   }
 }
 
-function take(projectId: string, source: Source, signal: AbortSignal): Promise<Taken> {
-  const place = `${projectPath(projectId)}/import/${source.kind}`;
+function take(projectId: string, source: Source, following: Following): Promise<Taken> {
+  const path = `${projectPath(projectId)}/import/${source.kind}`;
   if (source.kind === "git") {
-    return request("POST", place, { url: source.url, ref: source.ref }, {}, signal);
+    return request("POST", path, { url: source.url, ref: source.ref }, {}, following.signal);
   }
-  return request("POST", place, source.file, { "content-type": "application/zip" }, signal);
+  return upload({ path, body: source.file, type: "application/zip", ...following });
 }
 
 /** What a project is called that is made of *source*; people can rename it. */

@@ -41,6 +41,7 @@ function ImportDialog({ onClose }: { onClose: () => void }) {
   const [kind, setKind] = useState<Kind>("zip");
   const [file, setFile] = useState<File | null>(null);
   const [unfit, setUnfit] = useState<string | null>(null);
+  const [sent, setSent] = useState(0);
   const stop = useRef<AbortController | null>(null);
   // Whoever closes the dialog does not want what is still on its way.
   useEffect(() => () => stop.current?.abort(), []);
@@ -53,7 +54,8 @@ function ImportDialog({ onClose }: { onClose: () => void }) {
   const bring = useMutation({
     mutationFn: (source: Source) => {
       stop.current = new AbortController();
-      return importProject(source, stop.current.signal);
+      setSent(0);
+      return importProject(source, { signal: stop.current.signal, onSent: setSent });
     },
     onSettled: () => queries.invalidateQueries({ queryKey: ["projects"] }),
   });
@@ -81,14 +83,7 @@ function ImportDialog({ onClose }: { onClose: () => void }) {
           <Repository disabled={bring.isPending} />
         )}
         {problem !== null && !bring.isPending && <Notice testId="import-problem">{problem}</Notice>}
-        <p role="status" className="flex items-center gap-2 text-sm text-muted empty:hidden">
-          {bring.isPending && (
-            <>
-              <Spinner />
-              {kind === "zip" ? "Sending the zip and unpacking it" : "Fetching the repository"}
-            </>
-          )}
-        </p>
+        <Progress step={bring.isPending ? stepOf(kind, sent) : null} sent={sent} />
         <div className="flex justify-end gap-2">
           <Button look="outline" onClick={onClose}>
             Cancel
@@ -113,6 +108,38 @@ function sourceOf(kind: Kind, file: File | null, form: FormData): Source | strin
     return `${file.name} has ${sizeOf(file.size)}; a zip may have ${sizeOf(MAX_ZIP_BYTES)}.`;
   }
   return { kind, file };
+}
+
+type Step = "sending" | "unpacking" | "fetching";
+
+const STEPS: Record<Step, string> = {
+  sending: "Sending the zip",
+  unpacking: "Unpacking the zip",
+  fetching: "Fetching the repository",
+};
+
+function stepOf(kind: Kind, sent: number): Step {
+  if (kind === "git") return "fetching";
+  return sent < 1 ? "sending" : "unpacking";
+}
+
+/** Steps are read out; how far one is, only seen. */
+function Progress({ step, sent }: { step: Step | null; sent: number }) {
+  return (
+    <>
+      <p role="status" className="flex items-center gap-2 text-sm text-muted empty:hidden">
+        {step !== null && (
+          <>
+            <Spinner />
+            {STEPS[step]}
+          </>
+        )}
+      </p>
+      {step === "sending" && (
+        <progress aria-label="Sent" value={sent} className="block h-1.5 w-full accent-accent" />
+      )}
+    </>
+  );
 }
 
 interface WaysProps {
