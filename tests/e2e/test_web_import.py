@@ -78,6 +78,24 @@ async def test_the_keyboard_alone_imports_and_a_refusal_leaves_nothing_behind(
         await expect(page.get_by_test_id("project-name")).to_have_text("Notes")
 
 
+async def test_an_import_that_is_cancelled_under_way_leaves_nothing_behind(
+    browser: Browser, stack: Stack
+) -> None:
+    async with person(stack) as ada, window(browser, "desktop") as page:
+        await sign_in(page, ada)
+        await page.route("**/import/zip", lambda _: None)  # never comes to an end
+        await page.goto(f"{stack.url}/projects?import=true")
+        zip_ = packed("notes.zip", "notes.txt")
+        await page.get_by_test_id("import-file").set_input_files(zip_)
+        await page.get_by_test_id("import-submit").click()
+        await expect(page.get_by_text("ing the zip")).to_be_visible()
+        await shoot(page, "import-under-way-desktop")
+        async with page.expect_response(lambda one: one.request.method == "DELETE"):
+            await page.keyboard.press("Escape")
+        await expect(page.get_by_test_id("import")).to_have_count(0)
+        assert await ada.get("/api/projects") == []
+
+
 async def test_a_phone_shows_what_was_spent_and_leads_to_the_settings(
     browser: Browser, studio: Studio, axe: str
 ) -> None:
