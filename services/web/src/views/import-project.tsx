@@ -136,7 +136,11 @@ function Progress({ step, sent }: { step: Step | null; sent: number }) {
         )}
       </p>
       {step === "sending" && (
-        <progress aria-label="Sent" value={sent} className="block h-1.5 w-full accent-accent" />
+        <progress
+          aria-label="Sent"
+          value={sent}
+          className="block h-1.5 w-full appearance-none overflow-hidden rounded-full bg-sunken [&::-moz-progress-bar]:bg-accent [&::-webkit-progress-bar]:bg-sunken [&::-webkit-progress-value]:bg-accent"
+        />
       )}
     </>
   );
