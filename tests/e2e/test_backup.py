@@ -15,7 +15,7 @@ import pytest
 from standalone.keeping.database import owner_url
 from standalone.machine.keys import load_keys
 from tests.support.servers import server_folder
-from tests.support.stack import Person, Stack
+from tests.support.stack import RUN_TIMEOUT_S, Person, Stack
 
 EVENTS = """
 SELECT project_id, seq, id, type, data, meta, epoch, at FROM log.event
@@ -96,7 +96,9 @@ async def test_a_restored_installation_has_every_project_byte_for_byte(
         ) as http:
             again = Person(back, http)  # who was signed in still is
             assert await files_of(http, finished) == files
-            await again.project_as(under_way, "complete")  # the run has gone on
+            await again.project_as(
+                under_way, "complete", RUN_TIMEOUT_S
+            )  # the run has gone on
             shown = (await again.get(f"/api/projects/{finished}"))["previewUrl"]
             name = httpx.URL(shown).host.split(".")[0]
             assert name in (await ada.get(f"/api/projects/{finished}"))["previewUrl"]

@@ -183,12 +183,14 @@ class Person:
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()
 
-    async def project_as(self, project_id: str, status: str) -> dict[str, Any]:
+    async def project_as(
+        self, project_id: str, status: str, timeout_s: float = READ_MODEL_TIMEOUT_S
+    ) -> dict[str, Any]:
         """Return the project as the REST API shows it once it has *status*.
 
         The API's tables follow the log by some milliseconds.
         """
-        async with asyncio.timeout(READ_MODEL_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             while True:
                 project: dict[str, Any] = await self.get(f"/api/projects/{project_id}")
                 if project["status"] == status:

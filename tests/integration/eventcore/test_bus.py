@@ -325,3 +325,17 @@ async def test_a_request_cancelled_in_the_moment_of_its_answer_ends(
             await asking
     finally:
         await client.close()
+
+
+async def test_who_listens_misses_nothing_from_then_on(nats_url: str) -> None:
+    heard: list[str] = []
+    async with open_bus(nats_url) as hears, open_bus(nats_url) as speaks:
+        for number in range(200):
+            subject = f"room.{number}"
+            await hears.listen(subject, lambda where, _, __: heard.append(where))
+            speaks.publish(subject, b"")
+
+        async def all_heard() -> bool:
+            return len(heard) == 200
+
+        await eventually(all_heard, "each message is heard")

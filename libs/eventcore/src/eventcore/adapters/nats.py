@@ -34,11 +34,7 @@ Callback = Callable[[], Awaitable[None]]
 
 
 class _Client(Client):
-    """A client whose requests end when the task that makes them is cancelled.
-
-    Before Python 3.12 `asyncio.wait_for`, which it calls, loses a cancellation that
-    comes in the moment of the answer, and a loop of requests would never end.
-    """
+    """A client that keeps its word about cancelling and flushing."""
 
     @override
     async def request(
@@ -50,12 +46,32 @@ class _Client(Client):
         headers: dict[str, str] | None = None,
     ) -> Msg:
         """Return the first answer; see the base class."""
-        task = asyncio.current_task()
-        cancelled = task.cancelling() if task else 0
-        answer = await super().request(subject, payload, timeout, old_style, headers)
-        if task and task.cancelling() > cancelled:
-            raise asyncio.CancelledError
-        return answer
+        with _cancellable():
+            return await super().request(subject, payload, timeout, old_style, headers)
+
+    @override
+    async def flush(self, timeout: int = 10) -> None:
+        """Return when the server has taken in all that was sent before.
+
+        The base class writes its ping past what still waits for its flusher.
+        """
+        with _cancellable():
+            await self._flush_pending(force_flush=True)
+            await super().flush(timeout)
+
+
+@contextmanager
+def _cancellable() -> Iterator[None]:
+    """End the task here if it was cancelled within, and nats-py has swallowed that.
+
+    Before Python 3.12 `asyncio.wait_for`, which it calls, loses a cancellation that
+    comes in the moment of the answer, and a loop of requests would never end.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 async def connect(
