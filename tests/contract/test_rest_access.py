@@ -92,9 +92,10 @@ PRIVATE: dict[Route, Private] = {
 ELSEWHERE: dict[Route, Private] = {
     ("POST", f"{WEBHOOK}/deliveries/{{delivery_id}}"): Private(DELIVERY_NOT_FOUND),
     ("POST", f"{PROJECT}/import/git"): Private(PROJECT_NOT_FOUND, REPOSITORY),
+    ("GET", f"{PROJECT}/screenshot"): Private(PROJECT_NOT_FOUND),
 }
-"""There has to be a delivery first, and a repository: `test_rest_webhooks` and
-`test_rest_import` ask as the owner."""
+"""There has to be a delivery first, a repository, an app: `test_rest_webhooks`,
+`test_rest_import` and `test_rest_screenshots` ask as the owner."""
 OF_ONESELF: set[Route] = {
     ("GET", "/api/models"),
     ("GET", "/api/usage"),

@@ -40,3 +40,14 @@ export function statusOf({ status }: Project): Exclude<Status, "all"> {
   if (status === "error") return "failed";
   return isRunState(status) && isRunning(status) ? "running" : "idle";
 }
+
+/**
+ * Where a picture of the app is; null while there has been no app to look at.
+ *
+ * Another address once a run has ended: a page asks again only for those it does not know.
+ */
+export function pictureOf(project: Project): string | null {
+  if (project.previewUrl === null) return null;
+  const at = statusOf(project) === "running" ? "" : `?at=${encodeURIComponent(project.updatedAt)}`;
+  return `/api/projects/${project.id}/screenshot${at}`;
+}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { Project } from "../src/api";
-import { chosen, EVERYTHING } from "../src/project-list";
+import { chosen, EVERYTHING, pictureOf } from "../src/project-list";
 import { browserOf } from "../src/views/account";
 
 const project = (name: string, more: Partial<Project> = {}): Project => ({
@@ -28,6 +28,15 @@ describe("projects", () => {
   test("are found by every word, in the name or the description", () => {
     expect(names({ query: " BOARD clocks" })).toEqual(["Timer"]);
     expect(names({ query: "nothing" })).toEqual([]);
+  });
+
+  test("have a picture once there is an app, and look for another after a run", () => {
+    const app = { previewUrl: "http://x.preview.localhost/" };
+    const done = { ...app, status: "complete" };
+    const later = { ...done, updatedAt: "2026-01-02T00:00:00Z" };
+    expect(pictureOf(project("a"))).toBe(null);
+    expect(pictureOf(project("a", { ...app, status: "start" }))).toBe("/api/projects/a/screenshot");
+    expect(pictureOf(project("a", done))).not.toBe(pictureOf(project("a", later)));
   });
 
   test("are sorted by name as people count", () => {

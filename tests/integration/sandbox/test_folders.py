@@ -157,3 +157,18 @@ async def test_a_tree_of_any_depth_is_removed(
 async def test_a_name_that_no_disk_takes_is_told(folders: DiskFolders) -> None:
     with pytest.raises(BadFolder, match="cannot be written"):
         await folders.open(PROJECT).apply({"x" * 300: b""}, ())
+
+
+async def test_a_screenshot_is_the_last_one_and_ends_with_the_folder(
+    tmp_path: Path,
+) -> None:
+    folder = DiskFolders(Layout(tmp_path), own_users=False).open(PROJECT)
+    await folder.save(FolderState())
+    await folder.keep_screenshot(b"first")
+    await folder.keep_screenshot(b"second")
+    assert await folder.screenshot(6) == b"second"
+    assert await folder.screenshot(5) is None
+    await folder.remove()
+    await folder.keep_screenshot(b"late")
+    assert await folder.screenshot(6) is None
+    assert list((tmp_path / "boxes").iterdir()) == []

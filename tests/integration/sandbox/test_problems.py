@@ -1,16 +1,20 @@
 """What a driver is told about apps that do not work."""
 
 import shutil
+from uuid import UUID
 
 import pytest
 
+from contracts import codec, subjects
 from contracts.project import Problem
 from contracts.sandbox import (
     CheckApp,
     Failed,
+    GetScreenshot,
     InstallDependencies,
     Problems,
     Running,
+    Screenshot,
     StartServer,
     SyncFiles,
 )
@@ -210,3 +214,37 @@ async def test_a_page_that_floods_is_told_in_bounds(service: Stage) -> None:
     found = await check(service, {"index.html": PAGE, "app.js": script})
     assert 1 <= len(found) <= 20
     assert max(len(one.message) for one in found) <= 3100
+
+
+async def screenshot(service: Stage, project: UUID) -> bytes | None:
+    """Return how an app looked last, asked for as the api does."""
+    subject, question = subjects.screenshot(project), GetScreenshot(project)
+    body = codec.encode(question)
+    answer = await service.bus.request(subject, body, timeout_s=10, traceparent=None)
+    told: Screenshot = codec.decoder(Screenshot).decode(answer)
+    return told.jpeg
+
+
+@pytest.mark.usefixtures("browser")
+async def test_the_last_look_of_an_app_is_kept_until_it_is_deleted(
+    service: Stage,
+) -> None:
+    page = "<!doctype html>\n<style>body { background: %s }</style>\n"
+    project = service.add({"index.html": page % "teal"})
+    assert await screenshot(service, project) is None
+    await service.ask(project, StartServer())
+    await service.ask(project, CheckApp())
+    first = await screenshot(service, project)
+    assert first is not None
+    # A baseline frame: 8 bits, 400 lines of 640 points.
+    assert bytes.fromhex("ffc0 0011 08 0190 0280") in first
+    await service.write(project, "index.html", page % "gold")
+    await service.ask(project, CheckApp())
+    second = await screenshot(service, project)
+    assert second not in (None, first)
+    await service.delete(project)
+
+    async def is_gone() -> bool:
+        return await screenshot(service, project) is None
+
+    await until(is_gone, "the screenshot is removed")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.domain.page import MAX_FINDINGS, Finding, Page
+from sandbox.domain.page import MAX_FINDINGS, Finding, Page, screenshot
 
 HERE = "http://name.preview.localhost:3000"
 MODULE = f"{HERE}/src/App.tsx?t=1"
@@ -146,3 +146,19 @@ _VALUES: st.SearchStrategy[object] = (
 )
 def test_any_event_is_taken(method: str, params: dict[str, Any]) -> None:
     seen((method, params))
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        ({"data": "/9j/AP/Z"}, b"\xff\xd8\xff\0\xff\xd9"),
+        ({"data": "iVBORw0KGgo="}, None),
+        ({"data": "no base64!"}, None),
+        ({"data": 7}, None),
+        ({}, None),
+    ],
+)
+def test_a_screenshot_is_a_jpeg_or_nothing(
+    result: dict[str, Any], found: bytes | None
+) -> None:
+    assert screenshot(result) == found

@@ -129,6 +129,38 @@ class IsolationTold(Struct, frozen=True, tag="isolation"):
     """One sentence that leaves nothing out."""
 
 
+MAX_SCREENSHOT_BYTES = 200_000
+"""Of 640 by 400 points as JPEG there are 10 to 60 kB."""
+_JPEG_BEGINS, _JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"
+
+
+class GetScreenshot(Struct, frozen=True):
+    """How did the app of a project look last? Asked by the api alone."""
+
+    project_id: UUID
+
+
+class Screenshot(Struct, frozen=True, tag="screenshot"):
+    """How an app looked when it was checked last; hostile code may have drawn it.
+
+    Raises:
+        ValueError: It is no JPEG from its first byte to its last, or too large.
+
+    """
+
+    jpeg: bytes | None
+    """None: nobody here has seen it."""
+
+    def __post_init__(self) -> None:
+        """Let nothing but a JPEG come in or go out."""
+        if self.jpeg is None:
+            return
+        if len(self.jpeg) > MAX_SCREENSHOT_BYTES:
+            raise ValueError("the picture is too large")
+        if not self.jpeg.startswith(_JPEG_BEGINS) or not self.jpeg.endswith(_JPEG_ENDS):
+            raise ValueError("the picture is no JPEG")
+
+
 class StaleEpoch(Struct, frozen=True, tag="stale_epoch"):
     """A later driver was here; whoever asked must stop at once."""
 

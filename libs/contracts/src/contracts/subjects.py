@@ -13,6 +13,7 @@ QUERIES = "query.*.*"
 SANDBOX = "sandbox.*.*"
 MODELS = "models.list"
 ISOLATION = "isolation.tell"
+SCREENSHOTS = "screenshot.*"
 VARIABLES = "vars.*"
 AUTH_VERIFY = "auth.verify"
 AUTH_VERIFY_SOCKET = "auth.verify_socket"
@@ -83,6 +84,11 @@ def service_progress(service: str, project_id: UUID, kind: str) -> str:
 def variables(project_id: UUID) -> str:
     """Return where the sandbox asks what an app finds in its environment."""
     return f"vars.{project_id}"
+
+
+def screenshot(project_id: UUID) -> str:
+    """Return where the api asks how an app looked last."""
+    return f"screenshot.{project_id}"
 
 
 def open_file(project_id: UUID) -> str:
@@ -208,6 +214,7 @@ PERMISSIONS: dict[str, Permissions] = {
             QUERIES,
             MODELS,
             ISOLATION,
+            SCREENSHOTS,
             AUTH_ENDED,
             "svc.*.evt.*",
             "svc.*.progress.*.*",
@@ -239,7 +246,7 @@ PERMISSIONS: dict[str, Permissions] = {
     ),
     "sandbox": Permissions(
         publish=("progress.*.log", "query.*.manifest", "query.*.files", VARIABLES),
-        subscribe=_with_inbox("sandbox", SANDBOX, ISOLATION, "evt.*.*"),
+        subscribe=_with_inbox("sandbox", SANDBOX, ISOLATION, SCREENSHOTS, "evt.*.*"),
     ),
     "integration": service_permissions("integration"),
 }

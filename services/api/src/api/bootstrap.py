@@ -72,6 +72,7 @@ from api.entrypoints.page import PublicConfig, page_routes
 from api.entrypoints.project_settings import settings_routes
 from api.entrypoints.projector import run_forwarder, run_projector
 from api.entrypoints.projects import project_routes
+from api.entrypoints.screenshots import screenshot_routes
 from api.entrypoints.security import Security
 from api.entrypoints.sessions import serve_sessions, tell_ended
 from api.entrypoints.socket_tokens import socket_token_routes
@@ -226,6 +227,7 @@ def _project_routes(security: Security, parts: Parts) -> list[Router]:
         variable_routes(security, parts.variables, views),
         export_routes(security, parts.exports, views),
         import_routes(security, parts.imports, views),
+        screenshot_routes(security, parts.apps, views),
         model_routes(security, parts.agent),
         *usage_routes(security, parts.usage, views),
         event_routes(security, parts.events, views),

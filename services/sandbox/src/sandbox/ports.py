@@ -281,6 +281,17 @@ class Folder(Protocol):
         """
         ...
 
+    async def keep_screenshot(self, jpeg: bytes) -> None:
+        """Put how the app looks in the place of how it looked before.
+
+        Where there is no folder any more, or no room, nothing is kept.
+        """
+        ...
+
+    async def screenshot(self, max_bytes: int) -> bytes | None:
+        """Return what was kept; None where nothing was, or more than *max_bytes*."""
+        ...
+
     async def lift(self) -> None:
         """Take away what was laid, and what was added to it, if there is any."""
         ...
@@ -398,11 +409,20 @@ class ProjectFiles(Protocol):
         ...
 
 
+class Look(Struct, frozen=True):
+    """What was seen of a page."""
+
+    findings: list[Finding]
+    """What is wrong with it."""
+    jpeg: bytes | None
+    """How it looks, in a `contracts.sandbox.Screenshot`; None: it did not load."""
+
+
 class Browser(Protocol):
     """Looks at previews as a person's browser would, and sees what goes wrong."""
 
-    async def look(self, project_id: UUID, url: str) -> list[Finding] | None:
-        """Return what is wrong with the page at *url*, a preview of the project.
+    async def look(self, project_id: UUID, url: str) -> Look | None:
+        """Return what the page at *url*, a preview of the project, looks like.
 
         None where there is no browser that can look, or it could not. It has no
         network but the preview, and bounds of time and size.

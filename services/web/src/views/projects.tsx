@@ -16,6 +16,7 @@ import { PromptBox } from "../ui/prompt-box";
 import { isRunState, StateBadge } from "../ui/state-badge";
 import { useCreateProject } from "./begin";
 import { ImportProject } from "./import-project";
+import { ProjectPicture } from "./project-picture";
 
 const PROJECTS = ["projects"];
 /** While something is being built, the list shows how it gets on. */
@@ -199,7 +200,8 @@ function Item({ project, now }: { project: Project; now: number }) {
       data-project={project.id}
       className="relative flex flex-wrap items-center gap-x-3 gap-y-2 px-4 py-3.5 hover:bg-sunken/60 sm:px-5"
     >
-      <div className="min-w-0 flex-1 max-sm:basis-full">
+      <ProjectPicture project={project} />
+      <div className="min-w-0 flex-1 max-sm:basis-1/2">
         <h2 className="truncate font-semibold">
           <Link
             to="/projects/$projectId"

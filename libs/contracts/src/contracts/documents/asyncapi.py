@@ -233,6 +233,12 @@ def _between_services() -> Schema:
             "How are apps kept apart?",
             _messages((sandbox.GetIsolation,)),
         ),
+        "screenshot": _channel(
+            "screenshot.{project}",
+            "How did a project's app look last? Only the api may ask.",
+            _messages((sandbox.GetScreenshot,)),
+            project=_ID,
+        ),
         "verifySession": _channel(
             "auth.verify",
             "Whose session is this?",
@@ -271,6 +277,7 @@ def _answers() -> Schema:
                     requests.Variables,
                     requests.OpenFile,
                     sandbox.IsolationTold,
+                    sandbox.Screenshot,
                 )
             )
             | _messages(get_args(sandbox.SandboxAnswer))
@@ -348,6 +355,12 @@ def _operations() -> Schema:
             "isolation",
             "Learn how apps are kept apart (the api does)",
             (sandbox.IsolationTold,),
+        ),
+        "screenshot": _operation(
+            "send",
+            "screenshot",
+            "See how an app looked last (the api does)",
+            (sandbox.Screenshot,),
         ),
         "variables": _operation(
             "send",

@@ -30,6 +30,8 @@ BUS_MESSAGES: tuple[Any, ...] = (
     *get_args(sandbox.SandboxAnswer),
     sandbox.GetIsolation,
     sandbox.IsolationTold,
+    sandbox.GetScreenshot,
+    sandbox.Screenshot,
 )
 """What travels on NATS."""
 

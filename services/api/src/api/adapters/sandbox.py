@@ -1,14 +1,20 @@
-"""The sandbox service, asked over the bus how it keeps apps apart."""
+"""The sandbox service, asked over the bus how apps are kept apart and look."""
 
 import time
 from contextlib import suppress
+from uuid import UUID
 
 import msgspec
 from typing_extensions import override
 
 from api.ports.page import Apps
 from contracts import codec, subjects
-from contracts.sandbox import GetIsolation, IsolationTold
+from contracts.sandbox import (
+    GetIsolation,
+    GetScreenshot,
+    IsolationTold,
+    Screenshot,
+)
 from eventcore.ask import ask
 from eventcore.errors import Unavailable
 from eventcore.ports import Bus
@@ -19,6 +25,7 @@ _UNKNOWN_S = 5.0
 """Between two questions while nobody answers."""
 
 _answers: msgspec.json.Decoder[IsolationTold] = codec.decoder(IsolationTold)
+_screenshots: msgspec.json.Decoder[Screenshot] = codec.decoder(Screenshot)
 
 
 class BusApps(Apps):
@@ -42,3 +49,13 @@ class BusApps(Apps):
                 )
                 self._ask_at = now + _KNOWN_S
         return self._told
+
+    @override
+    async def screenshot(self, project_id: UUID) -> bytes | None:
+        told = await ask(
+            *(self._bus, subjects.screenshot(project_id), GetScreenshot(project_id)),
+            _screenshots,
+            timeout_s=_TIMEOUT_S,
+            traceparent=None,
+        )
+        return told.jpeg

@@ -1,6 +1,7 @@
 """The built web client, and what it says of the world around."""
 
 from typing import Protocol
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -34,4 +35,13 @@ class Apps(Protocol):
 
     async def isolation(self) -> IsolationTold | None:
         """Return how they are kept apart, as last told; None: nobody has said yet."""
+        ...
+
+    async def screenshot(self, project_id: UUID) -> bytes | None:
+        """Return how an app looked last, as a JPEG that is one; None: nobody knows.
+
+        Raises:
+            Unavailable: Nobody answers.
+
+        """
         ...

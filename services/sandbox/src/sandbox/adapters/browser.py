@@ -22,10 +22,11 @@ from websockets.exceptions import WebSocketException
 from chassis import logs
 from sandbox.adapters.probe import fetch
 from sandbox.domain.output import Stream
-from sandbox.domain.page import ENABLE, Finding, Page
+from sandbox.domain.page import CAPTURE, ENABLE, HEIGHT, WIDTH, Page, screenshot
 from sandbox.ports import (
     Browser,
     Command,
+    Look,
     Process,
     Runtime,
     RuntimeFailed,
@@ -40,6 +41,8 @@ _POLL_S = 0.05
 _QUIET_S = 0.6
 """So long nothing new happens in a page that has come to rest."""
 _MESSAGE_BYTES = 1_048_576
+_CAPTURE_S = 5.0
+_VIEW = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
 _ANSWER_BYTES = 65_536
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
@@ -60,6 +63,8 @@ class _Target(msgspec.Struct):
 class _Message(msgspec.Struct):
     method: str = ""
     params: dict[str, Any] = {}
+    id: int | None = None
+    result: dict[str, Any] = {}
 
 
 _targets = msgspec.json.Decoder(_Target)
@@ -77,7 +82,7 @@ class Chromium(Browser):
         self._previews = previews
 
     @override
-    async def look(self, project_id: UUID, url: str) -> list[Finding] | None:
+    async def look(self, project_id: UUID, url: str) -> Look | None:
         runtime = self._runtime
         if runtime is None or not runtime.has_browser:
             return None
@@ -113,7 +118,7 @@ async def _ignore(_: Stream, __: bytes) -> None:
     """Drop what a browser prints: it talks to itself."""
 
 
-async def _look(process: Process, url: str) -> list[Finding]:
+async def _look(process: Process, url: str) -> Look:
     async with asyncio.timeout(_START_S):
         target = await _open_target(process)
         socket = await connect(
@@ -127,19 +132,48 @@ async def _look(process: Process, url: str) -> list[Finding]:
         )
     page = Page(_plain(url))
     async with socket:
-        for number, method in enumerate(ENABLE):
-            await socket.send(json.dumps({"id": number, "method": method}))
-        go = {"url": f"{_plain(url)}/"}
-        await socket.send(
-            json.dumps({"id": 9, "method": "Page.navigate", "params": go})
-        )
+        # A browser that is busy may navigate before it is ready to tell of it.
+        async with asyncio.timeout(_START_S):
+            for number, method in enumerate(ENABLE):
+                await _answered(socket, number, method)
+        await _send(socket, 9, "Page.navigate", url=f"{_plain(url)}/")
         # A page that prints without end is told as far as it was heard.
         with contextlib.suppress(TimeoutError, WebSocketException):
             async with asyncio.timeout(_LOOK_S):
                 await _until_rest(socket, page)
+        found = page.findings
+        jpeg = await _captured(socket) if page.loaded else None
     if not page.loaded:
         _log.warning("a page did not load in time", events=page.events)
-    return page.findings
+    return Look(found, jpeg)
+
+
+async def _send(
+    socket: ClientConnection, number: int, method: str, **params: object
+) -> None:
+    await socket.send(json.dumps({"id": number, "method": method, "params": params}))
+
+
+async def _answered(
+    socket: ClientConnection, number: int, method: str, **params: object
+) -> dict[str, Any]:
+    """Return the result of a request; what is told until then is dropped."""
+    await _send(socket, number, method, **params)
+    while True:
+        message = _messages.decode(await socket.recv())
+        if message.id == number:
+            return message.result
+
+
+async def _captured(socket: ClientConnection) -> bytes | None:
+    """Return how the page looks, if the browser says so in time."""
+    with contextlib.suppress(TimeoutError, WebSocketException, msgspec.MsgspecError):
+        async with asyncio.timeout(_CAPTURE_S):
+            # Only now: what was found is not the doing of another size.
+            await _send(socket, 10, "Emulation.setDeviceMetricsOverride", **_VIEW)
+            answer = await _answered(socket, 11, "Page.captureScreenshot", **CAPTURE)
+            return screenshot(answer)
+    return None
 
 
 async def _open_target(process: Process) -> _Target:

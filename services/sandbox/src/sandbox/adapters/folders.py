@@ -199,6 +199,28 @@ class DiskFolder(Folder):
         _delete(theirs.path)
 
     @override
+    async def keep_screenshot(self, jpeg: bytes) -> None:
+        def keep() -> None:
+            # Without making the folder: the project may have ended meanwhile.
+            with suppress(FileNotFoundError):
+                _write(self._box.screenshot, jpeg)
+
+        try:
+            await _to_the_end(keep)
+        except OSError as exc:
+            _log.warning("a screenshot cannot be kept", reason=str(exc))
+
+    @override
+    async def screenshot(self, max_bytes: int) -> bytes | None:
+        def look() -> bytes | None:
+            with suppress(FileNotFoundError), self._box.screenshot.open("rb") as file:
+                found = file.read(max_bytes + 1)
+                return found if len(found) <= max_bytes else None
+            return None
+
+        return await asyncio.to_thread(look)
+
+    @override
     async def lift(self) -> None:
         if self._box.layer.path.exists():
             await self._layers.release(self._box.layer)

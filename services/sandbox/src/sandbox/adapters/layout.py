@@ -37,6 +37,7 @@ class Box:
         self.staging = self.path / "staging"
         """Files on their way to `app`: same file system, out of the app's reach."""
         self.state = self.path / "state.json"
+        self.screenshot = self.path / "screenshot.jpg"
         self.layer = Layer(self.path / "layer")
         self.origin = self.path / "origin"
         """Whom the folders were made for, where that was not this project."""

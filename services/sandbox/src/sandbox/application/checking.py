@@ -218,7 +218,11 @@ class _Check:
     async def _look_at_page(self) -> None:
         sandbox = self._sandbox
         seen = await self._parts.browser.look(sandbox.project_id, sandbox.site.url)
-        for finding in seen or ():
+        if seen is None:
+            return
+        if seen.jpeg is not None:
+            await sandbox.folder.keep_screenshot(seen.jpeg)
+        for finding in seen.findings:
             self._found.append(await self._of_page(finding))
 
     async def _of_page(self, finding: Finding) -> Problem:

@@ -11,6 +11,7 @@ from uuid import UUID
 from chassis import logs, tracing
 from contracts import codec
 from contracts.sandbox import (
+    MAX_SCREENSHOT_BYTES,
     CancelOperation,
     CheckApp,
     Done,
@@ -22,6 +23,7 @@ from contracts.sandbox import (
     SandboxAnswer,
     SandboxOperation,
     SandboxRequest,
+    Screenshot,
     StaleEpoch,
     StartServer,
     SyncFiles,
@@ -118,6 +120,13 @@ class Controller:
         outcome = await operations.answer(request.key, work)
         # What ends because we end is no outcome: whoever asks again gets a real one.
         return Pending() if self._closing else outcome
+
+    async def screenshot(self, project_id: UUID) -> Screenshot:
+        """Return how an app looked when it was checked last."""
+        if project_id not in self._known:
+            return Screenshot(None)
+        folder = self.open(project_id).folder
+        return Screenshot(await folder.screenshot(MAX_SCREENSHOT_BYTES))
 
     # --- what visitors want -----------------------------------------------------------
 

@@ -11,11 +11,23 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from contracts.sandbox import Screenshot
+
 MAX_FINDINGS = 40
 TEXT_CHARS = 3000
 
+WIDTH, HEIGHT = 1280, 800
+"""What a page is given, in points."""
+
 ENABLE = ("Runtime.enable", "Network.enable", "Page.enable")
 """What has to be asked for, so that the events come."""
+
+CAPTURE: dict[str, Any] = {
+    "format": "jpeg",
+    "quality": 60,
+    "clip": {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT, "scale": 0.5},
+}
+"""What has to be asked for, so that `screenshot` understands the answer."""
 
 _ERROR = 400
 _SERVER_ERROR = 500
@@ -99,6 +111,10 @@ class _Answered(Struct):
 class _Request(Struct):
     url: str
     method: str = "GET"
+
+
+class _Captured(Struct):
+    data: bytes
 
 
 class _Initiator(_At):
@@ -248,6 +264,15 @@ class Page:
             return True
         blamed = any(word in finding.message for word in _NO_NETWORK)
         return self._lacks_network and blamed
+
+
+def screenshot(result: Mapping[str, Any]) -> bytes | None:
+    """Return the JPEG that a browser has answered with, if it is one."""
+    try:
+        jpeg = msgspec.convert(result, _Captured).data
+        return Screenshot(jpeg).jpeg
+    except (ValueError, RecursionError):  # msgspec.ValidationError is a ValueError
+        return None
 
 
 def _is_broken(status: int) -> bool:

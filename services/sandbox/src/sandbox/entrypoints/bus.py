@@ -14,7 +14,14 @@ from contracts.project import (
     ProjectDeleted,
     SettingsChanged,
 )
-from contracts.sandbox import Failed, IsolationTold, SandboxAnswer, SandboxRequest
+from contracts.sandbox import (
+    Failed,
+    GetScreenshot,
+    IsolationTold,
+    SandboxAnswer,
+    SandboxRequest,
+    Screenshot,
+)
 from eventcore.ports import Bus, Headers, Subscription
 from sandbox.application import metrics
 from sandbox.application.controller import Controller
@@ -22,6 +29,7 @@ from sandbox.ports import Isolation
 
 _log = logs.get(__name__)
 _requests = codec.decoder(SandboxRequest)
+_questions = codec.decoder(GetScreenshot)
 
 _EVENTS = "evt.*.*"
 
@@ -52,12 +60,16 @@ async def serve(
     async def tell(_: str, __: bytes, ___: Headers) -> bytes:
         return told
 
+    async def show(subject: str, body: bytes, _: Headers) -> bytes:
+        return codec.encode(await shown(controller, subject, body))
+
     def listen(_: str, body: bytes, __: Headers) -> None:
         follow(controller, body)
 
     return [
         await bus.serve(subjects.SANDBOX, subjects.SANDBOX_QUEUE, handle),
         await bus.serve(subjects.ISOLATION, subjects.SANDBOX_QUEUE, tell),
+        await bus.serve(subjects.SCREENSHOTS, subjects.SANDBOX_QUEUE, show),
         await bus.listen(_EVENTS, listen),
     ]
 
@@ -82,6 +94,17 @@ async def answer(
     except Exception:  # noqa: BLE001 - the next request may be a good one
         _log.exception("a request failed")
         return _INTERNAL
+
+
+async def shown(controller: Controller, subject: str, body: bytes) -> Screenshot:
+    """Return how an app looked last; nothing, where it cannot be told."""
+    try:
+        asked: GetScreenshot = _questions.decode(body)
+        if _project_of(subject) == asked.project_id:
+            return await controller.screenshot(asked.project_id)
+    except (ValueError, RecursionError, OSError) as exc:
+        _log.warning("a screenshot cannot be shown", reason=str(exc))
+    return Screenshot(None)
 
 
 def _project_of(subject: str) -> UUID | None:
