@@ -85,7 +85,7 @@ async def test_an_app_that_nobody_has_looked_at_has_none(
 async def test_what_is_no_jpeg_is_not_passed_on(sandbox: Sandbox, path: str) -> None:
     sandbox.answer = b'{"type":"screenshot","jpeg":"PHN2Zz4="}'
     answer = await sandbox.asked_by_ada(path)
-    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.status_code == HTTPStatus.NOT_FOUND
     assert b"svg" not in answer.content
 
 

@@ -52,10 +52,12 @@ class BusApps(Apps):
 
     @override
     async def screenshot(self, project_id: UUID) -> bytes | None:
-        told = await ask(
-            *(self._bus, subjects.screenshot(project_id), GetScreenshot(project_id)),
-            _screenshots,
-            timeout_s=_TIMEOUT_S,
-            traceparent=None,
-        )
-        return told.jpeg
+        subject, question = subjects.screenshot(project_id), GetScreenshot(project_id)
+        with suppress(Unavailable):
+            told = await ask(
+                *(self._bus, subject, question, _screenshots),
+                timeout_s=_TIMEOUT_S,
+                traceparent=None,
+            )
+            return told.jpeg
+        return None

@@ -38,10 +38,5 @@ class Apps(Protocol):
         ...
 
     async def screenshot(self, project_id: UUID) -> bytes | None:
-        """Return how an app looked last, as a JPEG that is one; None: nobody knows.
-
-        Raises:
-            Unavailable: Nobody answers.
-
-        """
+        """Return how an app looked last, as a JPEG that is one; None: nobody says."""
         ...
