@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.backend import Backend, backend_of
 from tests.support.otlp import Receiver, receiver
@@ -12,6 +13,13 @@ from tests.support.stack import Person, Stack, person
 
 # Services that live for one test install no packages in advance.
 os.environ.setdefault("SANDBOX_TEMPLATES", "false")
+
+
+# How long an example takes says how busy the machine is.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
