@@ -23,7 +23,7 @@ WEBHOOK_S = 15.0
 """For a whole attempt, name and handshake included."""
 ISSUER_S = 10.0
 MAX_ANSWER_BYTES = 1 << 20
-_AGENT = {"user-agent": "Atelier"}
+_HEADERS = {"user-agent": "Atelier", "accept-encoding": "identity"}
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ async def open_outbound(*, allow_private: bool) -> AsyncIterator["Outbound"]:
         verify=ssl.create_default_context(),
         trust_env=False,
         follow_redirects=False,
-        headers=_AGENT,
+        headers=_HEADERS,
         timeout=httpx.Timeout(WEBHOOK_S, connect=CONNECT_S),
         # A connection belongs to an address, which other names may share.
         limits=httpx.Limits(max_connections=64, max_keepalive_connections=0),
@@ -171,8 +171,10 @@ class Outbound(WebhookCaller):
                     auth=auth or httpx.USE_CLIENT_DEFAULT,
                 ) as response,
             ):
+                if _is_encoded(response):
+                    raise Unavailable(f"{url} answers in an encoding")
                 body = bytearray()
-                async for piece in response.aiter_bytes():
+                async for piece in response.aiter_raw():
                     body += piece
                     if len(body) > MAX_ANSWER_BYTES:
                         raise Unavailable(f"{url} answers without end")
@@ -182,9 +184,17 @@ class Outbound(WebhookCaller):
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    if _is_encoded(response):
+        raise Undeliverable("it answers in an encoding that was not asked for")
     body = bytearray()
-    async for piece in response.aiter_bytes():
+    async for piece in response.aiter_raw():
         body += piece
         if len(body) > max_bytes:
             raise Undeliverable(f"it sends more than {max_bytes >> 20} MiB")
     return bytes(body)
+
+
+def _is_encoded(response: httpx.Response) -> bool:
+    """Tell whether a body is compressed: a few bytes of it could fill the memory."""
+    told = response.headers.get("content-encoding", "")
+    return told.strip().lower() not in {"", "identity"}

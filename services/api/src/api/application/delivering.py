@@ -16,7 +16,7 @@ from api.domain.webhook import (
     retry_after,
     signed_headers,
 )
-from api.ports import DeliveryQueue, Seal, Undeliverable, WebhookCaller
+from api.ports import DeliveryQueue, NotOurs, Seal, Undeliverable, WebhookCaller
 from chassis import logs
 from eventcore.errors import Unavailable
 
@@ -33,6 +33,7 @@ CONTEXT = b"webhook secret"
 
 _FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
 """Redirects are failures too: they are not followed."""
+_NOT_OURS = "its secret cannot be read with this SECRET_KEY: make the webhook anew"
 
 _TRIED = Metric("webhook_attempts_total", "Attempts by outcome.", ["outcome"])
 _log = logs.get(__name__)
@@ -107,7 +108,15 @@ class Courier:
             Unavailable: It cannot be recorded: it is made again later.
 
         """
-        status, error = await self._called(delivery)
+        try:
+            secret = self._seal.open(delivery.secret, CONTEXT)
+        except NotOurs:  # as ever it will be: the SECRET_KEY is another one now
+            _TRIED.labels("failed").inc()
+            await self._queue.settle(
+                delivery, state="failed", after=None, status=None, error=_NOT_OURS
+            )
+            return
+        status, error = await self._called(delivery, secret)
         state: DeliveryState = "failed"
         after = None
         if error is None and status is not None and status < _FIRST_FAILURE:
@@ -123,8 +132,9 @@ class Courier:
             delivery, state=state, after=after, status=status, error=reason
         )
 
-    async def _called(self, delivery: DueDelivery) -> tuple[int | None, str | None]:
-        secret = self._seal.open(delivery.secret, CONTEXT)
+    async def _called(
+        self, delivery: DueDelivery, secret: bytes
+    ) -> tuple[int | None, str | None]:
         headers = signed_headers(delivery.id, int(self._clock()), delivery.body, secret)
         headers["content-type"] = "application/json"
         try:
