@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
 from msgspec import Struct
@@ -29,6 +30,19 @@ class Client(Struct, frozen=True):
 
     address: str
     user_agent: str
+
+    @property
+    def counted_as(self) -> str:
+        """For limits: of IPv6 one household or machine has a whole /64."""
+        try:
+            address = ip_address(self.address)
+        except ValueError:
+            return self.address
+        if not isinstance(address, IPv6Address):
+            return self.address
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return f"{int(address) >> 64:x}"
 
 
 class Login(Struct, frozen=True):
@@ -111,7 +125,7 @@ class Identity:
         address = normal_email(profile.email)
         chosen = new_password(password)
         check_profile(profile.name, profile.image)
-        _take(self._limits.sign_up, login.client.address)
+        _take(self._limits.sign_up, login.client.counted_as)
         admission = await self._admissions.of(address, invitation)
         if await self._accounts.by_email(address) is not None:
             raise _taken()
@@ -144,14 +158,14 @@ class Identity:
         """
         address = normal_email(email)
         given = normal_password(password)
-        by_account = f"{address} {login.client.address}"
-        _take(self._limits.address, login.client.address)
+        by_account = f"{address} {login.client.counted_as}"
+        _take(self._limits.address, login.client.counted_as)
         _take(self._limits.account, by_account)
         account = await self._accounts.by_email(address)
         hashed = account.password_hash if account else None
         if not await self._passwords.verify(hashed, given) or account is None:
             raise Rejected("INVALID_EMAIL_OR_PASSWORD", "Invalid email or password")
-        self._limits.address.give_back(login.client.address)
+        self._limits.address.give_back(login.client.counted_as)
         self._limits.account.give_back(by_account)
         if hashed is not None and self._passwords.is_outdated(hashed):
             newer = await self._passwords.hash(given)
@@ -225,7 +239,7 @@ class Identity:
             raise Rejected(
                 "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"
             )
-        by_account = f"{account.email} {login.client.address}"
+        by_account = f"{account.email} {login.client.counted_as}"
         _take(self._limits.account, by_account)
         if not await self._passwords.verify(account.password_hash, given):
             raise Rejected("INVALID_PASSWORD", "Invalid password")

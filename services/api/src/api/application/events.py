@@ -1,6 +1,7 @@
 """A project's recorded events, in pages and as they happen."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from eventcore.ports import Bus, Headers
 MAX_FOLLOWERS = 10
 """Streams of one person at a time."""
 BEAT_S = 15.0
-"""Silence after which a follower is asked for again, and looked at."""
+"""Silence after which a follower hears so; looked at it is as often, busy or not."""
 _PAGE = 200
 _RETRY_S = 5
 
@@ -92,7 +93,12 @@ class Events:
         listening = await self._bus.listen(subjects.events_of(project_id), hear)
         try:
             told: Sequence[Recorded] = ()
+            looked = time.monotonic()
             while not self._stopping.is_set():
+                if time.monotonic() - looked >= BEAT_S:
+                    if not await is_allowed():
+                        return
+                    looked = time.monotonic()
                 page = told or await self.page(user_id, project_id, after, _PAGE)
                 if page:
                     yield page
@@ -106,6 +112,7 @@ class Events:
                 if body is None:
                     if not await is_allowed():
                         return
+                    looked = time.monotonic()
                     yield ()
         finally:
             await listening.close()
