@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
@@ -76,7 +77,6 @@ async def test_a_streamed_call_asks_for_a_stream_and_its_price() -> None:
         "messages": [{"role": "user", "content": "Write."}],
         "stream": True,
         "stream_options": {"include_usage": True},
-        "usage": {"include": True},
     }
     assert asked.headers["authorization"] == f"Bearer {KEY}"
     assert asked.headers["accept-encoding"] == "identity"
@@ -92,6 +92,15 @@ async def test_a_design_call_asks_for_json_of_the_schema() -> None:
     assert (schema["name"], schema["strict"]) == ("phase", True)
     assert schema["schema"]["properties"] == SCHEMA["properties"]
     assert schema["schema"]["required"] == list(SCHEMA["properties"])
+
+
+async def test_only_openrouter_is_asked_what_others_do_not_know() -> None:
+    call = replace(WRITE, fallbacks=("b/1", "b/2", "b/3"))
+    async with httpx.AsyncClient() as client:
+        own = OpenRouter(client, "https://openrouter.ai/api/v1", FAST)
+        body = own._body_of(call)  # noqa: SLF001 - its server is not here
+    assert body["usage"] == {"include": True}
+    assert body["models"] == ["a/model", "b/1", "b/2"]
 
 
 # --- answers ------------------------------------------------------------------------

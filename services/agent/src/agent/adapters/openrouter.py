@@ -39,6 +39,8 @@ _MAX_BODY_BYTES = 4 * MAX_ANSWER_CHARS
 _LONGEST_RETRY_AFTER_S = 86_400.0
 _TAIL_S = 5.0
 """How long usage may take to come after the answer's end."""
+_MAX_MODELS = 3
+"""OpenRouter refuses a call that names more."""
 
 
 class Limits(Struct, frozen=True):
@@ -302,10 +304,11 @@ class OpenRouter(Model):
         body: dict[str, Any] = {
             "model": call.model,
             "messages": [_message(message) for message in call.messages],
-            "usage": {"include": True},
         }
+        if self._is_openrouter:  # others refuse what they do not know
+            body["usage"] = {"include": True}
         if self._is_openrouter and call.fallbacks:
-            body["models"] = [call.model, *call.fallbacks]
+            body["models"] = [call.model, *call.fallbacks][:_MAX_MODELS]
         if call.schema is None:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
             return body
