@@ -13,6 +13,7 @@ from contracts import codec, subjects
 from contracts.codec import Undecodable
 from contracts.envelope import Recorded
 from contracts.project import ProjectDeleted
+from eventcore.errors import Rejected
 from eventcore.ports import Bus, Headers
 
 MAX_FOLLOWERS = 10
@@ -99,7 +100,7 @@ class Events:
                     if not await is_allowed():
                         return
                     looked = time.monotonic()
-                page = told or await self.page(user_id, project_id, after, _PAGE)
+                page = told or await self._next_page(user_id, project_id, after, heard)
                 if page:
                     yield page
                     after = page[-1].seq
@@ -116,6 +117,23 @@ class Events:
                     yield ()
         finally:
             await listening.close()
+
+    async def _next_page(
+        self,
+        user_id: UUID,
+        project_id: UUID,
+        after: int,
+        heard: "asyncio.Queue[bytes]",
+    ) -> Sequence[Recorded]:
+        """Return the next page of a project that was this person's a moment ago."""
+        try:
+            return await self.page(user_id, project_id, after, _PAGE)
+        except Rejected:
+            # Deleted since then: its last event is on its way.
+            last = _next_events(await self._next(heard), after)
+            if not last or not _is_end(last[-1]):
+                raise
+            return last
 
     async def _next(self, heard: "asyncio.Queue[bytes]") -> bytes | None:
         """Return what was heard; None after a while, or when the process stops."""
