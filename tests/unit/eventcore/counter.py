@@ -11,7 +11,7 @@ from contracts.codec import AnyEvent, decode_stored
 from contracts.envelope import Context
 from contracts.project import Actor, MessagePosted, ProjectDeleted, ProjectEvent
 from eventcore.decider import Decider
-from eventcore.errors import Rejected
+from eventcore.errors import Denied, Rejected
 from eventcore.execute import Executor, StateCodec, Versioned
 from eventcore.ports import EventStore, SnapshotStore
 
@@ -32,16 +32,22 @@ class Say(Struct, frozen=True):
     times: int = 1
 
 
+class Intrude(Struct, frozen=True):
+    """Do what nobody may."""
+
+
 class Close(Struct, frozen=True):
     """Let no more messages come; closing twice changes nothing."""
 
 
-def decide(state: Conversation, command: Say | Close) -> list[ProjectEvent]:
+def decide(state: Conversation, command: Say | Close | Intrude) -> list[ProjectEvent]:
     match command:
         case Say():
             if state.is_closed:
                 raise Rejected("closed", "Nobody listens any more.")
             return [MessagePosted(uuid4(), command.content)] * command.times
+        case Intrude():
+            raise Denied("denied", "You are not one of us.")
         case Close():
             return [] if state.is_closed else [ProjectDeleted()]
 
@@ -59,7 +65,7 @@ def evolve(state: Conversation, event: AnyEvent) -> Conversation:
 CONVERSATION = Decider(Conversation(), decide, evolve)
 STATES = StateCodec(Conversation)
 
-Conversations = Executor[Conversation, Say | Close, ProjectEvent, AnyEvent]
+Conversations = Executor[Conversation, Say | Close | Intrude, ProjectEvent, AnyEvent]
 
 
 def executor(
@@ -79,7 +85,7 @@ def executor(
 async def execute(
     conversations: Conversations,
     stream: UUID,
-    command: Say | Close,
+    command: Say | Close | Intrude,
     command_id: UUID | None = None,
 ) -> bytes:
     return await conversations.execute(

@@ -13,7 +13,7 @@ from contracts.envelope import Context
 from contracts.project import ProjectEvent
 from eventcore import execute as execute_module
 from eventcore.adapters.memory import MemoryStore
-from eventcore.errors import Fenced, Unavailable, WrongExpectedVersion
+from eventcore.errors import Denied, Fenced, Unavailable, WrongExpectedVersion
 from eventcore.execute import StateCodec
 from eventcore.ports import CommandOutcome, Snapshot
 from tests.unit.eventcore.counter import (
@@ -21,6 +21,7 @@ from tests.unit.eventcore.counter import (
     STATES,
     Close,
     Conversation,
+    Intrude,
     Say,
     execute,
     executor,
@@ -79,6 +80,20 @@ async def test_a_rejection_is_an_answer_that_stays() -> None:
         answer = await execute(executor(store), stream, Say("a"), command_id)
         assert answer == b"closed"
     assert await store.answer_of(stream, command_id) == b"closed"
+
+
+async def test_who_is_denied_leaves_no_trace() -> None:
+    store, stream, command_id = MemoryStore(), uuid4(), uuid4()
+    with pytest.raises(Denied):
+        await execute(executor(store), stream, Intrude(), command_id)
+    assert await store.answer_of(stream, command_id) is None
+
+
+async def test_an_answer_stays_when_who_asks_again_is_denied() -> None:
+    store, stream, command_id = MemoryStore(), uuid4(), uuid4()
+    await execute(executor(store), stream, Say("a"), command_id)
+    answer = await execute(executor(store), stream, Intrude(), command_id)
+    assert answer == b"1 at 1"
 
 
 async def test_an_accepted_command_stays_accepted_when_it_would_be_refused_now() -> (

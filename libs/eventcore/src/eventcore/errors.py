@@ -2,6 +2,7 @@
 
 EventCoreError
 ├── Rejected               the caller: the answer is no, and why
+│   └── Denied             the same, to somebody who may not ask at all
 ├── WrongExpectedVersion   the caller: load and decide again
 ├── AlreadyAnswered        the caller: the stored answer is the answer
 ├── Fenced                 this driver: stop at once, a later epoch holds the lease
@@ -22,6 +23,13 @@ class Rejected(EventCoreError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class Denied(Rejected):
+    """The caller has no business with the stream; nothing at all is stored.
+
+    Else anybody could make the log grow, for streams that do not even exist.
+    """
 
 
 class WrongExpectedVersion(EventCoreError):

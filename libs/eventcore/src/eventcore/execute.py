@@ -1,8 +1,9 @@
 """Load, decide, append: commands that are answered once, around a decider.
 
 Every command id has one answer, stored with its events or, for a rejection, alone. The
-same id again gets the same answer, whoever asks and however often. Hot states and
-snapshots make loading short and change nothing else.
+same id again gets the same answer, whoever asks and however often: whether the one who
+asks may have it is for the caller to look at. Only who is denied leaves no trace. Hot
+states and snapshots make loading short and change nothing else.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from contracts.envelope import Context
 from eventcore.decider import Decider
 from eventcore.errors import (
     AlreadyAnswered,
+    Denied,
     Rejected,
     Unavailable,
     WrongExpectedVersion,
@@ -126,6 +128,7 @@ class Executor(Generic[S, C, E, R]):
         rejection. A command that changes nothing is answered without events.
 
         Raises:
+            Denied: Whoever asks may not, and the id has no answer; nothing is stored.
             Unavailable: Ask again with the same id.
 
         """
@@ -135,6 +138,11 @@ class Executor(Generic[S, C, E, R]):
             current = await self.load(stream)
             try:
                 events = self._decider.decide(current.state, command)
+            except Denied:
+                earlier = await self._store.answer_of(stream, command_id)
+                if earlier is None:
+                    raise
+                return earlier
             except Rejected as rejection:
                 answer = CommandOutcome(command_id, refuse(rejection))
                 return await self._store.record_rejection(stream, answer)
@@ -150,8 +158,8 @@ class Executor(Generic[S, C, E, R]):
                     context=context,
                     outcome=outcome,
                 )
-            except AlreadyAnswered as earlier:
-                return earlier.answer
+            except AlreadyAnswered as answered:
+                return answered.answer
             except WrongExpectedVersion:
                 continue
             self._keep(stream, after)

@@ -41,7 +41,7 @@ from contracts.project import (
 )
 from contracts.subjects import INTERNAL_SERVICES
 from eventcore.decider import Decider
-from eventcore.errors import Rejected
+from eventcore.errors import Denied, Rejected
 from scof import UnsafePath, safe_path
 
 MAX_EVENTS = 50_000
@@ -130,32 +130,32 @@ def check_access(
     A service without a grant is told the same of a project that is not there.
 
     Raises:
-        Rejected: There is no such project, or it is somebody else's.
+        Denied: There is no such project, or it is somebody else's.
 
     """
     if actor.kind == "service":
         granted = project.grants.get(actor.id)
         if granted is None or wanted not in ("read", granted):
             reason = f"No grant to {wanted} this project"
-            raise Rejected("project_access_denied", reason)
+            raise Denied("project_access_denied", reason)
     if project.owner_id is None or project.deleted:
-        raise Rejected("project_not_found", "Project not found")
+        raise Denied("project_not_found", "Project not found")
     if actor.kind == "user" and actor.id != str(project.owner_id):
-        raise Rejected("project_access_denied", "This project is not yours.")
+        raise Denied("project_access_denied", "This project is not yours.")
 
 
 def _create(
     project: Project, actor: Actor, command: CreateProject
 ) -> list[ProjectEvent]:
     if actor.kind != "user":
-        raise Rejected("project_access_denied", "Only a person creates projects.")
+        raise Denied("project_access_denied", "Only a person creates projects.")
     if project.version:
         check_access(project, actor, "own")
         raise Rejected("invalid_message_data", "This project exists already.")
     try:
         owner_id = UUID(actor.id)
     except ValueError as error:
-        raise Rejected("project_access_denied", "Sign in again.") from error
+        raise Denied("project_access_denied", "Sign in again.") from error
     return [ProjectCreated(command.name, command.description, owner_id)]
 
 
