@@ -1,5 +1,6 @@
 """What a driver is told about apps that do not work."""
 
+import json
 import shutil
 from uuid import UUID
 
@@ -39,9 +40,12 @@ def browser() -> None:
         pytest.skip("pages are looked at only where bubblewrap is installed")
 
 
-async def check(service: Stage, files: dict[str, str]) -> list[Problem]:
+async def check(
+    service: Stage, files: dict[str, str], **variables: str
+) -> list[Problem]:
     """Return what is wrong with an app of these files, which starts."""
     project = service.add(files)
+    service.agent.projects[project].variables = variables
     await service.ask(project, SyncFiles(1))
     running = await service.ask(project, StartServer())
     assert isinstance(running, Running), running
@@ -176,6 +180,59 @@ async def test_an_answer_with_an_error_brings_what_the_app_printed(
     (problem,) = await check(service, node(body))
     assert place(problem) == ("http", "server.js", 3)
     assert problem.message.startswith("/data answers with an error (500): Error: no")
+
+
+KEY = "sk-hush-hush"
+
+
+async def test_a_secret_in_an_answer_is_no_part_of_the_problem(service: Stage) -> None:
+    body = (
+        "globalThis.asked = (globalThis.asked || 0) + 1;\n"
+        "  response.statusCode = globalThis.asked > 1 ? 500 : 200;\n"
+        "  response.end('key ' + process.env.API_KEY)"
+    )
+    (problem,) = await check(service, node(body), API_KEY=KEY)
+    assert "key ***" in problem.message
+    assert "hush" not in problem.message
+
+
+@pytest.mark.usefixtures("browser")
+@pytest.mark.parametrize("before", [0, 2994])
+async def test_a_secret_that_a_page_prints_is_no_part_of_the_problem(
+    service: Stage, before: int
+) -> None:
+    body = (
+        "response.setHeader('content-type', 'text/html');\n"
+        '  response.end(\'<script>console.error("x".repeat('
+        f"{before}"
+        ") + \"' + process.env.API_KEY + '\")</script>')"
+    )
+    (problem,) = await check(service, node(body), API_KEY=KEY)
+    assert problem.source == "console"
+    assert problem.message.endswith("***")
+    assert "sk-" not in problem.message
+
+
+@pytest.mark.parametrize("before", [0, 65_500])
+async def test_a_secret_that_the_type_checker_prints_is_no_part_of_the_problem(
+    service: Stage, before: int
+) -> None:
+    package = {
+        "scripts": {"start": "node server.js"},
+        "devDependencies": {"typescript": "file:./checker"},
+    }
+    said = f"server.js(1,1): error TS1: {'x' * before}"
+    files = {
+        **node("response.setHeader('content-type', 'text/html'); response.end('Hi')"),
+        "package.json": json.dumps(package),
+        "tsconfig.json": "{}",
+        "checker/package.json": '{"name": "typescript", "version": "1.0.0"}',
+        "checker/bin/tsc": f"console.log({said!r} + {KEY!r} + 'y'.repeat(99))",
+    }
+    (problem,) = await check(service, files, API_KEY=KEY)
+    assert problem.source == "types"
+    assert "***" in problem.message
+    assert "sk-" not in problem.message
 
 
 @pytest.mark.usefixtures("browser")

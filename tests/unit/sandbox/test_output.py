@@ -17,25 +17,32 @@ from sandbox.domain.output import (
 
 TEXT = "one\r\ntwo\n\x1b[31mred\x1b[0m\rünïcödé €\n\nlast".encode()
 LINES = ["one", "two", "red", "ünïcödé €", "", "last"]
+OPEN = Mask([])
+SECRET = "sk-hush-hush-and-say-nothing"  # noqa: S105 - of nobody
+MASK = Mask([SECRET, "sk-hush"])
 
 
 @pytest.mark.parametrize("cut", range(len(TEXT) + 1))
 def test_lines_do_not_depend_on_where_bytes_are_cut(cut: int) -> None:
     lines = Lines()
-    found = lines.feed(TEXT[:cut]) + lines.feed(TEXT[cut:]) + lines.finish()
+    found = [
+        *lines.feed(TEXT[:cut], OPEN),
+        *lines.feed(TEXT[cut:], OPEN),
+        *lines.finish(OPEN),
+    ]
     assert found == LINES
 
 
 def test_a_long_line_is_cut_into_several() -> None:
     at_once, in_pieces = Lines(), Lines()
     text = b"x" * (2 * LINE_CHARS + 5) + b"\n"
-    pieces = [line for byte in text for line in in_pieces.feed(bytes([byte]))]
-    assert at_once.feed(text) == pieces
+    pieces = [line for byte in text for line in in_pieces.feed(bytes([byte]), OPEN)]
+    assert at_once.feed(text, OPEN) == pieces
     assert [len(piece) for piece in pieces] == [LINE_CHARS, LINE_CHARS, 5]
 
 
 def test_bytes_that_are_no_text_are_replaced() -> None:
-    assert Lines().feed(b"a\xff\xfeb\n") == ["a\ufffd\ufffdb"]
+    assert Lines().feed(b"a\xff\xfeb\n", OPEN) == ["a\ufffd\ufffdb"]
 
 
 @pytest.mark.parametrize(
@@ -116,3 +123,33 @@ def test_secrets_are_stars(line: str, shown: str) -> None:
 
 def test_where_there_are_no_secrets_nothing_is_hidden() -> None:
     assert Mask([]).hide("a line") == "a line"
+
+
+@pytest.mark.parametrize("before", range(LINE_CHARS - len(SECRET) - 1, LINE_CHARS + 2))
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+@pytest.mark.parametrize("end", [b"", b"\n", b"y" * LINE_CHARS])
+def test_a_secret_over_the_cut_of_a_long_line_is_stars(
+    before: int, step: int, end: bytes
+) -> None:
+    text = b"x" * before + SECRET.encode() + end
+    lines, found = Lines(), []
+    # Byte by byte only where it matters: round the cut.
+    for piece in [text[: before - 50], *_steps(text[before - 50 :], step)]:
+        found += lines.feed(piece, MASK)
+    found += lines.finish(MASK)
+    assert "".join(found) == f"{'x' * before}***{end.decode().strip()}"
+    assert max(map(len, found)) <= LINE_CHARS + len("***")
+
+
+def _steps(text: bytes, step: int) -> list[bytes]:
+    return [text[at : at + step] for at in range(0, len(text), step)]
+
+
+@pytest.mark.parametrize("cut", range(4, len(SECRET) + 1))
+def test_what_is_left_of_a_secret_that_was_cut_off_is_stars(cut: int) -> None:
+    for end in ("", "\ufffd"):  # half a character, where bytes were cut
+        assert "sk-h" not in MASK.hide_cut(f"key={SECRET[:cut]}{end}")
+
+
+def test_a_text_that_ends_otherwise_stays_whole() -> None:
+    assert MASK.hide_cut("a message sk-") == "a message sk-"

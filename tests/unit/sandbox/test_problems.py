@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from contracts.project import Problem
 from sandbox.domain import problems
+from sandbox.domain.output import Mask
 from sandbox.domain.problems import Place
 
+OPEN = Mask([])
+SECRET = "sk-hush-hush-and-say-nothing"  # noqa: S105 - of nobody
 FILES = {
     "src/App.tsx": "",
     "src/lib/api.ts": "",
@@ -49,7 +52,7 @@ def test_a_place_is_a_line_of_the_project(case: str) -> None:
 @given(st.text(max_size=400))
 def test_any_text_is_looked_at(text: str) -> None:
     assert problems.locate(text, FILES).path in {None, *FILES}
-    problems.bounded([problems.of_output("start", "It ended.", text, FILES)])
+    problems.bounded([problems.of_output("start", "It ended.", text, FILES)], OPEN)
     problems.of_types(text, FILES)
     list(problems.scripts_of(text))
     list(problems.imports_of(text))
@@ -58,14 +61,32 @@ def test_any_text_is_looked_at(text: str) -> None:
 def test_a_flood_is_cut() -> None:
     flood = "Error: x\n" * 1_000_000 + "src/App.tsx:1 " * 100_000
     many = [problems.of_output("start", f"{n}.", flood, FILES) for n in range(3)]
-    found = problems.bounded([*many, *(Problem("console", str(n)) for n in range(99))])
+    found = problems.bounded(
+        [*many, *(Problem("console", str(n)) for n in range(99))], OPEN
+    )
     assert len(found) == problems.MAX_PROBLEMS
     assert max(len(one.message) for one in found) <= problems.MESSAGE_CHARS + 5
 
 
+@pytest.mark.parametrize("cut", [problems.MESSAGE_CHARS, problems.TEXT_CHARS])
+def test_secrets_are_hidden_before_anything_is_cut(cut: int) -> None:
+    texts = [
+        f"{'x' * (cut // 2 - shown)}{SECRET}{'y' * cut}"
+        for shown in range(len(SECRET) + 1)
+    ]
+    found = problems.bounded([Problem("http", one) for one in texts], Mask([SECRET]))
+    assert found
+    assert not [one for one in found if "sk" in one.message or "g" in one.message]
+
+
+def test_a_secret_with_what_steers_a_terminal_in_it_is_hidden() -> None:
+    said = Problem("console", f"{SECRET[:9]}\x1b[31m{SECRET[9:]}")
+    assert problems.bounded([said], Mask([SECRET])) == [Problem("console", "***")]
+
+
 def test_what_steers_a_terminal_is_left_out_and_repeats_are_one() -> None:
     twice = [Problem("start", "\x1b[31mred\x1b[0m\x00\nline")] * 2
-    assert problems.bounded(twice) == [Problem("start", "red\nline")]
+    assert problems.bounded(twice, OPEN) == [Problem("start", "red\nline")]
 
 
 def test_the_first_line_of_a_failure_says_what_happened() -> None:

@@ -52,8 +52,16 @@ async def failed(
     found: list[Problem] = []
     source = trouble.source or _SOURCES.get(type(operation))
     if source is not None:
-        found = problems.bounded([await _of_trouble(sandbox, source, trouble)])
-    return Failed(trouble.reason, trouble.log_tail, found)
+        found = await _bounded_trouble(sandbox, source, trouble)
+    mask = sandbox.mask
+    return Failed(mask.hide(trouble.reason), mask.hide(trouble.log_tail), found)
+
+
+async def _bounded_trouble(
+    sandbox: Sandbox, source: str, trouble: Troubled
+) -> list[Problem]:
+    problem = await _of_trouble(sandbox, source, trouble)
+    return problems.bounded([problem], sandbox.mask)
 
 
 async def _of_trouble(sandbox: Sandbox, source: str, trouble: Troubled) -> Problem:
@@ -77,19 +85,19 @@ async def check(sandbox: Sandbox, parts: Parts) -> list[Problem]:
     What takes too long has found nothing: an app is not broken because we are slow.
     """
     if sandbox.crash is not None:
-        return problems.bounded([await _of_trouble(sandbox, "crash", sandbox.crash)])
+        return await _bounded_trouble(sandbox, "crash", sandbox.crash)
     try:
         await sandbox.catch_up()
     except Troubled as exc:
         source = exc.source or ("start" if sandbox.server is None else "install")
-        return problems.bounded([await _of_trouble(sandbox, source, exc)])
+        return await _bounded_trouble(sandbox, source, exc)
     found: list[Problem] = []
     with suppress(TimeoutError):
         async with asyncio.timeout(CHECK_S):
             await _Check(sandbox, parts, found).run()
     if sandbox.crash is not None:
         found = [await _of_trouble(sandbox, "crash", sandbox.crash), *found]
-    return problems.bounded(found)
+    return problems.bounded(found, sandbox.mask)
 
 
 class _Check:
@@ -123,11 +131,15 @@ class _Check:
         start = await self._fetch(process, "/", _PAGE)
         if start is None:
             return
-        body = start.body.decode(errors="replace")
+        body = self._text(start.body)
         if problems.is_error(start.status):
             self._add_answer(start.status, "/", body)
         elif app.kind == "vite":
             await self._look_at_modules(process, body)
+
+    def _text(self, data: bytes | bytearray) -> str:
+        """Return what the app or a tool wrote, which may lack its end."""
+        return self._sandbox.mask.hide_cut(data.decode(errors="replace"))
 
     def _add_answer(self, status: int, address: str, body: str) -> None:
         log = self._sandbox.log_tail
@@ -156,7 +168,7 @@ class _Check:
         """Note what is wrong with a module; return its code."""
         if answer is None:
             return ""
-        code = answer.body.decode(errors="replace")
+        code = self._text(answer.body)
         if problems.is_error(answer.status):
             self._add_answer(answer.status, address, code)
             return ""
@@ -203,8 +215,7 @@ class _Check:
             return
         finally:
             await process.stop()
-        text = output.decode(errors="replace")
-        self._found += problems.of_types(text, self._files)
+        self._found += problems.of_types(self._text(output), self._files)
 
     async def _has_types(self, app: App) -> bool:
         if app.kind not in ("vite", "node"):
@@ -223,7 +234,9 @@ class _Check:
         if seen.jpeg is not None:
             await sandbox.folder.keep_screenshot(seen.jpeg)
         for finding in seen.findings:
-            self._found.append(await self._of_page(finding))
+            message = sandbox.mask.hide_cut(finding.message)
+            masked = msgspec.structs.replace(finding, message=message)
+            self._found.append(await self._of_page(masked))
 
     async def _of_page(self, finding: Finding) -> Problem:
         place = await self._place_of(finding)

@@ -38,13 +38,14 @@ class Output:
         """Show stars instead of *secrets* from now on, whoever prints them."""
         self._mask = Mask(secrets)
 
-    def masked(self, lines: Iterable[str]) -> list[str]:
-        """Return *lines* as they may be shown."""
-        return [self._mask.hide(line) for line in lines]
+    @property
+    def mask(self) -> Mask:
+        """What hides the secrets of whoever has the output now."""
+        return self._mask if self._heir is None else self._heir.mask
 
     def _add(self, stream: Stream, lines: list[str]) -> None:
         if self._heir is not None:
-            self._heir._add(stream, self._heir.masked(lines))  # noqa: SLF001 - one of us
+            self._heir._add(stream, lines)  # noqa: SLF001 - one of us
             return
         self.tail.add(lines)
         self._joiner.add(stream, lines)
@@ -73,16 +74,16 @@ class Source:
 
     async def take(self, stream: Stream, data: bytes) -> None:
         """Take in what the command wrote."""
-        self._pass_on(stream, self._lines[stream].feed(data))
+        lines = self._lines[stream].feed(data, self._output.mask)
+        self._pass_on(stream, lines)
 
     def finish(self) -> None:
         """Take the last lines, which lack their ends."""
         for stream, lines in self._lines.items():
-            self._pass_on(stream, lines.finish())
+            self._pass_on(stream, lines.finish(self._output.mask))
 
     def _pass_on(self, stream: Stream, lines: list[str]) -> None:
         if lines:
-            lines = self._output.masked(lines)
             self.tail.add(lines)
             self._output._add(stream, lines)  # noqa: SLF001 - two halves of one thing
 

@@ -27,6 +27,7 @@ from sandbox.domain import install
 from sandbox.domain.app import READ, App, NoApp, detect
 from sandbox.domain.install import Plan
 from sandbox.domain.limits import READ_BYTES
+from sandbox.domain.output import Mask
 from sandbox.domain.retry import Backoff
 from sandbox.domain.template import View
 from sandbox.ports import (
@@ -156,6 +157,11 @@ class Sandbox:
     def log_tail(self) -> str:
         """The last lines of what runs, or ran."""
         return self._output.tail.text
+
+    @property
+    def mask(self) -> Mask:
+        """What hides the project's secrets, wherever they turn up."""
+        return self._output.mask
 
     # --- steps ------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ Stream: TypeAlias = Literal["stdout", "stderr"]
 LINE_CHARS = 4000
 """A longer line is cut into several: nobody reads it, and a message has a limit."""
 SECRET_CHARS = 6
+_CUT_CHARS = 4
+"""So much of a secret that was cut off is worth hiding; less tells nobody anything."""
 TAIL_LINES = 60
 TAIL_CHARS = 8000
 MESSAGE_CHARS = 16_384
@@ -48,28 +50,45 @@ class Lines:
         self._cr = ""
         """A CR at the end of what came in, which may be half of a CR LF."""
 
-    def feed(self, data: bytes) -> list[str]:
-        """Return the lines that *data* completes."""
+    def feed(self, data: bytes, mask: "Mask") -> list[str]:
+        """Return the lines that *data* completes, without secrets.
+
+        Of a line without an end so much is kept back that a secret which begins in
+        what is returned is known as a whole.
+        """
         text = self._rest + self._cr + self._decoder.decode(data)
         self._cr = "\r" if text.endswith("\r") else ""
         parts = _BREAK.split(text.removesuffix("\r"))
         self._rest = parts.pop()
-        lines = [piece for part in parts for piece in _cut(part)]
-        while len(self._rest) > LINE_CHARS:
-            lines.append(plain(self._rest[:LINE_CHARS]))
-            self._rest = self._rest[LINE_CHARS:]
-        return lines
+        lines: list[str] = []
+        for part in parts:
+            pieces, rest = _cut(part, LINE_CHARS, mask)
+            lines += [*pieces, _shown(rest, mask)]
+        pieces, self._rest = _cut(self._rest, LINE_CHARS + mask.longest, mask)
+        return lines + pieces
 
-    def finish(self) -> list[str]:
+    def finish(self, mask: "Mask") -> list[str]:
         """Return what is left, a last line without its end."""
         rest = self._rest + self._decoder.decode(b"", final=True)
         self._rest = self._cr = ""
-        return _cut(rest) if rest else []
+        if not rest:
+            return []
+        pieces, rest = _cut(rest, LINE_CHARS, mask)
+        return [*pieces, _shown(rest, mask)]
 
 
-def _cut(line: str) -> list[str]:
-    starts = range(0, max(1, len(line)), LINE_CHARS)
-    return [plain(line[at : at + LINE_CHARS]) for at in starts]
+def _cut(line: str, room: int, mask: "Mask") -> tuple[list[str], str]:
+    """Return pieces of *line*, and the rest of it that is no longer than *room*."""
+    pieces: list[str] = []
+    while len(line) > room:
+        at = mask.end_of_secret(line, LINE_CHARS)
+        pieces.append(_shown(line[:at], mask))
+        line = line[at:]
+    return pieces, line
+
+
+def _shown(piece: str, mask: "Mask") -> str:
+    return mask.hide(plain(piece))
 
 
 class Mask:
@@ -84,11 +103,35 @@ class Mask:
         hidden = sorted(
             (line for line in lines if len(line) >= SECRET_CHARS), key=len, reverse=True
         )
+        self._secrets = hidden
         self._hidden = re.compile("|".join(map(re.escape, hidden))) if hidden else None
 
-    def hide(self, line: str) -> str:
-        """Return *line* without secrets."""
-        return self._hidden.sub("***", line) if self._hidden else line
+    @property
+    def longest(self) -> int:
+        """Characters of the longest secret."""
+        return len(self._secrets[0]) if self._secrets else 0
+
+    def hide(self, text: str) -> str:
+        """Return *text* without secrets."""
+        return self._hidden.sub("***", text) if self._hidden else text
+
+    def hide_cut(self, text: str) -> str:
+        """Return *text*, whose end may be missing, without secrets and their halves."""
+        text = self.hide(text)
+        end = text.rstrip("\ufffd")  # half a character, where bytes were cut
+        for secret in self._secrets:
+            for chars in range(min(len(secret), len(end)), _CUT_CHARS - 1, -1):
+                if end.endswith(secret[:chars]):
+                    return f"{end[:-chars]}***"
+        return text
+
+    def end_of_secret(self, line: str, at: int) -> int:
+        """Return where *line* may be cut: at *at*, or behind the secret around it."""
+        if self._hidden is not None:
+            for match in self._hidden.finditer(line, 0, at + self.longest):
+                if match.start() < at < match.end():
+                    return match.end()
+        return at
 
 
 class Tail:

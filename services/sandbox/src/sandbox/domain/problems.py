@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from contracts.project import Problem
-from sandbox.domain.output import plain
+from sandbox.domain.output import Mask, plain
 
 MAX_PROBLEMS = 20
 """Most of one check: the first ones cause the others."""
@@ -39,11 +39,16 @@ class Place(Struct, frozen=True):
     line: int | None = None
 
 
-def bounded(problems: Iterable[Problem]) -> list[Problem]:
-    """Return *problems* without repeats, and no more and no longer than fits."""
+def bounded(problems: Iterable[Problem], mask: Mask) -> list[Problem]:
+    """Return *problems* without secrets and repeats, as many and as long as fits.
+
+    They are recorded for ever. A secret is looked for before anything is cut, and once
+    more without what steers a terminal, which may stand within it.
+    """
     found: dict[tuple[str, str, str | None, int | None], Problem] = {}
     for one in problems:
-        text = _shortened(_plain_lines(one.message))
+        text = mask.hide(_plain_lines(mask.hide(one.message)))
+        text = _shortened(text)
         if text:
             key = (one.source, text, one.path, one.line)
             found.setdefault(key, Problem(one.source, text, one.path, one.line))
