@@ -113,6 +113,26 @@ def test_an_open_door_without_encryption_is_named() -> None:
     assert "nothing is encrypted" in found
 
 
+@pytest.mark.parametrize(
+    ("page", "apps", "is_named"),
+    [
+        ("https://atelier.example.com", "preview.atelier.example.com", True),
+        ("https://Atelier.Example.com.:8443", "atelier.example.com", True),
+        ("https://www.atelier.example.com", "atelier.example.com:8443", True),
+        ("https://atelier.example.com", "previews.example.net", False),
+        ("https://atelier.example.com", "myatelier.example.com", False),
+        ("http://localhost:3000", "preview.localhost", False),
+        (None, "preview.localhost", False),
+    ],
+)
+def test_previews_that_share_a_domain_with_the_page_are_named(
+    page: str | None, apps: str, *, is_named: bool
+) -> None:
+    settings = Settings(public_url=page, preview_domain=apps)
+    found = problems(list(machine.previews(settings)))
+    assert found.startswith("Previews: PREVIEW_DOMAIN=") == is_named
+
+
 @contextmanager
 def model_that_answers(status: int) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):

@@ -1,6 +1,7 @@
 """Overlays come to what three versions of Kubernetes accept, and to nothing open."""
 
 import copy
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,6 +233,13 @@ def test_hosts_of_the_ingress_are_those_of_the_settings(
     hosts = [settings["PUBLIC_HOST"], f"*.{settings['PREVIEW_DOMAIN']}"]
     assert [rule["host"] for rule in ingress["spec"]["rules"]] == hosts
     assert ingress["spec"]["tls"][0]["hosts"] == hosts
+
+
+def test_apps_lie_below_another_domain_than_the_page_in_production() -> None:
+    text = (DEPLOY / "kubernetes/overlays/production/kustomization.yaml").read_text()
+    names = dict(re.findall(r"- (PUBLIC_HOST|PREVIEW_DOMAIN)=(\S+)", text))
+    page, apps = (names[one].split(".") for one in ("PUBLIC_HOST", "PREVIEW_DOMAIN"))
+    assert page[-2:] != apps[-2:]
 
 
 def test_each_event_is_on_every_server_of_the_bus(manifests: list[Manifest]) -> None:

@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from standalone.doctor.finding import Finding, fine, note, problem
 from standalone.errors import CannotStart
@@ -32,6 +33,7 @@ def machine(settings: Settings) -> Iterator[Finding]:
     yield the_port(settings)
     yield descriptors()
     yield from exposure(settings)
+    yield from previews(settings)
 
 
 def versions() -> Iterator[Finding]:
@@ -145,3 +147,23 @@ def exposure(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield note(about, "Others reach the door; PUBLIC_URL says that it is over TLS.")
+
+
+def previews(settings: Settings) -> Iterator[Finding]:
+    """Look whether apps could set cookies for the page, or the page for apps."""
+    page = _labels(urlsplit(settings.url).hostname or "")
+    apps = _labels(settings.preview_domain.partition(":")[0])
+    if "localhost" in (page[-1], apps[-1]):
+        return
+    shared = min(len(page), len(apps))
+    if page[-shared:] == apps[-shared:]:
+        yield problem(
+            "Previews",
+            f"PREVIEW_DOMAIN={settings.preview_domain} and the host of PUBLIC_URL lie "
+            "one below the other, so that apps can set cookies for the page: take "
+            "another registrable domain.",
+        )
+
+
+def _labels(host: str) -> list[str]:
+    return host.lower().strip(".").split(".")
