@@ -1,4 +1,4 @@
-"""Archives, each read by a process of its own that may do nothing else."""
+"""Archives, each read by a process of its own under limits."""
 
 import asyncio
 import sys

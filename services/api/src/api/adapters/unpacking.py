@@ -1,8 +1,9 @@
-"""A process that reads one hostile archive, and is allowed little besides.
+"""A process that reads one hostile archive under limits.
 
-It gets the archive on its standard input and writes what it comes to. Memory, time and
-files are limited before the first byte is looked at: what expands beyond them ends this
-process, and nothing else. It opens no connection and no file.
+It gets the archive on its standard input and writes what it comes to. Memory and time
+are limited, and writing to files is given up, before the first byte is looked at: what
+expands beyond that ends this process, and nothing else. It needs no connection and no
+file, though nothing but its own code keeps it from reading or connecting.
 """
 
 import resource
