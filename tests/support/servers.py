@@ -163,6 +163,15 @@ class NatsServer(Server):
         return answer.status_code == HTTPStatus.OK
 
 
+def _children(pid: int) -> list[int]:
+    """Return the processes that *pid* has started and that still run."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:  # it has ended by itself
+        return []
+    return [int(child) for child in children.split()]
+
+
 class PostgresServer(Server):
     """A cluster of its own, and fresh migrated databases in it."""
 
@@ -182,6 +191,14 @@ class PostgresServer(Server):
         except (OSError, asyncpg.CannotConnectNowError):
             return False
         return True
+
+    @override
+    def kill(self) -> None:
+        # Each backend leads a group, and answers until it sees that its parent is gone.
+        backends = [] if self._process is None else _children(self._process.pid)
+        super().kill()
+        for pid in backends:
+            kill_group(pid)
 
     def make_template(self) -> None:
         """Apply the migrations once, for all databases to come."""
