@@ -88,18 +88,15 @@ class Reader(Client):
     def __init__(self, room_bytes: int = 10**9) -> None:
         self.room_bytes = room_bytes
         self.data = b""
+        self.is_slow = room_bytes < 0
         self.close_code: int | None = None
         self._ready = asyncio.Event()
-
-    @property
-    @override
-    def is_slow(self) -> bool:
-        return len(self.data) > self.room_bytes
 
     @override
     def write(self, data: bytes) -> None:
         if self.close_code is None:
             self.data += data
+            self.is_slow = len(self.data) > self.room_bytes
 
     @override
     async def until_ready(self) -> None:
@@ -115,6 +112,7 @@ class Reader(Client):
     def take(self, size: int = 10**9) -> None:
         """Read on: have room for *size* more bytes."""
         self.room_bytes = len(self.data) + size
+        self.is_slow = size < 0
         self._ready.set()
 
     def heard(self) -> list[dict[str, Any]]:

@@ -27,10 +27,8 @@ class Unavailable(Exception):
 class Client(Protocol):
     """The other end of a socket. Nothing that is written waits in here for long."""
 
-    @property
-    def is_slow(self) -> bool:
-        """Whether it has not taken what was written last: write no more for now."""
-        ...
+    is_slow: bool
+    """Whether it has not taken what was written last: write no more for now."""
 
     def write(self, data: bytes) -> None:
         """Write whole frames, as they are on the wire; never waits, never fails."""

@@ -42,6 +42,8 @@ class Latency:
 
     def written(self, watchers: int) -> None:
         """Note that what was gathered has been written to so many."""
+        if not self._gathered:
+            return
         gathered, self._gathered = self._gathered, []
         if not watchers:
             return

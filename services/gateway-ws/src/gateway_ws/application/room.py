@@ -300,10 +300,13 @@ def _tell(watcher: Watcher, batch: list[bytes]) -> None:
 def _finish(watcher: Watcher, written: project.FileWritten) -> list[bytes]:
     """Return all of a file that *watcher* was shown a part of before it fell behind."""
     shown = watcher.shown
-    if shown is None or written.author != "agent" or shown.path != written.path:
+    if shown is None or written.author != "agent":
+        return []
+    begun = shown.opening
+    if begun.path != written.path:
         return []
     watcher.shown = None
-    run_id, attempt, path = shown.run_id, shown.attempt, shown.path
+    run_id, attempt, path = begun.run_id, begun.attempt, begun.path
     return [
         wire.text(frames.text_frame(message))
         for message in (

@@ -19,14 +19,26 @@ from contracts.requests import OpenFile
 TextMessage = FileStarted | FileText
 
 
-class Place(Struct, frozen=True):
-    """How far a file has come; *offset* counts code points."""
+class Opening(Struct, frozen=True, eq=False):
+    """The beginning of a file; each its own: one answer may write a path twice."""
 
     run_id: UUID
     attempt: int
     path: str
-    opening: int
-    """Differs each time that a file begins: one answer may write a path twice."""
+
+    def holds(self, message: TextMessage | OpenFile) -> bool:
+        """Tell whether *message* is of the same attempt at the same file."""
+        return (
+            self.attempt == message.attempt
+            and self.path == message.path
+            and self.run_id.int == message.run_id.int  # UUID compares slowly
+        )
+
+
+class Place(Struct, frozen=True, gc=False):
+    """How far a file has come; *offset* counts code points."""
+
+    opening: Opening
     offset: int
 
 
@@ -42,7 +54,6 @@ class OpenText:
         self._pieces: list[str] = []
         self._closed: Place | None = None
         self._ended_run: UUID | None = None
-        self._openings = 0
         self._last: FileText | None = None
 
     @property
@@ -63,7 +74,7 @@ class OpenText:
             self._open(message, "")
             return
         place = self._place
-        if place is None or not _is_in(place, message):
+        if place is None or not place.opening.holds(message):
             if self._was_closed(message):
                 return
             raise TextLost
@@ -73,20 +84,14 @@ class OpenText:
         if fresh:
             self._last = message
             self._pieces.append(fresh)
-            self._place = Place(
-                place.run_id,
-                place.attempt,
-                place.path,
-                place.opening,
-                place.offset + len(fresh),
-            )
+            self._place = Place(place.opening, place.offset + len(fresh))
 
     def since(self, shown: Place | None) -> list[TextMessage]:
         """Return what somebody lacks who was shown the text up to *shown*."""
         place, last = self._place, self._last
         if place is None or place == shown:
             return []
-        if shown is None or shown.opening != place.opening:
+        if shown is None or shown.opening is not place.opening:
             return self.some_since(None, place.offset)[0]
         if last is not None and last.offset == shown.offset:
             return [last]  # as it came, which is the usual case
@@ -102,15 +107,15 @@ class OpenText:
         place = self._place
         if place is None or place == shown:
             return [], place
-        is_begun = shown is not None and shown.opening == place.opening
+        is_begun = shown is not None and shown.opening is place.opening
         offset = shown.offset if shown is not None and is_begun else 0
         text = self._text()[offset : offset + most]
         messages: list[TextMessage] = []
+        begun = place.opening
         if not is_begun:
-            messages.append(FileStarted(place.run_id, place.attempt, place.path))
+            messages.append(FileStarted(begun.run_id, begun.attempt, begun.path))
         if text:
-            piece = FileText(place.run_id, place.attempt, place.path, offset, text)
-            messages.append(piece)
+            messages.append(_piece(begun, offset, text))
         return messages, replace(place, offset=offset + len(text))
 
     def complete(self, written: FileWritten) -> bool:
@@ -120,7 +125,7 @@ class OpenText:
         differently, and nothing happens.
         """
         place = self._place
-        if place is None or place.path != written.path:
+        if place is None or place.opening.path != written.path:
             return False
         if not written.content.startswith(self._text()):
             return False
@@ -164,13 +169,10 @@ class OpenText:
             self.close()
 
     def _open(self, start: FileStarted | OpenFile, text: str) -> None:
-        self._openings += 1
         self._closed, self._last = None, None
         self._pieces = [text] if text else []
-        path = start.path or ""
-        self._place = Place(
-            start.run_id, start.attempt, path, self._openings, len(text)
-        )
+        begun = Opening(start.run_id, start.attempt, start.path or "")
+        self._place = Place(begun, len(text))
 
     def _reopen(self, answer: OpenFile, path: str) -> None:
         """Take all of the file so far; who was shown a part of it lacks the rest."""
@@ -188,19 +190,18 @@ class OpenText:
         closed = self._closed
         return (
             closed is not None
-            and closed.path == answer.path
-            and (closed.run_id, closed.attempt) == (answer.run_id, answer.attempt)
+            and closed.opening.holds(answer)
             and closed.offset == len(answer.text)
         )
 
     def _is_open(self, message: TextMessage) -> bool:
-        return self._place is not None and _is_in(self._place, message)
+        return self._place is not None and self._place.opening.holds(message)
 
     def _was_closed(self, message: FileText) -> bool:
         closed = self._closed
         return (
             closed is not None
-            and _is_in(closed, message)
+            and closed.opening.holds(message)
             and message.offset + len(message.text) <= closed.offset
         )
 
@@ -215,12 +216,8 @@ class OpenText:
             first -= 1
             size -= len(self._pieces[first])
         text = "".join(self._pieces[first:])[offset - size :]
-        return FileText(place.run_id, place.attempt, place.path, offset, text)
+        return _piece(place.opening, offset, text)
 
 
-def _is_in(place: Place, message: TextMessage) -> bool:
-    return (
-        place.attempt == message.attempt
-        and place.path == message.path
-        and place.run_id == message.run_id
-    )
+def _piece(begun: Opening, offset: int, text: str) -> FileText:
+    return FileText(begun.run_id, begun.attempt, begun.path, offset, text)

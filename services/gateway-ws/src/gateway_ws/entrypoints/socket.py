@@ -135,7 +135,8 @@ class Socket(asyncio.Protocol, Client):
         self._is_open = False
         self._gone = False
         # What goes out.
-        self._slow: asyncio.Event | None = None
+        self.is_slow = False
+        self._ready: asyncio.Event | None = None
         self._owed = 0
         self._written = 0
         self._taken = 0
@@ -158,11 +159,6 @@ class Socket(asyncio.Protocol, Client):
         name = self._transport.get_extra_info("peername")
         return str(name[0]) if name else ""
 
-    @property
-    @override
-    def is_slow(self) -> bool:
-        return self._slow is not None
-
     @override
     def write(self, data: bytes) -> None:
         if self._is_open:
@@ -171,8 +167,8 @@ class Socket(asyncio.Protocol, Client):
 
     @override
     async def until_ready(self) -> None:
-        if self._slow is not None:
-            await self._slow.wait()
+        if self._ready is not None:
+            await self._ready.wait()
 
     @override
     def close(self, code: int) -> None:
@@ -212,16 +208,16 @@ class Socket(asyncio.Protocol, Client):
 
     @override
     def pause_writing(self) -> None:
-        self._slow = asyncio.Event()
+        self.is_slow, self._ready = True, asyncio.Event()
         self._owed = self._transport.get_write_buffer_size()
         if not self._house.backlog.add(self._owed):
             self.close(wire.TRY_AGAIN_LATER)
 
     @override
     def resume_writing(self) -> None:
-        if self._slow is not None:
-            self._slow.set()
-            self._slow = None
+        if self._ready is not None:
+            self._ready.set()
+        self.is_slow, self._ready = False, None
         self._house.backlog.add(-self._owed)
         self._owed = 0
 
