@@ -19,8 +19,10 @@ from uuid import uuid4
 
 import uvloop
 
+from agent.adapters.ledger import PostgresLedger
 from agent.adapters.openrouter import open_model
 from agent.application.commands import Commands
+from agent.application.limits import HouseLimits
 from agent.application.models import ModelList
 from agent.application.queries import Queries
 from agent.domain.project import PROJECT
@@ -30,6 +32,8 @@ from chassis import logs, tracing
 from chassis.collector import Collector
 from contracts import codec
 from contracts.project import CreateProject, UpdateProject
+from contracts.requests import SpendLimits
+from eventcore.adapters.database import create_pool
 from eventcore.adapters.nats import open_bus
 from eventcore.adapters.postgres import open_store
 from eventcore.execute import Executor, StateCodec
@@ -137,6 +141,8 @@ async def _projects(dsn: str, nats_url: str) -> AsyncIterator[BusProjects]:
             open_store(dsn, shards=1, committed=lambda _: None)
         )
         model = await stack.enter_async_context(open_model("http://127.0.0.1:9", None))
+        pool = await create_pool(dsn, 1)
+        stack.push_async_callback(pool.close)
         executor = Executor(
             store,
             PROJECT,
@@ -150,6 +156,7 @@ async def _projects(dsn: str, nats_url: str) -> AsyncIterator[BusProjects]:
             Commands(executor, bus),
             Queries(executor, store),
             ModelList(model.catalog, ("m",), ("m",)),
+            HouseLimits(PostgresLedger(pool), SpendLimits()),
         )
         await stack.enter_async_context(doors)
         yield BusProjects(asking)

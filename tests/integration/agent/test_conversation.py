@@ -29,9 +29,15 @@ from contracts.project import (
 )
 from contracts.requests import (
     GetDigest,
+    GetLimits,
     GetModels,
+    Limits,
+    LimitsAnswer,
     Models,
     ModelsAnswer,
+    Refused,
+    SetLimits,
+    SpendLimits,
     StateDigest,
 )
 from tests.integration.agent.conftest import PAGE
@@ -42,6 +48,7 @@ from tests.support.model_server import FakeApp, refusal, streamed, whole
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 _pieces = codec.decoder(ReplyText)
 _models = codec.decoder(ModelsAnswer)
+_limits = codec.decoder(LimitsAnswer)
 
 
 def answered(reply: str | None, *paths: str) -> str:
@@ -244,6 +251,35 @@ async def test_what_is_spent_adds_up_by_owner_and_day_and_ends_runs(
     assert usage.calls == 2
     assert usage.cost_usd == pytest.approx(0.0015)
     assert await spent(surroundings, UUID(client.actor.id)) == (2, 180, 0.0015)
+
+
+async def test_limits_that_are_set_over_the_bus_hold_from_the_next_call_on(
+    surroundings: World,
+) -> None:
+    client = surroundings.client()
+
+    async def answer(subject: str, request: GetLimits | SetLimits) -> LimitsAnswer:
+        body = codec.encode(request)
+        told = await surroundings.bus.request(
+            subject, body, timeout_s=5, traceparent=None
+        )
+        decoded: LimitsAnswer = _limits.decode(told)
+        return decoded
+
+    async with surroundings.agent(max_day_cost_usd=90.0):
+        tight = SpendLimits(max_run_usd=0.0001, day_usd=90.0)
+        told = await answer(subjects.SET_LIMITS, SetLimits(uuid4(), tight))
+        assert told == Limits(tight, fixed=["day_usd"])
+        await build(client)
+        assert (await client.view()).state is RunState.ERROR
+        loose = SetLimits(uuid4(), SpendLimits(day_usd=90.0))
+        assert isinstance(await answer(subjects.SET_LIMITS, loose), Limits)
+        refused = await answer(subjects.SET_LIMITS, SetLimits(uuid4(), SpendLimits()))
+        assert isinstance(refused, Refused)
+        told = await answer(subjects.LIMITS, GetLimits())
+        assert told == Limits(SpendLimits(day_usd=90.0), fixed=["day_usd"])
+        (failed,) = [one for one in await client.events() if isinstance(one, RunFailed)]
+    assert "its limit is $0.00" in failed.message
 
 
 async def test_a_state_does_not_depend_on_snapshots(

@@ -4,9 +4,8 @@ import pytest
 
 from agent.application.budget import Budget, budget_of
 from agent.domain.prompt import Message
-from agent.domain.run import SpendLimits
 from contracts.project import ProjectSettings, SettingsChanged
-from contracts.requests import ModelInfo
+from contracts.requests import ModelInfo, SpendLimits
 from tests.unit.agent.examples import IMPLEMENTING, History, project_after
 
 MESSAGES = [Message("user", "x" * 4_000)]  # about a thousand tokens

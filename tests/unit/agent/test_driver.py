@@ -5,20 +5,19 @@ from collections.abc import AsyncGenerator, Callable
 from uuid import UUID, uuid4
 
 import pytest
-from msgspec.structs import replace
 from typing_extensions import override
 
 from agent.application.driver import DriverSettings, World, drive
+from agent.application.limits import HouseLimits
 from agent.application.operating import SandboxLimits
 from agent.domain.outcome import CallEnd
 from agent.domain.project import PROJECT
-from agent.domain.run import SpendLimits
 from agent.domain.state import Project
 from agent.ports import Catalog, Ledger, Model, ModelCall, Sandbox, Spent
 from contracts import codec
 from contracts.envelope import Context
 from contracts.project import RunFailed, RunState
-from contracts.requests import ModelInfo
+from contracts.requests import ModelInfo, SpendLimits
 from contracts.sandbox import (
     CancelOperation,
     Done,
@@ -44,6 +43,8 @@ from tests.unit.agent.examples import (
 )
 
 STREAM = UUID(int=1)
+NO_LIMITS = SpendLimits()
+DAILY = SpendLimits(user_day_usd=5.0, day_usd=9.0)
 SETTINGS = DriverSettings(
     owner="me",
     design_models=("fake/model",),
@@ -115,8 +116,23 @@ class SplitModel(Model):
 class FixedLedger(Ledger):
     """Knows one day."""
 
-    def __init__(self, user_usd: float = 0.0, all_usd: float = 0.0) -> None:
+    def __init__(
+        self,
+        user_usd: float = 0.0,
+        all_usd: float = 0.0,
+        *,
+        limits: SpendLimits = NO_LIMITS,
+    ) -> None:
         self.spent = Spent(user_usd, all_usd)
+        self.chosen = limits
+
+    @override
+    async def limits(self) -> SpendLimits:
+        return self.chosen
+
+    @override
+    async def set_limits(self, limits: SpendLimits, by: UUID) -> None:
+        self.chosen = limits
 
     @override
     async def today(self, owner_id: UUID) -> Spent:
@@ -154,6 +170,7 @@ async def world_after(
     events = [event for event in history if not isinstance(event, codec.UnknownEvent)]
     await store.append(STREAM, events, expected=0, context=Context(OWNER))
     projects = Executor(store, PROJECT, codec.decode_stored)
+    ledger = ledger or FixedLedger()
     return World(
         projects=projects,
         leases=store,
@@ -161,7 +178,8 @@ async def world_after(
         model=model or ScriptedModel(),
         sandbox=sandbox or ScriptedSandbox(),
         catalog=UnknownModels(),
-        ledger=ledger or FixedLedger(),
+        ledger=ledger,
+        limits=HouseLimits(ledger, NO_LIMITS),
         new_id=uuid4,
     )
 
@@ -256,13 +274,13 @@ async def test_the_same_problem_after_its_repair_ends_the_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "ledger", [FixedLedger(user_usd=5.0), FixedLedger(all_usd=9.0)]
+    "ledger",
+    [FixedLedger(5.0, limits=DAILY), FixedLedger(all_usd=9.0, limits=DAILY)],
 )
 async def test_no_call_is_made_when_the_day_is_spent(ledger: FixedLedger) -> None:
     model = ScriptedModel()
     world = await world_after(DESIGNING, model=model, ledger=ledger)
-    limited = replace(SETTINGS, user_day_usd=5.0, day_usd=9.0)
-    assert await drive(STREAM, world, limited)
+    assert await drive(STREAM, world, SETTINGS)
     (message,) = await failures(world)
     assert "today's limit" in message
     assert not (await project_of(world)).usage.calls
@@ -270,9 +288,10 @@ async def test_no_call_is_made_when_the_day_is_spent(ledger: FixedLedger) -> Non
 
 async def test_an_answer_ends_where_its_tokens_do() -> None:
     long = "cat > index.html << 'EOF'\n" + "<p>one more</p>\n" * 4000
-    limit = replace(SETTINGS, spend=SpendLimits(run_tokens=9_000))
-    world = await world_after(IMPLEMENTING, model=ScriptedModel(long, COMPLETE))
-    assert await drive(STREAM, world, limit)
+    ledger = FixedLedger(limits=SpendLimits(run_tokens=9_000))
+    model = ScriptedModel(long, COMPLETE)
+    world = await world_after(IMPLEMENTING, model=model, ledger=ledger)
+    assert await drive(STREAM, world, SETTINGS)
     (message,) = await failures(world)
     assert "limit of tokens is reached in the middle of an answer" in message
 

@@ -9,7 +9,7 @@ from agent.domain import outcome
 from agent.domain.content import digest
 from agent.domain.plan import PhasePlan, PlanInvalid, read_plan
 from agent.domain.project import PROJECT
-from agent.domain.run import FailRun, SpendLimits, next_effect
+from agent.domain.run import FailRun, next_effect
 from agent.domain.run_state import Said
 from agent.domain.views import file_contents, manifest, project_view
 from contracts.project import (
@@ -31,7 +31,7 @@ from contracts.project import (
     StopRun,
     UpdateSettings,
 )
-from contracts.requests import UsageTotals
+from contracts.requests import SpendLimits, UsageTotals
 from eventcore.errors import Rejected
 from tests.support.given import given
 from tests.unit.agent.examples import (
@@ -220,6 +220,13 @@ def test_a_projects_own_limit_counts_before_the_installations() -> None:
     settings = SettingsChanged(ProjectSettings(max_run_cost_usd=5.0))
     project = project_after([*IMPLEMENTING, settings])
     assert not isinstance(next_effect(project, SpendLimits(run_usd=0.1)), FailRun)
+
+
+def test_the_most_of_the_installation_bounds_every_project() -> None:
+    settings = SettingsChanged(ProjectSettings(max_run_cost_usd=5.0))
+    most = SpendLimits(max_run_usd=0.1)
+    for history in (IMPLEMENTING, [*IMPLEMENTING, settings]):
+        assert isinstance(next_effect(project_after(history), most), FailRun)
 
 
 # --- pictures -----------------------------------------------------------------------

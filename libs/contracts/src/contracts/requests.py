@@ -9,6 +9,7 @@ from contracts.envelope import Recorded
 from contracts.project import (
     Actor,
     Encoding,
+    Money,
     ProjectCommand,
     ProjectSettings,
     RunState,
@@ -223,6 +224,55 @@ class Models(Struct, frozen=True, tag="models"):
 
 
 ModelsAnswer: TypeAlias = Models | Refused
+
+
+# --- limits of the installation: any agent worker answers ---------------------------
+
+Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=10**12)]
+
+
+class SpendLimits(Struct, frozen=True, kw_only=True):
+    """What language models may cost here, in dollars; None: any amount."""
+
+    run_usd: Money | None = None
+    """Of a run whose project says nothing."""
+    max_run_usd: Money | None = None
+    """Of any run, whatever its project says."""
+    project_usd: Money | None = None
+    """Of all runs of a project that says nothing."""
+    max_project_usd: Money | None = None
+    """Of all runs of any project."""
+    run_tokens: Tokens | None = None
+    """Read and written in a run whose project says nothing."""
+    max_run_tokens: Tokens | None = None
+    """In any run."""
+    user_day_usd: Money | None = None
+    """Of all projects of one person in a day, in UTC."""
+    day_usd: Money | None = None
+    """Of all projects in a day."""
+
+
+class GetLimits(Struct, frozen=True):
+    """Which limits hold? About no project."""
+
+
+class SetLimits(Struct, frozen=True):
+    """Let other limits hold from the next call of a model on."""
+
+    by: UUID
+    """The administrator who says so."""
+    limits: SpendLimits
+
+
+class Limits(Struct, frozen=True, tag="limits"):
+    """The limits that hold."""
+
+    limits: SpendLimits
+    fixed: list[str]
+    """Names of those that the environment sets: they cannot be changed."""
+
+
+LimitsAnswer: TypeAlias = Limits | Refused
 
 
 # --- the file that is being written: only the driver of a run answers --------------

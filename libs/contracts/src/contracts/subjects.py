@@ -12,6 +12,8 @@ COMMANDS = "cmd.*.*"
 QUERIES = "query.*.*"
 SANDBOX = "sandbox.*.*"
 MODELS = "models.list"
+LIMITS = "limits.get"
+SET_LIMITS = "limits.set"
 ISOLATION = "isolation.tell"
 SCREENSHOTS = "screenshot.*"
 VARIABLES = "vars.*"
@@ -204,6 +206,8 @@ PERMISSIONS: dict[str, Permissions] = {
             SERVICE_COMMANDS,
             SERVICE_QUERIES,
             MODELS,
+            LIMITS,
+            SET_LIMITS,
             "live.*.open_file",
             "poke.*",
         ),
@@ -213,6 +217,8 @@ PERMISSIONS: dict[str, Permissions] = {
             COMMANDS,
             QUERIES,
             MODELS,
+            LIMITS,
+            SET_LIMITS,
             ISOLATION,
             SCREENSHOTS,
             AUTH_ENDED,

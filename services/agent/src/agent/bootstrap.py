@@ -9,16 +9,16 @@ from functools import partial
 from agent.adapters.ids import random_id
 from agent.adapters.ledger import PostgresLedger
 from agent.adapters.measured import MeasuredModel
-from agent.adapters.openrouter import Limits, OpenRouter, open_model
+from agent.adapters.openrouter import Limits, open_model
 from agent.adapters.sandbox_bus import BusSandbox
 from agent.application import metrics
-from agent.application.commands import Commands, Projects
+from agent.application.commands import Commands
 from agent.application.driver import DriverSettings, World, drive
+from agent.application.limits import HouseLimits
 from agent.application.models import ModelList
 from agent.application.operating import SandboxLimits
 from agent.application.queries import Queries
 from agent.domain.project import PROJECT
-from agent.domain.run import SpendLimits
 from agent.domain.state import Project
 from agent.entrypoints.bus import serving
 from agent.entrypoints.worker import Worker
@@ -26,6 +26,7 @@ from agent.settings import Settings
 from chassis.health import health_app
 from chassis.process import serve
 from contracts import codec, subjects
+from contracts.requests import SpendLimits
 from eventcore.adapters.database import create_pool
 from eventcore.adapters.jetstream import StreamSettings
 from eventcore.adapters.nats import NatsBus, open_bus
@@ -68,10 +69,22 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         pool = await create_pool(settings.database_url, _LEDGER_CONNECTIONS)
         stack.push_async_callback(pool.close)
         ledger = PostgresLedger(pool)
-        worker = _worker(settings, projects, store, bus, model, ledger)
+        limits = HouseLimits(ledger, _fixed(settings))
+        world = World(
+            projects=projects,
+            leases=store,
+            bus=bus,
+            model=MeasuredModel(model),
+            sandbox=BusSandbox(bus),
+            catalog=model.catalog,
+            ledger=ledger,
+            limits=limits,
+            new_id=random_id,
+        )
+        worker = _worker(settings, world, store, bus)
         models = ModelList(model.catalog, settings.design_models, settings.write_models)
         commands, queries = Commands(projects, bus), Queries(projects, store)
-        doors = serving(bus, commands, queries, models)
+        doors = serving(bus, commands, queries, models, limits)
         await stack.enter_async_context(doors)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(projects.keep_snapshots())]
@@ -94,45 +107,33 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
 
 
 def _worker(
-    settings: Settings,
-    projects: Projects,
-    store: PostgresStore,
-    bus: NatsBus,
-    model: OpenRouter,
-    ledger: PostgresLedger,
+    settings: Settings, world: World, store: PostgresStore, bus: NatsBus
 ) -> Worker:
     driver_settings = DriverSettings(
         owner=f"{platform.node()}:{os.getpid()}",
         design_models=settings.design_models,
         write_models=settings.write_models,
-        spend=SpendLimits(
-            run_usd=settings.max_run_cost_usd or None,
-            project_usd=settings.max_project_cost_usd or None,
-            run_tokens=settings.max_run_tokens or None,
-        ),
-        user_day_usd=settings.max_user_day_cost_usd or None,
-        day_usd=settings.max_day_cost_usd or None,
         lease_ttl_s=settings.lease_ttl_s,
         pause_s=settings.model_pause_s,
         sandbox=SandboxLimits(away_s=settings.sandbox_away_s),
     )
     metrics.SLOTS.set(settings.max_runs)
-    world = World(
-        projects=projects,
-        leases=store,
-        bus=bus,
-        model=MeasuredModel(model),
-        sandbox=BusSandbox(bus),
-        catalog=model.catalog,
-        ledger=ledger,
-        new_id=random_id,
-    )
     return Worker(
         store,
         bus,
         partial(drive, world=world, settings=driver_settings),
         max_runs=settings.max_runs,
         scan_s=settings.scan_s,
+    )
+
+
+def _fixed(settings: Settings) -> SpendLimits:
+    return SpendLimits(
+        run_usd=settings.max_run_cost_usd or None,
+        project_usd=settings.max_project_cost_usd or None,
+        run_tokens=settings.max_run_tokens or None,
+        user_day_usd=settings.max_user_day_cost_usd or None,
+        day_usd=settings.max_day_cost_usd or None,
     )
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from agent.domain.outcome import CallEnd
 from agent.domain.prompt import Message
-from contracts.requests import ModelInfo
+from contracts.requests import ModelInfo, SpendLimits
 from contracts.sandbox import SandboxAnswer, SandboxRequest
 
 
@@ -61,7 +61,25 @@ class Spent(Struct, frozen=True):
 
 
 class Ledger(Protocol):
-    """What has been spent, beyond one project."""
+    """What has been spent, beyond one project, and what may be."""
+
+    async def limits(self) -> SpendLimits:
+        """Return what an administrator has chosen last; no limits before.
+
+        Raises:
+            Unavailable: The database does not answer.
+
+        """
+        ...
+
+    async def set_limits(self, limits: SpendLimits, by: UUID) -> None:
+        """Let these be chosen; the ones before stay on record.
+
+        Raises:
+            Unavailable: The database does not answer.
+
+        """
+        ...
 
     async def today(self, owner_id: UUID) -> Spent:
         """Return what the owner of projects, and everybody, has spent today.

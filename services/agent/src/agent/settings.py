@@ -32,15 +32,16 @@ class Settings(Struct, frozen=True):
     openrouter_design_model: str = ""
     """The model that plans phases and its fallbacks; empty: those that write."""
     max_run_cost_usd: float = 0.0
-    """Dollars that a run may cost where its project says nothing; 0: any amount."""
+    """Dollars that a run may cost where its project says nothing; 0: as administrators
+    choose on the page, any amount until they do. So with the four below."""
     max_project_cost_usd: float = 0.0
-    """Dollars that all runs of a project may cost where it says nothing; 0: any."""
+    """Dollars that all runs of a project may cost where it says nothing."""
     max_run_tokens: int = 0
-    """Tokens, read and written, of a run where its project says nothing; 0: any."""
+    """Tokens, read and written, of a run where its project says nothing."""
     max_user_day_cost_usd: float = 0.0
-    """Dollars that the projects of one person may cost a day, in UTC; 0: any amount."""
+    """Dollars that the projects of one person may cost a day, in UTC."""
     max_day_cost_usd: float = 0.0
-    """Dollars that all projects may cost a day; 0: any amount."""
+    """Dollars that all projects may cost a day."""
     demo_model: bool = False
     """Whether the built-in model answers, which has a name of its own."""
     model_streams_plans: bool = False

@@ -162,6 +162,16 @@ def _asked() -> Schema:
             "Which language models are there?",
             _messages((requests.GetModels,)),
         ),
+        "limits": _channel(
+            "limits.get",
+            "What may language models cost here?",
+            _messages((requests.GetLimits,)),
+        ),
+        "setLimits": _channel(
+            "limits.set",
+            "Other limits, for administrators. Only the api may say so.",
+            _messages((requests.SetLimits,)),
+        ),
         "openFile": _channel(
             "live.{project}.open_file",
             "Asks the driver of a run for the file that is being written. Nobody "
@@ -274,6 +284,7 @@ def _answers() -> Schema:
                         if kind is not requests.Refused
                     ),
                     requests.Models,
+                    requests.Limits,
                     requests.Variables,
                     requests.OpenFile,
                     sandbox.IsolationTold,
@@ -340,6 +351,18 @@ def _operations() -> Schema:
         "watchReply": _operation("receive", "reply", "See an answer as it is written"),
         "models": _operation(
             "send", "models", "List language models", get_args(requests.ModelsAnswer)
+        ),
+        "limits": _operation(
+            "send",
+            "limits",
+            "Learn which limits hold (the api does)",
+            get_args(requests.LimitsAnswer),
+        ),
+        "setLimits": _operation(
+            "send",
+            "setLimits",
+            "Let other limits hold (the api does)",
+            get_args(requests.LimitsAnswer),
         ),
         "openFile": _operation(
             "send", "openFile", "Get the file being written", (requests.OpenFile,)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from agent.domain.prompt import Message
-from agent.domain.run import SpendLimits, limits_of
+from agent.domain.run import limits_of
 from agent.domain.run_state import Run
 from agent.domain.state import Project
-from contracts.requests import ModelInfo
+from contracts.requests import ModelInfo, SpendLimits
 
 _CHARS_PER_TOKEN = 4
 """Of an answer: an estimate that errs towards too few tokens, so that nothing is cut

@@ -18,6 +18,7 @@ from agent.application import metrics
 from agent.application.budget import budget_of
 from agent.application.commands import Projects
 from agent.application.lease import HeldLease
+from agent.application.limits import HouseLimits
 from agent.application.open_file import OpenText
 from agent.application.open_reply import OpenReply
 from agent.application.operating import (
@@ -51,7 +52,6 @@ from agent.domain.run import (
     ModelEffect,
     Note,
     SandboxEffect,
-    SpendLimits,
     StartApp,
     SyncSandbox,
     next_effect,
@@ -66,7 +66,7 @@ from chassis.tracing import span, traceparent_of
 from contracts import subjects
 from contracts.codec import encode
 from contracts.project import Problem, ProjectEvent, RunState
-from contracts.requests import ModelInfo, OpenFile
+from contracts.requests import ModelInfo, OpenFile, SpendLimits
 from eventcore.errors import EventCoreError, Fenced, Unavailable
 from eventcore.ports import Bus, Lease, LeaseStore
 
@@ -82,11 +82,6 @@ class DriverSettings(Struct, frozen=True):
     """Who plans where a project says nothing: the first one, then its fallbacks."""
     write_models: tuple[str, ...]
     """Who writes where a project or a run says nothing."""
-    spend: SpendLimits = SpendLimits()
-    user_day_usd: float | None = None
-    """What the projects of one person may cost a day; None: anything."""
-    day_usd: float | None = None
-    """What all projects may cost a day."""
     lease_ttl_s: float = 10.0
     watch_s: float = 0.8
     """A stopped run is noticed after so long where the message about it is lost."""
@@ -105,6 +100,7 @@ class World(Struct, frozen=True):
     sandbox: Sandbox
     catalog: Catalog
     ledger: Ledger
+    limits: HouseLimits
     new_id: NewId
 
 
@@ -159,6 +155,8 @@ class Driver:
         self._settings = settings
         self._poked = asyncio.Event()
         self._screen: OpenText | None = None
+        self._limits = SpendLimits()
+        """What held when the last step began."""
         self._left_today: float | None = None
         """Dollars that may still be spent today; None: any amount."""
         self._cut: Partial | None = None
@@ -189,8 +187,7 @@ class Driver:
     async def run(self) -> bool:
         """Perform effects until the project has none left; tell whether it had any."""
         performed = False
-        limits = self._settings.spend
-        while (effect := next_effect(self.log.project, limits)) is not None:
+        while (effect := await self._next_effect()) is not None:
             try:
                 await self._perform_one(effect)
             except Exception as error:
@@ -199,6 +196,10 @@ class Driver:
                 raise
             performed = True
         return performed
+
+    async def _next_effect(self) -> Effect | None:
+        self._limits = await self._world.limits.current()
+        return next_effect(self.log.project, self._limits)
 
     async def _perform_one(self, effect: Effect) -> None:
         before, name = self.log.project.version, type(effect).__name__
@@ -330,9 +331,9 @@ class Driver:
         if partial is not None:
             messages = continuing_messages(messages, partial)
         messages = _seen_by(info, messages)
-        limits = self._settings.spend
         budget = budget_of(
-            *(self.log.project, run, limits, messages, info), left_usd=self._left_today
+            *(self.log.project, run, self._limits, messages, info),
+            left_usd=self._left_today,
         )
         bus, project_id = self._world.bus, self.log.project_id
         screen = self._screen = OpenText(bus, project_id, run.id, run.calls)
@@ -383,26 +384,20 @@ class Driver:
 
     async def _spent_today(self) -> str | None:
         """Return why no call is made any more today, or None; learn what is left."""
-        settings, owner_id = self._settings, self.log.project.owner_id
+        limits, owner_id = self._limits, self.log.project.owner_id
         self._left_today = None
-        if owner_id is None or (settings.user_day_usd, settings.day_usd) == (
-            None,
-            None,
-        ):
+        if owner_id is None or (limits.user_day_usd, limits.day_usd) == (None, None):
             return None
         spent = await self._world.ledger.today(owner_id)
-        if (
-            settings.user_day_usd is not None
-            and spent.user_usd >= settings.user_day_usd
-        ):
-            return _SPENT_TODAY.format(who="Your projects", usd=settings.user_day_usd)
-        if settings.day_usd is not None and spent.all_usd >= settings.day_usd:
-            return _SPENT_TODAY.format(who="All projects", usd=settings.day_usd)
+        if limits.user_day_usd is not None and spent.user_usd >= limits.user_day_usd:
+            return _SPENT_TODAY.format(who="Your projects", usd=limits.user_day_usd)
+        if limits.day_usd is not None and spent.all_usd >= limits.day_usd:
+            return _SPENT_TODAY.format(who="All projects", usd=limits.day_usd)
         self._left_today = min(
             limit - so_far
             for limit, so_far in (
-                (settings.user_day_usd, spent.user_usd),
-                (settings.day_usd, spent.all_usd),
+                (limits.user_day_usd, spent.user_usd),
+                (limits.day_usd, spent.all_usd),
             )
             if limit is not None
         )

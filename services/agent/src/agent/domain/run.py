@@ -13,8 +13,9 @@ from agent.domain.manifest import manifest_digest
 from agent.domain.run_state import Run
 from agent.domain.state import Project
 from contracts.project import PlannedFile, RunState
+from contracts.requests import SpendLimits
 
-_T = TypeVar("_T")
+_N = TypeVar("_N", int, float)
 
 MAX_BARREN = 3
 """Calls in a row that bring nothing before the run fails."""
@@ -24,15 +25,6 @@ MAX_INTERRUPTIONS = 10
 """Workers in a row that die over the same step before the run fails."""
 MAX_CALLS = 60
 """Calls of the language model in one run, whatever they bring."""
-
-
-class SpendLimits(Struct, frozen=True):
-    """What runs may cost where a project's settings say nothing; None: anything."""
-
-    run_usd: float | None = None
-    project_usd: float | None = None
-    run_tokens: int | None = None
-    """Read and written."""
 
 
 UNLIMITED = SpendLimits()
@@ -135,12 +127,16 @@ def next_effect(project: Project, limits: SpendLimits = UNLIMITED) -> Effect | N
 
 
 def limits_of(project: Project, limits: SpendLimits) -> SpendLimits:
-    """Return what the project's settings say, or else *limits*."""
+    """Return what the project's settings say, or else *limits*, which bound both."""
     own = project.settings
     return SpendLimits(
-        run_usd=_or(own.max_run_cost_usd, limits.run_usd),
-        project_usd=_or(own.max_project_cost_usd, limits.project_usd),
-        run_tokens=_or(own.max_run_tokens, limits.run_tokens),
+        run_usd=_within(limits.max_run_usd, own.max_run_cost_usd, limits.run_usd),
+        project_usd=_within(
+            limits.max_project_usd, own.max_project_cost_usd, limits.project_usd
+        ),
+        run_tokens=_within(
+            limits.max_run_tokens, own.max_run_tokens, limits.run_tokens
+        ),
     )
 
 
@@ -167,13 +163,17 @@ def overspent(project: Project, run: Run, limits: SpendLimits) -> str | None:
     return None
 
 
-def _or(first: _T | None, second: _T | None) -> _T | None:
-    return second if first is None else first
+def _within(most: _N | None, own: _N | None, otherwise: _N | None) -> _N | None:
+    chosen = otherwise if own is None else own
+    if most is None or chosen is None:
+        return most if chosen is None else chosen
+    return min(most, chosen)
 
 
 _SPENT = (
     "This {what} has used {spent} and its limit is {limit}: raise the limit in the "
-    "project's settings, then send a message to go on."
+    "project's settings, as far as the installation allows, then send a message to go "
+    "on."
 )
 
 

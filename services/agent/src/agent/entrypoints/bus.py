@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from agent.application.commands import Commands
+from agent.application.limits import HouseLimits
 from agent.application.models import ModelList
 from agent.application.queries import Queries
 from chassis import logs
@@ -20,14 +21,18 @@ from contracts.project import Actor
 from contracts.requests import (
     CommandAnswer,
     CommandRequest,
+    LimitsAnswer,
     QueryAnswer,
     QueryRequest,
     Refused,
+    SetLimits,
 )
 from eventcore.errors import Unavailable
 from eventcore.ports import Bus
 
 _log = logs.get(__name__)
+
+_set_limits = codec.decoder(SetLimits)
 
 _OUTSIDE = "svc."
 """Begins the subjects of services that are none of ours."""
@@ -92,7 +97,11 @@ class Door(Generic[Request]):
 
 @asynccontextmanager
 async def serving(
-    bus: Bus, commands: Commands, queries: Queries, models: ModelList
+    bus: Bus,
+    commands: Commands,
+    queries: Queries,
+    models: ModelList,
+    limits: HouseLimits,
 ) -> AsyncGenerator[None, None]:
     """Answer commands and questions, shared with all other workers."""
     command_door = Door(
@@ -112,9 +121,21 @@ async def serving(
         except Unavailable:
             return codec.encode(NO_LIST)
 
+    async def tell_limits(_: str, __: bytes, ___: Mapping[str, str]) -> bytes:
+        return codec.encode(await _told(limits.answer))
+
+    async def set_limits(_: str, body: bytes, __: Mapping[str, str]) -> bytes:
+        try:
+            wanted = _set_limits.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return codec.encode(MALFORMED)
+        return codec.encode(await _told(lambda: limits.change(wanted)))
+
     async with AsyncExitStack() as stack:
         for subject, handle in (
             (subjects.MODELS, list_models),
+            (subjects.LIMITS, tell_limits),
+            (subjects.SET_LIMITS, set_limits),
             (subjects.COMMANDS, command_door.handle),
             (subjects.SERVICE_COMMANDS, command_door.handle),
             (subjects.QUERIES, query_door.handle),
@@ -123,6 +144,14 @@ async def serving(
             served = await bus.serve(subject, subjects.AGENT_QUEUE, handle)
             stack.push_async_callback(served.close)
         yield
+
+
+async def _told(ask: Callable[[], Awaitable[LimitsAnswer]]) -> LimitsAnswer:
+    try:
+        return await ask()
+    except Unavailable as error:
+        _log.warning("not answered", reason=str(error))
+        return UNAVAILABLE
 
 
 def _fits(subject: str, request: Request, verb: str) -> bool:
