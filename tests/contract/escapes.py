@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox.adapters.folders import DiskFolders
+from sandbox.adapters.files.folders import DiskFolders
 from tests.contract import escape_attempts
 from tests.contract.runtimes import DOCKER, KINDS, PLAIN, Bench, bench
 from tests.support.engine import engine_url

@@ -19,15 +19,15 @@ import aiodocker
 import pytest
 from msgspec.structs import replace
 
-from sandbox.adapters.bubblewrap import BubblewrapLauncher, Users
-from sandbox.adapters.docker import Containers, DockerRuntime
-from sandbox.adapters.engine import Engine
-from sandbox.adapters.folders import DiskFolders
-from sandbox.adapters.keeper import parent_of
-from sandbox.adapters.launch import Launcher
-from sandbox.adapters.layout import Layout
-from sandbox.adapters.plain import PlainLauncher
-from sandbox.adapters.process import ProcessRuntime
+from sandbox.adapters.containers.docker import Containers, DockerRuntime
+from sandbox.adapters.containers.engine import Engine
+from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.layout import Layout
+from sandbox.adapters.keeping.keeper import parent_of
+from sandbox.adapters.keeping.launch import Launcher
+from sandbox.adapters.processes.bubblewrap import BubblewrapLauncher, Users
+from sandbox.adapters.processes.plain import PlainLauncher
+from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream

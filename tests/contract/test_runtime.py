@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.adapters.keeper import parent_of
-from sandbox.adapters.leftovers import mark_of
+from sandbox.adapters.keeping.keeper import parent_of
+from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.ports import Process, Unreachable
 from tests.contract.runtimes import KINDS, Bench, bench, until
 from tests.support.packages import Registry, registry

@@ -13,11 +13,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from sandbox.adapters import bubblewrap, docker
-from sandbox.adapters.docker import Containers, DockerRuntime
-from sandbox.adapters.folders import DiskFolders
-from sandbox.adapters.layout import Layout
-from sandbox.adapters.process import ProcessRuntime
+from sandbox.adapters.containers import docker
+from sandbox.adapters.containers.docker import Containers, DockerRuntime
+from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.layout import Layout
+from sandbox.adapters.processes import bubblewrap
+from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import find_tools
 from sandbox.domain.output import Stream
 from sandbox.ports import Command, Runtime, RuntimeFailed

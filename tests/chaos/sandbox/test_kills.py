@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.adapters.container_body import LABEL
-from sandbox.adapters.folders import DiskFolders
-from sandbox.adapters.layout import Layout
-from sandbox.adapters.leftovers import mark_of
+from sandbox.adapters.containers.container_body import LABEL
+from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.layout import Layout
+from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed
 from tests.chaos.sandbox.controller import PROJECTS, TREE, ignore, runtime_of
 from tests.contract.runtimes import DOCKER, until

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.adapters.claim import Claimed, claim
-from sandbox.adapters.container_body import LABEL
+from sandbox.adapters.containers.container_body import LABEL
+from sandbox.adapters.files.claim import Claimed, claim
 from tests.integration.sandbox.stage import SandboxServer, sandbox_server, until
 from tests.integration.sandbox.test_life import start
 from tests.support.engine import IMAGE, client, engine_url

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from sandbox.adapters.beneath import Beneath
-from sandbox.adapters.folders import DiskFolders
-from sandbox.adapters.layout import Layout
+from sandbox.adapters.files.beneath import Beneath
+from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.layout import Layout
 from sandbox.ports import BadFolder, FolderState
 
 PROJECT = UUID(int=1)

@@ -14,7 +14,7 @@ import pytest
 from api.adapters.sandbox import BusApps
 from contracts.sandbox import Running, StartServer, SyncFiles
 from eventcore.adapters.nats import open_bus
-from sandbox.adapters.leftovers import VARIABLE, mark_of
+from sandbox.adapters.processes.leftovers import VARIABLE, mark_of
 from tests.integration.sandbox.stage import (
     DEADLINE_S,
     SandboxServer,

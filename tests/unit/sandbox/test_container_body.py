@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from sandbox.adapters.container_body import Order, body
+from sandbox.adapters.containers.container_body import Order, body
 
 ORDER = Order(
     image="sha256:1",

@@ -21,20 +21,21 @@ from chassis.settings import SettingsError
 from eventcore.adapters.nats import NatsBus, open_bus
 from proxy import Limits
 from proxy import serve as serve_proxy
-from sandbox.adapters import bubblewrap, docker
-from sandbox.adapters.agent_files import AgentFiles
 from sandbox.adapters.browser import Chromium
-from sandbox.adapters.claim import Claimed, claim
-from sandbox.adapters.engine import Engine, EngineFailed
-from sandbox.adapters.folders import DiskFolders
-from sandbox.adapters.launch import Launcher
-from sandbox.adapters.layers import Layers
-from sandbox.adapters.layout import Layout
-from sandbox.adapters.log_sink import BusLogSink
-from sandbox.adapters.mounts import find_mounts
-from sandbox.adapters.plain import PlainLauncher
-from sandbox.adapters.process import ProcessRuntime
-from sandbox.adapters.template_store import TemplateStore
+from sandbox.adapters.bus.agent_files import AgentFiles
+from sandbox.adapters.bus.log_sink import BusLogSink
+from sandbox.adapters.containers import docker
+from sandbox.adapters.containers.engine import Engine, EngineFailed
+from sandbox.adapters.files.claim import Claimed, claim
+from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.layers import Layers
+from sandbox.adapters.files.layout import Layout
+from sandbox.adapters.files.mounts import find_mounts
+from sandbox.adapters.files.template_store import TemplateStore
+from sandbox.adapters.keeping.launch import Launcher
+from sandbox.adapters.processes import bubblewrap
+from sandbox.adapters.processes.plain import PlainLauncher
+from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.application import metrics
 from sandbox.application.controller import Controller

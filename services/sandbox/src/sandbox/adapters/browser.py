@@ -20,7 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from chassis import logs
-from sandbox.adapters.probe import fetch
+from sandbox.adapters.network.probe import fetch
 from sandbox.domain.output import Stream
 from sandbox.domain.page import CAPTURE, ENABLE, HEIGHT, WIDTH, Page, screenshot
 from sandbox.ports import (

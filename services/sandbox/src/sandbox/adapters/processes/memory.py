@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from sandbox.adapters.keeper import descendants
+from sandbox.adapters.keeping.keeper import descendants
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _RESIDENT = 1

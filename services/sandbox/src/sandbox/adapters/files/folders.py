@@ -14,9 +14,9 @@ import msgspec
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters.beneath import Beneath
-from sandbox.adapters.layers import MODULES, Layers
-from sandbox.adapters.layout import PASS, Box, Layout, make_folder
+from sandbox.adapters.files.beneath import Beneath
+from sandbox.adapters.files.layers import MODULES, Layers
+from sandbox.adapters.files.layout import PASS, Box, Layout, make_folder
 from sandbox.ports import BadFolder, Folder, Folders, FolderState, RuntimeFailed
 
 _log = logs.get(__name__)

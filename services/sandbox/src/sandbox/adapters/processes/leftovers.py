@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from sandbox.adapters.keeper import descendants
+from sandbox.adapters.keeping.keeper import descendants
 
 VARIABLE = "ATELIER_SANDBOX"
 _GIVE_UP_S = 10.0

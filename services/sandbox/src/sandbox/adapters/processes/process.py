@@ -17,9 +17,12 @@ from uuid import UUID
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters.control import Control, readable
-from sandbox.adapters.disk import DiskGuard
-from sandbox.adapters.kept import (
+from sandbox.adapters.files.disk import DiskGuard
+from sandbox.adapters.files.layers import Layers
+from sandbox.adapters.files.layout import Layout
+from sandbox.adapters.files.mounts import CannotMount
+from sandbox.adapters.keeping.control import Control, readable
+from sandbox.adapters.keeping.kept import (
     DRAIN_S,
     INSIST_S,
     TOO_MUCH_MEMORY,
@@ -27,13 +30,10 @@ from sandbox.adapters.kept import (
     WayOut,
     way_out,
 )
-from sandbox.adapters.launch import Launcher, Mounted, Plan
-from sandbox.adapters.layers import Layers
-from sandbox.adapters.layout import Layout
-from sandbox.adapters.leftovers import end_marked, mark_of
-from sandbox.adapters.memory import used_by
-from sandbox.adapters.mounts import CannotMount
-from sandbox.adapters.pump import pump
+from sandbox.adapters.keeping.launch import Launcher, Mounted, Plan
+from sandbox.adapters.keeping.pump import pump
+from sandbox.adapters.processes.leftovers import end_marked, mark_of
+from sandbox.adapters.processes.memory import used_by
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream

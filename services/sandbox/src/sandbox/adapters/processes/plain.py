@@ -12,10 +12,10 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from sandbox.adapters import launch
-from sandbox.adapters.launch import Launcher, Mounted, Plan
-from sandbox.adapters.layout import Box, Layout
-from sandbox.adapters.leftovers import VARIABLE, new_mark
+from sandbox.adapters.files.layout import Box, Layout
+from sandbox.adapters.keeping import launch
+from sandbox.adapters.keeping.launch import Launcher, Mounted, Plan
+from sandbox.adapters.processes.leftovers import VARIABLE, new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox
 from sandbox.domain.limits import STOP_S
 from sandbox.ports import Command, Isolation, RuntimeFailed

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sandbox.adapters import keeper
-from sandbox.adapters.keeper import Spec
+from sandbox.adapters.keeping import keeper
+from sandbox.adapters.keeping.keeper import Spec
 from sandbox.ports import Unreachable
 
 _CONNECT_S = 5.0

@@ -23,14 +23,14 @@ from uuid import UUID, uuid4
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters.layers import MODULES, has_room
-from sandbox.adapters.layout import Layout
+from sandbox.adapters.files.layers import MODULES, has_room
+from sandbox.adapters.files.layout import Layout
 from sandbox.domain.template import Template
 from sandbox.ports import BadTemplate, Recipe, Templates
 
 _log = logs.get(__name__)
 
-LISTS = Path(__file__).parents[1] / "templates"
+LISTS = Path(__file__).parents[2] / "templates"
 BUN = "bun"
 _ORDER = (BUN, "react", "react-rich")
 """Which is made first: what makes all installs fast, then what most apps need."""

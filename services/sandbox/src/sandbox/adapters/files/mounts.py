@@ -12,8 +12,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from chassis import logs
-from sandbox.adapters.launch import is_root
-from sandbox.adapters.mounter import Wish
+from sandbox.adapters.files.mounter import Wish
+from sandbox.adapters.keeping.launch import is_root
 from sandbox.adapters.toolbox import Toolbox
 
 _log = logs.get(__name__)

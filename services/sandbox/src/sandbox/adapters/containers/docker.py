@@ -22,17 +22,18 @@ from msgspec import Struct
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters import container_body, launch, system_calls
-from sandbox.adapters.berth import Arrival, Berth
-from sandbox.adapters.claim import installation
-from sandbox.adapters.container import KeptContainer
-from sandbox.adapters.container_body import Order
-from sandbox.adapters.disk import DiskGuard
-from sandbox.adapters.engine import Engine, EngineFailed, NotThere
-from sandbox.adapters.keeper import Spec
-from sandbox.adapters.kept import way_out
-from sandbox.adapters.layout import Layout
-from sandbox.adapters.leftovers import new_mark
+from sandbox.adapters.containers import container_body
+from sandbox.adapters.containers.berth import Arrival, Berth
+from sandbox.adapters.containers.container import KeptContainer
+from sandbox.adapters.containers.container_body import Order
+from sandbox.adapters.containers.engine import Engine, EngineFailed, NotThere
+from sandbox.adapters.files.claim import installation
+from sandbox.adapters.files.disk import DiskGuard
+from sandbox.adapters.files.layout import Layout
+from sandbox.adapters.keeping import launch, system_calls
+from sandbox.adapters.keeping.keeper import Spec
+from sandbox.adapters.keeping.kept import way_out
+from sandbox.adapters.processes.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import LIMITS, STOP_S, Limits
 from sandbox.domain.output import Stream

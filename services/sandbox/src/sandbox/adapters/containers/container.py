@@ -14,12 +14,18 @@ from contextlib import suppress
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters.berth import Arrival
-from sandbox.adapters.control import Control, close_handles, readable
-from sandbox.adapters.engine import Ending, Engine, EngineFailed
-from sandbox.adapters.keeper import Spec
-from sandbox.adapters.kept import DRAIN_S, INSIST_S, TOO_MUCH_MEMORY, Kept, WayOut
-from sandbox.adapters.pump import pump
+from sandbox.adapters.containers.berth import Arrival
+from sandbox.adapters.containers.engine import Ending, Engine, EngineFailed
+from sandbox.adapters.keeping.control import Control, close_handles, readable
+from sandbox.adapters.keeping.keeper import Spec
+from sandbox.adapters.keeping.kept import (
+    DRAIN_S,
+    INSIST_S,
+    TOO_MUCH_MEMORY,
+    Kept,
+    WayOut,
+)
+from sandbox.adapters.keeping.pump import pump
 from sandbox.ports import OnOutput
 
 _log = logs.get(__name__)

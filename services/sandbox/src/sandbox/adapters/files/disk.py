@@ -14,8 +14,8 @@ from contextlib import suppress
 from uuid import UUID
 
 from chassis import logs
-from sandbox.adapters.kept import Kept
-from sandbox.adapters.layout import Layout
+from sandbox.adapters.files.layout import Layout
+from sandbox.adapters.keeping.kept import Kept
 from sandbox.ports import RuntimeFailed
 
 _log = logs.get(__name__)

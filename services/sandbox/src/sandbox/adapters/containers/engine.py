@@ -17,7 +17,7 @@ import aiohttp
 from aiodocker import DockerError
 from msgspec import Struct
 
-from sandbox.adapters.container_body import LABEL, PROJECT_LABEL
+from sandbox.adapters.containers.container_body import LABEL, PROJECT_LABEL
 
 _START_S = 30.0
 _ASK_S = 10.0

@@ -20,10 +20,10 @@ from uuid import UUID
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters import launch, system_calls
-from sandbox.adapters.launch import Launcher, Mounted, Plan
-from sandbox.adapters.layout import FIRST_UID, Layout
-from sandbox.adapters.leftovers import new_mark
+from sandbox.adapters.files.layout import FIRST_UID, Layout
+from sandbox.adapters.keeping import launch, system_calls
+from sandbox.adapters.keeping.launch import Launcher, Mounted, Plan
+from sandbox.adapters.processes.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox
 from sandbox.domain.limits import STOP_S
 from sandbox.ports import Command, Isolation

@@ -8,10 +8,10 @@ from typing import TypeAlias
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters.control import Control
-from sandbox.adapters.egress import Egress
-from sandbox.adapters.passage import Passage
-from sandbox.adapters.probe import fetch, status_of
+from sandbox.adapters.keeping.control import Control
+from sandbox.adapters.network.egress import Egress
+from sandbox.adapters.network.passage import Passage
+from sandbox.adapters.network.probe import fetch, status_of
 from sandbox.adapters.toolbox import Registries
 from sandbox.domain.limits import STOP_S
 from sandbox.ports import Command, Fetched, OnOutput, Process

@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sandbox.adapters.layout import Layer, Layout
-from sandbox.adapters.mounts import Mounts, Overlay, hide
+from sandbox.adapters.files.layout import Layer, Layout
+from sandbox.adapters.files.mounts import Mounts, Overlay, hide
 from sandbox.ports import RuntimeFailed
 
 MODULES = "node_modules"

@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from msgspec import Struct
 
-from sandbox.adapters.container_body import SOCKET
-from sandbox.adapters.control import readable
+from sandbox.adapters.containers.container_body import SOCKET
+from sandbox.adapters.keeping.control import readable
 
 _CREDENTIALS = struct.Struct("3i")
 

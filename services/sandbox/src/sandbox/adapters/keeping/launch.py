@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from sandbox.adapters.keeper import Spec
+from sandbox.adapters.keeping.keeper import Spec
 from sandbox.adapters.toolbox import Registries
 from sandbox.domain.limits import LIMITS
 from sandbox.ports import Command, Isolation

@@ -1,0 +1,1 @@
+"""What reaches other services over the bus, and what they tell. No decisions."""

@@ -1,0 +1,1 @@
+"""Ways in and out of a sandbox that has no network. Knows no runtime."""

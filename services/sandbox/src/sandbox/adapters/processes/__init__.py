@@ -1,0 +1,1 @@
+"""Commands as processes of this machine, in namespaces or plain. No engine."""
