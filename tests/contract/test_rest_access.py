@@ -17,7 +17,7 @@ from litestar.routes import HTTPRoute
 
 from api.bootstrap import Parts, application
 from api.domain.scope import Needs, Scope
-from api.entrypoints.operation import described
+from api.entrypoints.http.operation import described
 from api.settings import Settings
 from chassis.health import health_routes
 from tests.support.backend import PASSWORD, Backend

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.entrypoints.openapi import openapi
+from api.entrypoints.pages.openapi import openapi
 from tests.contract.test_rest_access import HOOK, NEEDS, app
 from tests.support.backend import Backend
 from tests.support.servers import run_apart

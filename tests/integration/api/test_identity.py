@@ -12,10 +12,10 @@ import msgspec
 import pytest
 from argon2 import PasswordHasher
 
-from api.adapters import passwords
-from api.adapters.administration import PostgresAdministration
-from api.adapters.identity import PostgresAccounts
-from api.adapters.passwords import Argon2Passwords
+from api.adapters.identity import passwords
+from api.adapters.identity.accounts import PostgresAccounts
+from api.adapters.identity.administration import PostgresAdministration
+from api.adapters.identity.passwords import Argon2Passwords
 from api.application.accounts import (
     Client,
     Identity,
@@ -28,7 +28,7 @@ from api.application.admission import Admissions
 from api.application.rate_limit import RateLimit
 from api.application.socket_tokens import SocketTokens
 from api.domain.account import SESSION_LIFE, digest
-from api.entrypoints.sessions import serve_sessions
+from api.entrypoints.bus.sessions import serve_sessions
 from contracts import codec, subjects
 from contracts.requests import SessionAnswer, SessionRefused, SessionVerified
 from eventcore.adapters.nats import NatsBus

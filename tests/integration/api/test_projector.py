@@ -8,16 +8,16 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from api.adapters import project_store
-from api.adapters.agent import ACTOR, BusAgent
-from api.adapters.grant_source import PostgresGrantSource
-from api.adapters.project_store import PostgresProjectStore
-from api.adapters.project_views import PostgresProjectViews
-from api.adapters.turns import PostgresTurns
+from api.adapters.bus.agent import ACTOR, BusAgent
+from api.adapters.projects import store
+from api.adapters.projects.grants import PostgresGrantSource
+from api.adapters.projects.store import PostgresProjectStore
+from api.adapters.projects.turns import PostgresTurns
+from api.adapters.projects.views import PostgresProjectViews
 from api.application.catch_up import CatchUp
 from api.application.forwarding import Telling
 from api.domain.listing import Wanted
-from api.entrypoints.projector import run_projector
+from api.entrypoints.bus.projector import run_projector
 from contracts.project import ProjectDeleted, ProjectUpdated, ServerStarted
 from eventcore.adapters.feed import JetStreamFeed
 from eventcore.adapters.nats import NatsBus
@@ -239,7 +239,7 @@ async def test_a_newer_fold_makes_everything_anew(
         await world.publish(project_id)
         await world.reached(project_id)
     await owner.execute("UPDATE views.project SET name = 'made by the old fold'")
-    monkeypatch.setattr(project_store, "MODEL", project_store.MODEL + 1)
+    monkeypatch.setattr(store, "MODEL", store.MODEL + 1)
     async with world.projecting():
         await until(lambda: _is_named(world, project_id, "Todo"))
         await world.reached(project_id)

@@ -6,9 +6,9 @@ import asyncpg
 import msgspec
 import pytest
 
-from api.adapters.agent import BusAgent
-from api.adapters.project_store import PostgresProjectStore
-from api.adapters.project_views import PostgresProjectViews
+from api.adapters.bus.agent import BusAgent
+from api.adapters.projects.store import PostgresProjectStore
+from api.adapters.projects.views import PostgresProjectViews
 from api.application import projects as projects_module
 from api.application.catch_up import CatchUp
 from api.application.projects import Projects

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from api.adapters.database import naming, projecting
-from api.adapters.project_store import PostgresProjectStore
+from api.adapters.projects.store import PostgresProjectStore
 from tests.integration.api.log import OWNER, SHARD, Log, written
 
 TENANT_TABLES = (

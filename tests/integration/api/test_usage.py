@@ -6,10 +6,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from api.adapters.agent import BusAgent
-from api.adapters.project_store import PostgresProjectStore
-from api.adapters.project_views import PostgresProjectViews
-from api.adapters.usage_views import PostgresUsageViews
+from api.adapters.bus.agent import BusAgent
+from api.adapters.projects.store import PostgresProjectStore
+from api.adapters.projects.usage import PostgresUsageViews
+from api.adapters.projects.views import PostgresProjectViews
 from api.domain.usage import Spent
 from contracts import codec, subjects
 from contracts.project import FileDeleted, FileWritten, ModelCallEnded, Usage

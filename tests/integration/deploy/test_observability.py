@@ -17,7 +17,7 @@ DASHBOARDS = sorted((FOLDER / "grafana" / "dashboards").glob("*.json"))
 COUNTING = (
     "agent.application.metrics",
     "api.application.metrics",
-    "api.entrypoints.door",
+    "api.entrypoints.http.door",
     "gateway_ws.application.metrics",
     "sandbox.application.metrics",
 )

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from api.adapters.sandbox import BusApps
+from api.adapters.bus.sandbox import BusApps
 from contracts.sandbox import Running, StartServer, SyncFiles
 from eventcore.adapters.nats import open_bus
 from sandbox.adapters.processes.leftovers import VARIABLE, mark_of

@@ -11,7 +11,7 @@ from litestar.exceptions import (
 )
 
 from api.application.errors import LimitReached
-from api.entrypoints.errors import STATUS, HttpError, read
+from api.entrypoints.http.errors import STATUS, HttpError, read
 from contracts.requests import RefusalCode
 from eventcore.errors import Rejected, Unavailable
 

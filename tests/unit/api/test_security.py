@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from api.entrypoints.security import Security
+from api.entrypoints.http.security import Security
 
 NOBODY = cast("Any", None)
 

@@ -13,28 +13,28 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from api.adapters import database
-from api.adapters.administration import PostgresAdministration
-from api.adapters.agent import BusAgent
 from api.adapters.answered import PostgresAnswers
-from api.adapters.api_tokens import PostgresTokens
-from api.adapters.archives import FileArchives
-from api.adapters.delivery_queue import PostgresDeliveryQueue
-from api.adapters.grant_source import PostgresGrantSource
-from api.adapters.identity import PostgresAccounts
-from api.adapters.openid import Client, OpenIdIssuer
+from api.adapters.archives.packing import FileArchives
+from api.adapters.archives.repositories import HttpRepositories
+from api.adapters.archives.unpacker import ProcessUnpacker
+from api.adapters.bus.agent import BusAgent
+from api.adapters.bus.sandbox import BusApps
+from api.adapters.delivery.queue import PostgresDeliveryQueue
+from api.adapters.delivery.webhooks import PostgresWebhooks
+from api.adapters.identity.accounts import PostgresAccounts
+from api.adapters.identity.administration import PostgresAdministration
+from api.adapters.identity.openid import Client, OpenIdIssuer
+from api.adapters.identity.passwords import Argon2Passwords
+from api.adapters.identity.tokens import PostgresTokens
 from api.adapters.outbound import Outbound, open_outbound
 from api.adapters.page_files import FolderPageFiles
-from api.adapters.passwords import Argon2Passwords
-from api.adapters.project_store import PostgresProjectStore
-from api.adapters.project_views import PostgresProjectViews
-from api.adapters.repositories import HttpRepositories
-from api.adapters.sandbox import BusApps
-from api.adapters.sealing import AesSeal
-from api.adapters.turns import PostgresTurns
-from api.adapters.unpacker import ProcessUnpacker
-from api.adapters.usage_views import PostgresUsageViews
-from api.adapters.vault import PostgresVault
-from api.adapters.webhooks import PostgresWebhooks
+from api.adapters.projects.grants import PostgresGrantSource
+from api.adapters.projects.sealing import AesSeal
+from api.adapters.projects.store import PostgresProjectStore
+from api.adapters.projects.turns import PostgresTurns
+from api.adapters.projects.usage import PostgresUsageViews
+from api.adapters.projects.vault import PostgresVault
+from api.adapters.projects.views import PostgresProjectViews
 from api.application.accounts import Identity, SignInLimits
 from api.application.administration import People
 from api.application.admission import Admissions
@@ -53,32 +53,32 @@ from api.application.rate_limit import RateLimit
 from api.application.socket_tokens import SocketTokens
 from api.application.variables import VariablesOfApps
 from api.domain.keys import derived_key
-from api.entrypoints import errors
-from api.entrypoints.administration import administration_routes
-from api.entrypoints.api_tokens import token_routes
-from api.entrypoints.auth import auth_routes
-from api.entrypoints.auth_openid import CALLBACK, openid_routes
-from api.entrypoints.auth_sessions import session_routes
-from api.entrypoints.docs import docs_routes
-from api.entrypoints.door import Door
-from api.entrypoints.events import event_routes
-from api.entrypoints.exporting import export_routes
-from api.entrypoints.files import file_routes
-from api.entrypoints.grants import grant_routes
-from api.entrypoints.idempotency import AnswerOnce
-from api.entrypoints.importing import import_routes
-from api.entrypoints.models import model_routes
-from api.entrypoints.page import PublicConfig, page_routes
-from api.entrypoints.project_settings import settings_routes
-from api.entrypoints.projector import run_forwarder, run_projector
-from api.entrypoints.projects import project_routes
-from api.entrypoints.screenshots import screenshot_routes
-from api.entrypoints.security import Security
-from api.entrypoints.sessions import serve_sessions, tell_ended
-from api.entrypoints.socket_tokens import socket_token_routes
-from api.entrypoints.usage import usage_routes
-from api.entrypoints.variables import serve_variables, variable_routes
-from api.entrypoints.webhooks import webhook_routes
+from api.entrypoints.bus.projector import run_forwarder, run_projector
+from api.entrypoints.bus.sessions import serve_sessions, tell_ended
+from api.entrypoints.http import errors
+from api.entrypoints.http.door import Door
+from api.entrypoints.http.idempotency import AnswerOnce
+from api.entrypoints.http.security import Security
+from api.entrypoints.identity.administration import administration_routes
+from api.entrypoints.identity.email import auth_routes
+from api.entrypoints.identity.openid import CALLBACK, openid_routes
+from api.entrypoints.identity.sessions import session_routes
+from api.entrypoints.identity.tokens import token_routes
+from api.entrypoints.pages.client import PublicConfig, page_routes
+from api.entrypoints.pages.docs import docs_routes
+from api.entrypoints.projects.events import event_routes
+from api.entrypoints.projects.exporting import export_routes
+from api.entrypoints.projects.files import file_routes
+from api.entrypoints.projects.grants import grant_routes
+from api.entrypoints.projects.importing import import_routes
+from api.entrypoints.projects.models import model_routes
+from api.entrypoints.projects.resource import project_routes
+from api.entrypoints.projects.screenshots import screenshot_routes
+from api.entrypoints.projects.settings import settings_routes
+from api.entrypoints.projects.socket_tokens import socket_token_routes
+from api.entrypoints.projects.usage import usage_routes
+from api.entrypoints.projects.variables import serve_variables, variable_routes
+from api.entrypoints.projects.webhooks import webhook_routes
 from api.ports import Agent, Apps, ProjectViews, Seal, UsageViews, Webhooks
 from api.settings import Settings
 from chassis import logs

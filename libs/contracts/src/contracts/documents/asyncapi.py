@@ -319,6 +319,11 @@ def _operation(
 
 
 def _operations() -> Schema:
+    """Return all operations: of services outside, of ours, and between them."""
+    return _operations_outside() | _operations_on_projects() | _operations_between()
+
+
+def _operations_outside() -> Schema:
     """Return what a service outside does: it sends commands and receives events."""
     return {
         "serviceCommand": _operation(
@@ -339,6 +344,12 @@ def _operations() -> Schema:
         "serviceWatch": _operation(
             "receive", "serviceProgress", "See progress, as a service outside"
         ),
+    }
+
+
+def _operations_on_projects() -> Schema:
+    """Return how projects are commanded, asked about and followed."""
+    return {
         "command": _operation(
             "send", "commands", "Change a project", get_args(requests.CommandAnswer)
         ),
@@ -367,6 +378,12 @@ def _operations() -> Schema:
         "openFile": _operation(
             "send", "openFile", "Get the file being written", (requests.OpenFile,)
         ),
+    }
+
+
+def _operations_between() -> Schema:
+    """Return what only the services of Atelier do to each other."""
+    return {
         "sandboxOperation": _operation(
             "send",
             "sandbox",

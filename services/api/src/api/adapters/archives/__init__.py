@@ -1,0 +1,1 @@
+"""Zips and repositories, packed, unpacked and fetched; what they hold is hostile."""

@@ -1,0 +1,1 @@
+"""The agent and the sandbox, asked over the bus."""

@@ -1,0 +1,1 @@
+"""Webhooks and their deliveries, kept in Postgres; nothing is sent here."""

@@ -1,0 +1,1 @@
+"""Accounts, sessions, tokens and passwords, and who else signs people in."""

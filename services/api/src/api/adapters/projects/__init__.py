@@ -1,0 +1,1 @@
+"""Read models of projects, and what apps find in their environment."""

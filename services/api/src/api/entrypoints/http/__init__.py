@@ -1,0 +1,1 @@
+"""What every route is made of: bodies, parameters, refusals, who asks, and the door."""

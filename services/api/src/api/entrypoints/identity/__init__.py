@@ -1,0 +1,1 @@
+"""REST of accounts, sessions, tokens and their administration; no project."""

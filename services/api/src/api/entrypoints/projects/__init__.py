@@ -1,0 +1,1 @@
+"""REST of projects and all that belongs to one; nothing of accounts."""

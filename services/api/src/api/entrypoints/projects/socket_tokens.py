@@ -1,0 +1,75 @@
+"""REST of socket tokens: for programs that cannot send the cookie with a handshake."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from litestar import Response, Router, post
+from litestar.params import FromPath
+from msgspec import Struct
+
+from api.application.socket_tokens import SocketTokens
+from api.domain.scope import Needs
+from api.entrypoints.http.body import json_response
+from api.entrypoints.http.errors import AnyRequest, missing
+from api.entrypoints.http.operation import Operation
+from api.entrypoints.http.parameters import id_in_path
+from api.entrypoints.http.security import Security
+from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.resource import NOT_FOUND
+from api.ports import ProjectViews
+
+
+class SocketTokenBody(Struct, frozen=True, rename="camel"):
+    """What goes into ``/ws/:projectId?token=``."""
+
+    token: str
+    expires_at: datetime
+    """Until then it opens sockets; those that are open stay so."""
+
+
+CREATE = Operation(
+    id="createSocketToken",
+    tag="projects",
+    about="Make a token for the address of this project's WebSocket; it lives a minute",
+    # A socket gives commands too, so that reading is not enough.
+    needs=Needs.WRITE,
+    answer=SocketTokenBody,
+    example=SocketTokenBody("v1.e30.c2ln", datetime(2026, 1, 1, 12, 1, tzinfo=UTC)),
+    missing=NOT_FOUND,
+)
+
+
+class SocketTokenDoor(Shared):
+    """The request for one."""
+
+    def __init__(
+        self, security: Security, tokens: SocketTokens, views: ProjectViews
+    ) -> None:
+        self._security = security
+        self._tokens = tokens
+        self._views = views
+
+    async def create(
+        self, request: AnyRequest, project_id: FromPath[str]
+    ) -> Response[bytes]:
+        """Sign a token for the caller's own project."""
+        caller = await self._security.caller(request)
+        id_ = id_in_path(request, project_id)
+        if await self._views.project(caller.id, id_) is None:
+            raise missing(request)
+        token, expires_at_s = self._tokens.sign(caller.login_id, caller.id, id_)
+        expires_at = datetime.fromtimestamp(expires_at_s, UTC)
+        return json_response(SocketTokenBody(token, expires_at))
+
+
+def socket_token_routes(
+    security: Security, tokens: SocketTokens, views: ProjectViews
+) -> Router:
+    """Return the handler of /api/projects/:id/socket-token."""
+    door = SocketTokenDoor(security, tokens, views)
+    return Router(
+        "/api/projects/{project_id:str}/socket-token",
+        route_handlers=[
+            post("/", status_code=HTTPStatus.OK, opt=CREATE.opt)(door.create)
+        ],
+    )
