@@ -154,6 +154,22 @@ def test_an_administrator_makes_and_unmakes_another(
             assert eve.get("/api/admin/users").status_code == status
 
 
+def test_limits_are_seen_by_everybody_and_changed_by_administrators(
+    fresh: Backend, first: httpx.Client
+) -> None:
+    path, wanted = "/api/admin/limits", {"maxRunUsd": 2.5, "runTokens": 9_000}
+    assert first.patch(path, json=wanted).status_code == HTTPStatus.OK
+    assert first.patch(path, json={"runTokens": None}).status_code == HTTPStatus.OK
+    for unfit in ({"maxRunUsd": -1}, {"runTokens": 0}, {"dayUsd": "much"}):
+        refused = first.patch(path, json=unfit)
+        assert refused.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    with fresh.person("Eve") as eve:
+        seen = eve.get("/api/limits").json()
+        assert eve.patch(path, json=wanted).status_code == HTTPStatus.FORBIDDEN
+    assert (seen["limits"]["maxRunUsd"], seen["limits"]["runTokens"]) == (2.5, None)
+    assert seen["fixed"] == []
+
+
 def test_the_environment_goes_before_the_page(
     postgres_server: PostgresServer,
 ) -> None:

@@ -9,51 +9,63 @@ import pytest
 from playwright.async_api import Browser, Page, Request, expect
 
 from tests.support.browser import (
+    LOOKS,
+    Look,
     Size,
     Studio,
     cookies_of,
     findings,
+    preview,
     shoot,
-    sign_in,
     window,
 )
-from tests.support.servers import server_folder
-from tests.support.stack import Stack, person
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FIRST_LOAD_BYTES = 250_000
-EVERYWHERE = pytest.mark.parametrize(
-    ("size", "dark"), [("desktop", False), ("desktop", True), ("phone", False)]
-)
+EVERYWHERE = pytest.mark.parametrize("look", LOOKS, ids=str)
+BEFORE = {
+    "landing": "/",
+    "sign-in": "/sign-in",
+    "sign-up": "/sign-up?invitation=x",
+    "nowhere": "/nowhere",
+}
+WITHIN = {
+    "projects": "/projects",
+    "account": "/account",
+    "administration": "/administration",
+    "settings": "/projects/{project}/settings",
+}
 
 
 @EVERYWHERE
 async def test_axe_finds_nothing_on_the_pages_before_signing_in(
-    browser: Browser, stack: Stack, axe: str, size: Size, *, dark: bool
+    browser: Browser, stack: Stack, axe: str, look: Look
 ) -> None:
     found: list[str] = []
-    async with window(browser, size, dark=dark) as page:
-        for path in ("/", "/sign-in", "/sign-up?invitation=x", "/nowhere"):
+    async with window(browser, look.size, dark=look.dark) as page:
+        for name, path in BEFORE.items():
             await page.goto(stack.url + path)
             await expect(page.locator("main h1")).to_be_visible()
+            await shoot(page, f"{name}-{look}", whole=True)
             found += await findings(page, axe)
     assert found == []
 
 
 @EVERYWHERE
 async def test_axe_finds_nothing_on_the_pages_of_somebody(
-    browser: Browser, studio: Studio, axe: str, size: Size, *, dark: bool
+    browser: Browser, studio: Studio, axe: str, look: Look
 ) -> None:
     found: list[str] = []
-    async with window(browser, size, studio, dark=dark) as page:
-        settings = f"/projects/{studio.project}/settings"
-        for path in ("/projects", "/account", "/administration", settings):
-            await page.goto(studio.stack.url + path)
+    async with window(browser, look.size, studio, dark=look.dark) as page:
+        for name, path in WITHIN.items():
+            await page.goto(studio.stack.url + path.format(project=studio.project))
             await expect(page.locator("main h1")).to_be_visible()
             await expect(
                 page.locator("main [role=status]:has-text('Load')")
             ).to_have_count(0)
+            await shoot(page, f"{name}-{look}", whole=True)
             found += await findings(page, axe)
     assert found == []
 
@@ -89,7 +101,13 @@ async def show_palette(page: Page) -> None:
     await expect(page.get_by_test_id("palette-item").first).to_be_visible()
 
 
+async def show_preview(page: Page) -> None:
+    await page.keyboard.press("Alt+1")
+    await expect(preview(page).locator("h1")).to_be_visible()
+
+
 STEPS: list[Callable[[Page], Awaitable[None]]] = [
+    show_preview,
     show_code,
     show_search,
     show_versions,
@@ -100,15 +118,16 @@ STEPS: list[Callable[[Page], Awaitable[None]]] = [
 
 @EVERYWHERE
 async def test_axe_finds_nothing_in_any_view_of_the_workspace(
-    browser: Browser, studio: Studio, axe: str, size: Size, *, dark: bool
+    browser: Browser, studio: Studio, axe: str, look: Look
 ) -> None:
-    async with window(browser, size, studio, dark=dark) as page:
+    async with window(browser, look.size, studio, dark=look.dark) as page:
         await page.goto(studio.url)
         badge = page.get_by_test_id("state-badge")
         await expect(badge).to_have_attribute("data-state", "complete")
         found = await findings(page, axe)
         for step in STEPS:
             await step(page)
+            await shoot(page, f"workspace-{step.__name__.removeprefix('show_')}-{look}")
             found += await findings(page, axe)
     assert found == []
 
@@ -184,51 +203,15 @@ STILL = 0.005
 async def test_nothing_moves_while_a_page_is_loaded(
     browser: Browser, studio: Studio, size: Size
 ) -> None:
-    before = ("/", "/sign-in", "/sign-up", "/nowhere")
-    project = f"/projects/{studio.project}"
-    within = (
-        "/projects",
-        "/account",
-        "/administration",
-        f"{project}/settings",
-        project,
-    )
     moved: dict[str, object] = {}
     async with window(browser, size) as page:
         await page.add_init_script(SHIFTS)
-        for path in (*before, *within):
-            if path == within[0]:
+        for path in (*BEFORE.values(), *WITHIN.values(), "/projects/{project}"):
+            if path == "/projects":
                 await page.context.add_cookies(cookies_of(studio.stack, studio.cookies))
-            await page.goto(studio.stack.url + path, wait_until="networkidle")
+            url = studio.stack.url + path.format(project=studio.project)
+            await page.goto(url, wait_until="networkidle")
             shifts = await page.evaluate("window.shifts")
             if sum(shift[0] for shift in shifts) > STILL:
                 moved[path] = shifts
     assert moved == {}
-
-
-async def test_the_first_person_decides_who_may_come_in(
-    browser: Browser, axe: str
-) -> None:
-    with server_folder() as folder, Stack(folder) as stack:
-        async with (
-            person(stack) as ada,
-            person(stack) as bob,
-            window(browser, "desktop") as page,
-        ):
-            await sign_in(page, ada)
-            await page.goto(f"{stack.url}/account")
-            await page.get_by_test_id("administration-link").click()
-            await expect(page.get_by_test_id("user")).to_have_count(2)
-            await page.get_by_test_id("invite").click()
-            await expect(page.get_by_test_id("secret")).to_contain_text("/sign-up?")
-            await expect(page.get_by_test_id("invitation")).to_have_count(1)
-            assert await findings(page, axe) == []
-            await shoot(page, "administration-desktop")
-            await page.get_by_label("Nobody may make an account").click()
-            await expect(
-                page.get_by_label("Nobody may make an account")
-            ).to_be_checked()
-            await page.get_by_test_id("disable-user").click()
-            await expect(page.get_by_test_id("disable-user")).to_have_text("Enable")
-            refused = await bob.http.get("/api/projects")
-            assert refused.status_code == httpx.codes.UNAUTHORIZED

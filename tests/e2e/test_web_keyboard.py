@@ -77,3 +77,63 @@ async def test_every_view_has_its_keys_and_they_are_told(
         await shoot(page, "shortcuts")
         await page.keyboard.press("Escape")
         await expect(page.get_by_test_id("shortcuts")).to_have_count(0)
+
+
+WITHIN_REACH = """() => {
+  const offered = "a[href], button, input, select, textarea, summary, iframe,"
+    + "[tabindex], [contenteditable=true]";
+  const byArrows = "[role=tablist], [role=tree], [role=listbox]";
+  const chosen = (element) => element.type !== "radio" || element.checked;
+  const wanted = [...document.querySelectorAll(offered)].filter((element) =>
+    element.checkVisibility({ visibilityProperty: true }) && !element.disabled
+    && chosen(element) && element.id !== "main"
+    && !(element.tabIndex < 0 && element.closest(byArrows) !== null));
+  wanted.forEach((element, at) => element.setAttribute("data-reach", at));
+  return wanted.map((element) =>
+    element.getAttribute("aria-label") ?? element.outerHTML.slice(0, 120));
+}"""
+FOCUSED = "() => document.activeElement.getAttribute('data-reach')"
+STEPS_TO_SPARE = 80
+"""Elements of the app in the frame are stopped at, too."""
+
+
+async def unreached(page: Page) -> list[str]:
+    """Return what can be clicked and is not reached by Tab."""
+    wanted: list[str] = await page.evaluate(WITHIN_REACH)
+    await page.evaluate("document.activeElement.blur()")
+    left = set(range(len(wanted)))
+    for _ in range(len(wanted) + STEPS_TO_SPARE):
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(FOCUSED)
+        if focused is not None:
+            left.discard(int(focused))
+        if not left:
+            break
+    return [f"{page.url} {wanted[at]}" for at in sorted(left)]
+
+
+@BOTH
+async def test_tab_reaches_everything_on_every_page(
+    browser: Browser, studio: Studio, size: Size
+) -> None:
+    missed: list[str] = []
+    pages = ("/", "/projects", "/account", "/administration", "{project}/settings")
+    async with window(browser, size, studio) as page:
+        for path in pages:
+            project = f"/projects/{studio.project}"
+            url = studio.stack.url + path.format(project=project)
+            await page.goto(url, wait_until="networkidle")
+            missed += await unreached(page)
+        await open_desk(page, studio)
+        missed += await unreached(page)
+        await page.get_by_test_id("tab-code").click()
+        await expect(page.locator(".cm-content").first).to_be_visible()
+        await page.get_by_test_id("timeline-open").click()
+        await page.get_by_test_id("timeline-slider").fill("12")
+        missed += await unreached(page)
+        await page.get_by_test_id("timeline-close").click()
+        await page.get_by_test_id("compare-open").click()
+        compared = page.get_by_test_id("compare-view").locator(".cm-content")
+        await expect(compared.first).to_be_visible()
+        missed += await unreached(page)
+    assert missed == []

@@ -1,35 +1,23 @@
 """Somebody works at the desk: preview, log, problems, spend, and the run's controls."""
 
-from collections.abc import Awaitable, Callable
-
-import msgspec
 import pytest
-from playwright.async_api import Browser, Page, WebSocketRoute, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import Size, Studio, preview, shoot, sign_in, window
+from tests.support.browser import (
+    Size,
+    Studio,
+    eavesdrop,
+    preview,
+    shoot,
+    sign_in,
+    window,
+)
 from tests.support.stack import Person, Stack, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BOTH = pytest.mark.parametrize("size", ["desktop", "phone"])
 RUN_TIMEOUT_MS = 120_000
-Say = Callable[..., Awaitable[None]]
-
-
-async def eavesdrop(page: Page) -> Callable[..., None]:
-    """Let the test say messages on the page's socket beside those of the server."""
-    sockets: list[WebSocketRoute] = []
-
-    def join(socket: WebSocketRoute) -> None:
-        socket.connect_to_server()
-        sockets.append(socket)
-
-    await page.route_web_socket("**/ws/**", join)
-
-    def say(type_: str, **data: object) -> None:
-        sockets[-1].send(msgspec.json.encode({"type": type_, "data": data}).decode())
-
-    return say
 
 
 async def open_desk(page: Page, studio: Studio) -> None:
@@ -63,14 +51,16 @@ async def test_of_a_long_log_only_what_is_seen_is_drawn(
     browser: Browser, studio: Studio, size: Size
 ) -> None:
     async with window(browser, size, studio) as page:
-        say = await eavesdrop(page)
+        voice = await eavesdrop(page)
         await open_desk(page, studio)
         if size == "phone":
             await page.get_by_test_id("tab-log").click()
         for start in range(0, 6_000, 200):
             text = "".join(f"line {n}\n" for n in range(start, start + 200))
-            say("sandbox_log", type="stdout", content=text)
-        say("sandbox_log", type="stderr", content="\x1b[31mthe last line\x1b[0m\n")
+            voice.say("sandbox_log", type="stdout", content=text)
+        voice.say(
+            "sandbox_log", type="stderr", content="\x1b[31mthe last line\x1b[0m\n"
+        )
         log = page.get_by_test_id("log")
         await expect(log).to_have_attribute("data-lines", "5000")
         await expect(log.get_by_text("the last line")).to_be_visible()

@@ -9,9 +9,16 @@ from typing import Literal, TypeAlias
 
 import httpx
 from playwright._impl._api_structures import SetCookieParam
-from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    FrameLocator,
+    Page,
+    WebSocketRoute,
+    expect,
+)
 
-from tests.support.stack import ROOT, Person, Stack, person
+from tests.support.stack import ROOT, Message, Person, Stack, person
 
 AXE = ROOT / "services/web/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -28,6 +35,21 @@ ARGUMENTS = [
 ]
 Size: TypeAlias = Literal["desktop", "phone"]
 SIZES: dict[Size, tuple[int, int]] = {"desktop": (1440, 900), "phone": (390, 844)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """A size of the window in one of the two schemes of colours."""
+
+    size: Size
+    dark: bool
+
+    def __str__(self) -> str:
+        """Return what pictures of it are called."""
+        return f"{self.size}-{'dark' if self.dark else 'light'}"
+
+
+LOOKS = [Look(size, dark) for size in SIZES for dark in (False, True)]
 PATIENCE_MS = 20_000
 """How long a story waits for anything; the machine may be busy."""
 
@@ -117,11 +139,11 @@ def preview(page: Page) -> FrameLocator:
     return page.frame_locator("[data-testid=preview-frame]")
 
 
-async def shoot(page: Page, name: str) -> Path:
-    """Keep a picture under test-results."""
+async def shoot(page: Page, name: str, *, whole: bool = False) -> Path:
+    """Keep a picture under test-results; *whole*: what is below the fold, too."""
     SCREENSHOTS.mkdir(exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
-    await page.screenshot(path=path, animations="disabled")
+    await page.screenshot(path=path, animations="disabled", full_page=whole)
     return path
 
 
@@ -130,6 +152,37 @@ async def sign_in(page: Page, somebody: Person) -> None:
     await page.context.add_cookies(
         cookies_of(somebody.stack, dict(somebody.http.cookies))
     )
+
+
+class Voice:
+    """Speaks on the socket of a page, beside the server."""
+
+    def __init__(self) -> None:
+        self._sockets: list[WebSocketRoute] = []
+
+    def join(self, socket: WebSocketRoute) -> None:
+        """Come between a page and the server; all that they say passes."""
+        socket.connect_to_server()
+        self._sockets.append(socket)
+
+    def say(self, type_: str, *, seq: int | None = None, **data: object) -> None:
+        """Have the page hear a message; with *seq* it is a recorded event."""
+        message: Message = {"type": type_, "data": data}
+        if seq is not None:
+            message["seq"] = seq
+        self._sockets[-1].send(json.dumps(message))
+
+    async def hang_up(self, page: Page) -> None:
+        """Close the socket, and every one that the page opens from now on."""
+        await page.route_web_socket("**/ws/**", lambda socket: socket.close())
+        await self._sockets[-1].close()
+
+
+async def eavesdrop(page: Page) -> Voice:
+    """Return who speaks on the sockets that *page* opens from now on."""
+    voice = Voice()
+    await page.route_web_socket("**/ws/**", voice.join)
+    return voice
 
 
 async def findings(page: Page, axe: str) -> list[str]:

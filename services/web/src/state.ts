@@ -232,6 +232,15 @@ export function lastOutcome(state: ProjectState): OutcomeEntry["outcome"] | null
   return last?.kind === "outcome" ? last.outcome : null;
 }
 
+/** What is being repaired: problems that were found after the last phase; none otherwise. */
+export function repairing(state: ProjectState): number {
+  if (standingOf(state).currentState !== "designing") return 0;
+  const last = state.entries.findLast(
+    ({ kind, seq }) => (kind === "phase" || kind === "problems") && seq > state.runSeq,
+  );
+  return last?.kind === "problems" ? last.problems.length : 0;
+}
+
 /** Whether what a person said waits for the next phase. */
 export function isWaiting(state: ProjectState, entry: PersonEntry): boolean {
   return (

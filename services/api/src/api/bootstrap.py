@@ -71,6 +71,7 @@ from api.entrypoints.projects.exporting import export_routes
 from api.entrypoints.projects.files import file_routes
 from api.entrypoints.projects.grants import grant_routes
 from api.entrypoints.projects.importing import import_routes
+from api.entrypoints.projects.limits import limit_routes
 from api.entrypoints.projects.models import model_routes
 from api.entrypoints.projects.resource import project_routes
 from api.entrypoints.projects.screenshots import screenshot_routes
@@ -229,6 +230,7 @@ def _project_routes(security: Security, parts: Parts) -> list[Router]:
         import_routes(security, parts.imports, views),
         screenshot_routes(security, parts.apps, views),
         model_routes(security, parts.agent),
+        *limit_routes(security, parts.agent),
         *usage_routes(security, parts.usage, views),
         event_routes(security, parts.events, views),
         socket_token_routes(security, parts.socket_tokens, views),

@@ -12,6 +12,7 @@ import { Keys, type PaletteMode } from "./keys";
 
 const Palette = lazy(() => import("./palette"));
 
+type Page = "/" | "/projects" | "/account" | "/administration" | "/sign-in" | "/sign-up";
 type Shown = PaletteMode | "shortcuts" | null;
 
 /** What of the palette is open; the buttons that open it are in several places. */
@@ -58,7 +59,7 @@ function useSiteCommands(): readonly Command[] {
   const session = useQuery(sessionQuery);
   const signedIn = session.data != null;
   return useMemo(() => {
-    const go = (to: "/" | "/projects" | "/account" | "/sign-in" | "/sign-up") => () =>
+    const go = (to: Page) => () =>
       void navigate({ to });
     const pages: Command[] = signedIn
       ? [
@@ -70,6 +71,12 @@ function useSiteCommands(): readonly Command[] {
             run: () => void navigate({ to: "/projects", search: { import: true } }),
           },
           { id: "go-account", title: "Go to the account", group: "Go", run: go("/account") },
+          {
+            id: "go-administration",
+            title: "Go to the administration: people, limits, models",
+            group: "Go",
+            run: go("/administration"),
+          },
         ]
       : [
           { id: "go-sign-in", title: "Sign in", group: "Go", run: go("/sign-in") },
@@ -126,7 +133,7 @@ function Shortcuts({ onClose }: { onClose: () => void }) {
         {commands.map(({ id, title, keys = "" }) => (
           <div key={id} className="contents">
             <dt>{title}</dt>
-            <dd>
+            <dd className="text-right">
               <Keys keys={keys} />
             </dd>
           </div>

@@ -5,7 +5,7 @@ export const INPUT_CLASS =
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string;
-  hint?: string;
+  hint?: string | undefined;
 }
 
 export function Field({ label, hint, className = "", ...rest }: FieldProps) {

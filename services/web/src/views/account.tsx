@@ -191,7 +191,7 @@ function Tokens() {
     >
       {create.data !== undefined && <Secret noun="token" value={create.data.token} />}
       <form onSubmit={submit} className="mb-5 flex flex-wrap items-end gap-3">
-        <Field label="Name" name="name" required maxLength={100} placeholder="CI" className="min-w-36 flex-1" />
+        <Field label="Name" name="name" required maxLength={100} placeholder="CI" className="min-w-36 flex-1 max-sm:basis-full" />
         <Choice label="May" name="scope" options={{ read: "Read projects", write: "Read and change projects" }} />
         <Choice label="Lives" name="life" options={LIVES} />
         <Button type="submit" look="outline" busy={create.isPending} className="h-11!" data-testid="create-token">
@@ -202,7 +202,7 @@ function Tokens() {
       {revoke.error !== null && <Notice>{revoke.error.message}</Notice>}
       <Listed
         query={tokens}
-        empty="There are none."
+        empty="No program has one yet."
         renderItem={(token: ApiToken) => (
           <li key={token.id} className={ROW} data-testid="token">
             <div className="min-w-0 flex-1 basis-56">
@@ -233,9 +233,9 @@ interface ChoiceProps {
 
 function Choice({ label, name, options }: ChoiceProps) {
   return (
-    <label className="block text-sm font-medium">
+    <label className="block text-sm font-medium max-sm:flex-1 max-sm:basis-full">
       <span className="mb-1.5 block">{label}</span>
-      <select name={name} className={`${INPUT_CLASS} h-11 font-normal`}>
+      <select name={name} className={`${INPUT_CLASS} h-11 text-base font-normal`}>
         {Object.entries(options).map(([value, text]) => (
           <option key={value} value={value}>
             {text}

@@ -16,7 +16,9 @@ import { Field } from "../ui/field";
 import { Notice } from "../ui/notice";
 import { Page } from "../ui/page";
 import { Listed, ROW, Secret, Section } from "../ui/section";
+import { Limits } from "./limits";
 import { Models } from "./models";
+import { Waiting } from "./shell";
 
 const SIGN_UP = ["sign-up"];
 const INVITATIONS = ["invitations"];
@@ -43,11 +45,14 @@ export function Administration() {
               Only an administrator may see this page.
             </Notice>
           </div>
+        ) : signUp.isPending ? (
+          <Waiting />
         ) : (
           <>
             <SignUp />
             <Invitations />
             <Users />
+            <Limits />
             <Models />
           </>
         )}
@@ -126,7 +131,7 @@ function Invitations() {
       {problem !== null && <Notice>{problem.message}</Notice>}
       <Listed
         query={invitations}
-        empty="None is waiting to be used."
+        empty="No invitation waits to be used."
         renderItem={(invitation: Invitation) => (
           <li key={invitation.id} className={ROW} data-testid="invitation">
             <div className="min-w-0 flex-1 basis-48">

@@ -7,6 +7,7 @@ import { type Imported, importProject, MAX_ZIP_BYTES, type Source } from "../imp
 import { sizeOf } from "../units";
 import { Button, Spinner } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { DropField } from "../ui/drop-field";
 import { Field } from "../ui/field";
 import { Notice } from "../ui/notice";
 
@@ -78,7 +79,15 @@ function ImportDialog({ onClose }: { onClose: () => void }) {
       <form onSubmit={submit} className="space-y-5" data-testid="import">
         <Ways kind={kind} onChoose={setKind} disabled={bring.isPending} />
         {kind === "zip" ? (
-          <ZipField file={file} onChoose={setFile} disabled={bring.isPending} />
+          <DropField
+            icon={FileArchive}
+            title={file === null ? "Drop a zip file here, or choose one" : file.name}
+            about={file === null ? `Up to ${sizeOf(MAX_ZIP_BYTES)}` : sizeOf(file.size)}
+            accept=".zip,application/zip"
+            disabled={bring.isPending}
+            onChange={(event) => setFile(event.target.files?.[0] ?? file)}
+            testId="import-file"
+          />
         ) : (
           <Repository disabled={bring.isPending} />
         )}
@@ -172,36 +181,6 @@ function Ways({ kind, onChoose, disabled }: WaysProps) {
         </label>
       ))}
     </fieldset>
-  );
-}
-
-interface ZipFieldProps {
-  file: File | null;
-  onChoose: (file: File) => void;
-  disabled: boolean;
-}
-
-/** A place to drop a zip on: all of it is the field, which takes what is dropped by itself. */
-function ZipField({ file, onChoose, disabled }: ZipFieldProps) {
-  return (
-    <label className="relative flex flex-col items-center gap-1.5 rounded-lg border border-dashed border-control bg-sunken px-4 py-7 text-center text-sm focus-within:outline-2 focus-within:outline-offset-2 focus-within:outline-accent hover:border-accent">
-      <FileArchive aria-hidden size={24} />
-      <span className="max-w-full font-medium break-words">
-        {file === null ? "Drop a zip file here, or choose one" : file.name}
-      </span>
-      <span>{file === null ? `Up to ${sizeOf(MAX_ZIP_BYTES)}` : sizeOf(file.size)}</span>
-      <input
-        type="file"
-        accept=".zip,application/zip"
-        disabled={disabled}
-        onChange={(event) => {
-          const chosen = event.target.files?.[0];
-          if (chosen !== undefined) onChoose(chosen);
-        }}
-        data-testid="import-file"
-        className="absolute inset-0 cursor-pointer opacity-0"
-      />
-    </label>
   );
 }
 

@@ -11,10 +11,10 @@ export function ProjectPicture({ project }: { project: Project }) {
   return (
     <div
       data-testid="project-picture"
-      className="flex aspect-[8/5] w-24 shrink-0 items-center justify-center overflow-hidden rounded-md border border-line bg-sunken sm:w-28"
+      className="mat flex aspect-[8/5] shrink-0 items-center justify-center self-start overflow-hidden max-sm:w-28 max-sm:rounded-md sm:w-full"
     >
       {address === null || address === failed ? (
-        <AppWindow aria-hidden size={18} className="text-muted" />
+        <AppWindow aria-hidden size={22} className="text-on-mat-muted" />
       ) : (
         <img
           src={address}

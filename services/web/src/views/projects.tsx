@@ -32,7 +32,7 @@ export function Projects() {
   });
   return (
     <Page title="Projects">
-      <div className="mx-auto w-full max-w-4xl flex-1 px-4 pt-6 pb-16 sm:px-6">
+      <div className="mx-auto w-full max-w-6xl flex-1 px-4 pt-6 pb-16 sm:px-6">
         <div className="mb-6 flex items-center justify-between gap-3">
           <h1 className="text-2xl font-semibold tracking-tight">Projects</h1>
           <ImportProject open={importing} />
@@ -119,7 +119,7 @@ function List({ projects, problem, retry, now }: ListProps) {
   const shown = chosen(projects, choice);
   return (
     <>
-      <search className="mb-3 flex flex-wrap gap-2">
+      <search className="mb-4 flex flex-wrap gap-2">
         <input
           type="search"
           aria-label="Search projects"
@@ -172,7 +172,7 @@ function List({ projects, problem, retry, now }: ListProps) {
           </Button>
         </div>
       ) : (
-        <ul className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface">
+        <ul className={GRID}>
           {shown.map((project) => (
             <Item key={project.id} project={project} now={now} />
           ))}
@@ -182,11 +182,13 @@ function List({ projects, problem, retry, now }: ListProps) {
   );
 }
 
+const GRID = "grid gap-3 sm:grid-cols-2 sm:gap-5 lg:grid-cols-3";
+
 function Skeleton() {
   return (
-    <div role="status" aria-label="Loading projects" className="space-y-px">
-      {[0, 1, 2].map((row) => (
-        <div key={row} className="breathe h-[4.75rem] rounded-xl bg-sunken" />
+    <div role="status" aria-label="Loading projects" className={GRID}>
+      {[0, 1, 2].map((card) => (
+        <div key={card} className="breathe rounded-xl bg-sunken max-sm:h-28 sm:aspect-[10/9]" />
       ))}
     </div>
   );
@@ -198,32 +200,36 @@ function Item({ project, now }: { project: Project; now: number }) {
     <li
       data-testid="project-item"
       data-project={project.id}
-      className="relative flex flex-wrap items-center gap-x-3 gap-y-2 px-4 py-3.5 hover:bg-sunken/60 sm:px-5"
+      className="relative flex gap-x-3.5 overflow-hidden rounded-xl border border-line bg-surface outline-accent hover:border-accent has-[h2_a:focus-visible]:outline-2 has-[h2_a:focus-visible]:outline-offset-2 max-sm:p-3 sm:flex-col"
     >
       <ProjectPicture project={project} />
-      <div className="min-w-0 flex-1 max-sm:basis-1/2">
+      <div className="flex min-w-0 flex-1 flex-col sm:px-4 sm:pt-3 sm:pb-3">
         <h2 className="truncate font-semibold">
           <Link
             to="/projects/$projectId"
             params={{ projectId: project.id }}
-            className="after:absolute after:inset-0"
+            className="outline-none after:absolute after:inset-0"
           >
             {project.name}
           </Link>
         </h2>
-        <p className="mt-0.5 truncate text-sm text-muted">
-          <Ago time={project.updatedAt} now={now} />
-          {project.description !== "" && ` · ${project.description}`}
+        <p className="mt-0.5 min-h-5 truncate text-sm text-muted" title={project.description}>
+          {project.description}
         </p>
-      </div>
-      {isRunState(project.status) && <StateBadge state={project.status} />}
-      <div className="relative ml-auto flex">
-        <IconButton label={`Rename ${project.name}`} onClick={() => setOpen("rename")}>
-          <Pencil aria-hidden size={16} />
-        </IconButton>
-        <IconButton label={`Delete ${project.name}`} onClick={() => setOpen("delete")}>
-          <Trash2 aria-hidden size={16} />
-        </IconButton>
+        <div className="mt-auto flex items-center gap-2 pt-2">
+          {isRunState(project.status) && <StateBadge state={project.status} />}
+          <span className="min-w-0 truncate text-sm text-muted">
+            <Ago time={project.updatedAt} now={now} />
+          </span>
+          <span className="relative -mr-2 ml-auto flex shrink-0">
+            <IconButton label={`Rename ${project.name}`} onClick={() => setOpen("rename")}>
+              <Pencil aria-hidden size={16} />
+            </IconButton>
+            <IconButton label={`Delete ${project.name}`} onClick={() => setOpen("delete")}>
+              <Trash2 aria-hidden size={16} />
+            </IconButton>
+          </span>
+        </div>
       </div>
       {open === "rename" && <Rename project={project} onClose={() => setOpen(null)} />}
       {open === "delete" && <Delete project={project} onClose={() => setOpen(null)} />}

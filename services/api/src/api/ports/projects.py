@@ -12,8 +12,10 @@ from contracts.requests import (
     Accepted,
     CommandRequest,
     History,
+    Limits,
     Models,
     ProjectView,
+    SpendLimits,
 )
 from eventcore.ports import ReadModel
 
@@ -66,6 +68,25 @@ class Agent(Protocol):
 
         Raises:
             Unavailable: No agent answers, or the provider does not.
+
+        """
+        ...
+
+    async def limits(self) -> Limits:
+        """Return what language models may cost here.
+
+        Raises:
+            Unavailable: No agent answers.
+
+        """
+        ...
+
+    async def set_limits(self, limits: SpendLimits, administrator_id: UUID) -> Limits:
+        """Let these hold from now on, in the name of an administrator.
+
+        Raises:
+            Rejected: One of them is fixed where Atelier was started.
+            Unavailable: The outcome is unknown: the same again is safe.
 
         """
         ...

@@ -1,21 +1,25 @@
 import { useMutation, type UseQueryResult, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
+import type { SpendLimits } from "../../limits";
 import { type ModelList, type Settings, settings } from "../../settings-api";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
 import { Notice } from "../../ui/notice";
 import { Section } from "../../ui/section";
+import { dollarsOf } from "../../units";
 import { ModelChoice } from "./model-choice";
 
 interface ChoicesProps {
   projectId: string;
   chosen: UseQueryResult<Settings>;
   models: UseQueryResult<ModelList>;
+  /** What holds for every project; undefined where it is not known. */
+  house: SpendLimits | undefined;
 }
 
 /** Models, limits and locked paths, saved together; the form begins with what is chosen. */
-export function Choices({ projectId, chosen, models }: ChoicesProps) {
+export function Choices({ projectId, chosen, models, house }: ChoicesProps) {
   if (chosen.data === undefined) {
     return (
       <Section title="Models and limits" testId="settings">
@@ -31,14 +35,14 @@ export function Choices({ projectId, chosen, models }: ChoicesProps) {
       </Section>
     );
   }
-  return <Form projectId={projectId} chosen={chosen.data} models={models} />;
+  return <Form projectId={projectId} chosen={chosen.data} models={models} house={house} />;
 }
 
 interface FormProps extends Omit<ChoicesProps, "chosen"> {
   chosen: Settings;
 }
 
-function Form({ projectId, chosen, models }: FormProps) {
+function Form({ projectId, chosen, models, house }: FormProps) {
   const queries = useQueryClient();
   const [saved, setSaved] = useState(false);
   const change = useMutation({
@@ -71,13 +75,33 @@ function Form({ projectId, chosen, models }: FormProps) {
       </Section>
       <Section
         title="Limits"
-        about="A run ends when it reaches one. Empty: as this installation is configured."
+        about="A run ends when it reaches one. Empty: what holds for every project here."
         testId="settings-limits"
       >
         <div className="grid gap-4 sm:grid-cols-3">
-          <Limit label="Dollars for a run" name="maxRunCostUsd" value={chosen.maxRunCostUsd} money />
-          <Limit label="Dollars for the project" name="maxProjectCostUsd" value={chosen.maxProjectCostUsd} money />
-          <Limit label="Tokens for a run" name="maxRunTokens" value={chosen.maxRunTokens} />
+          <Limit
+            label="Dollars for a run"
+            name="maxRunCostUsd"
+            value={chosen.maxRunCostUsd}
+            otherwise={house?.runUsd}
+            most={house?.maxRunUsd}
+            money
+          />
+          <Limit
+            label="Dollars for the project"
+            name="maxProjectCostUsd"
+            value={chosen.maxProjectCostUsd}
+            otherwise={house?.projectUsd}
+            most={house?.maxProjectUsd}
+            money
+          />
+          <Limit
+            label="Tokens for a run"
+            name="maxRunTokens"
+            value={chosen.maxRunTokens}
+            otherwise={house?.runTokens}
+            most={house?.maxRunTokens}
+          />
         </div>
       </Section>
       <Section
@@ -116,10 +140,16 @@ interface LimitProps {
   label: string;
   name: string;
   value: number | null;
+  /** What holds where the project says nothing. */
+  otherwise: number | null | undefined;
+  /** What holds whatever it says. */
+  most: number | null | undefined;
   money?: boolean;
 }
 
-function Limit({ label, name, value, money = false }: LimitProps) {
+function Limit({ label, name, value, otherwise, most, money = false }: LimitProps) {
+  const show = money ? dollarsOf : (tokens: number) => tokens.toLocaleString("en");
+  const usual = otherwise ?? most ?? null;
   return (
     <Field
       label={label}
@@ -130,7 +160,8 @@ function Limit({ label, name, value, money = false }: LimitProps) {
       max={money ? 1_000_000 : 1_000_000_000_000}
       step={money ? "any" : 1}
       defaultValue={value ?? ""}
-      placeholder="As configured"
+      placeholder={usual === null ? "Any amount" : show(usual)}
+      hint={most === null || most === undefined ? undefined : `At most ${show(most)} here.`}
     />
   );
 }

@@ -4,6 +4,7 @@ import { ArrowLeft, Download } from "lucide-react";
 
 import { api, ApiError } from "../../api";
 import { exportPath } from "../../files-api";
+import { limitsQuery } from "../../limits";
 import { models, settings } from "../../settings-api";
 import { buttonClass } from "../../ui/button";
 import { Page } from "../../ui/page";
@@ -23,6 +24,7 @@ export function SettingsPage() {
     queryKey: ["settings", projectId],
     queryFn: () => settings.get(projectId),
   });
+  const limits = useQuery(limitsQuery);
   const list = useQuery({ queryKey: ["models"], queryFn: models, retry: false });
   if (project.error instanceof ApiError && project.error.status === 404) return <Missing />;
   return (
@@ -41,9 +43,9 @@ export function SettingsPage() {
           {project.data === undefined ? "Settings" : `Settings of ${project.data.name}`}
         </h1>
         {/* All at once: what is below must not move. */}
-        {!chosen.isPending && (
+        {!chosen.isPending && !limits.isPending && (
           <>
-            <Choices projectId={projectId} chosen={chosen} models={list} />
+            <Choices projectId={projectId} chosen={chosen} models={list} house={limits.data?.limits} />
             <Variables projectId={projectId} />
             <Section
               title="Take it along"

@@ -36,7 +36,7 @@ function Select({ label, name, value, none, models }: SelectProps) {
     <label className="block text-sm font-medium">
       <span className="mb-1.5 block">{label}</span>
       {/* Another list is another field: what is chosen has to be in it. */}
-      <select key={models.length} name={name} defaultValue={value} className={`${INPUT_CLASS} h-11 font-normal`}>
+      <select key={models.length} name={name} defaultValue={value} className={`${INPUT_CLASS} h-11 truncate text-base font-normal`}>
         <option value="">{none}</option>
         {!known && <option value={value}>{value}</option>}
         {models.map((model) => (

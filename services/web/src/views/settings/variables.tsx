@@ -37,7 +37,7 @@ export function Variables({ projectId }: { projectId: string }) {
       )}
       <Listed
         query={all}
-        empty="There are none."
+        empty="The app finds nothing of yours in its environment yet."
         renderItem={(one: Variable) => (
           <li key={one.name} className={ROW} data-testid="variable" data-name={one.name}>
             <div className="min-w-0 flex-1 basis-56">

@@ -1,4 +1,4 @@
-import { ArrowDown } from "lucide-react";
+import { ArrowDown, Play } from "lucide-react";
 import { useCallback, useMemo, useState } from "react";
 
 import {
@@ -10,6 +10,7 @@ import {
   isWaiting,
   type OutcomeEntry,
   type ProjectState,
+  repairing,
   standingOf,
 } from "../../state";
 import { Button, Spinner } from "../../ui/button";
@@ -135,6 +136,17 @@ function Entries({ desk, onPreview, onEditPrompt, onCode }: EntriesProps) {
               actions={actions}
             />
           )}
+          {entry === last && entry.kind === "person" && project.runs === 0 && !running && !past && (
+            <Button
+              size="small"
+              className="mt-2.5"
+              icon={<Play aria-hidden size={14} className="fill-current" />}
+              onClick={restart}
+              data-testid="build"
+            >
+              Build it
+            </Button>
+          )}
           {entry === last && entry.kind === "outcome" && !running && !past && (
             <WayOn
               outcome={entry.outcome}
@@ -209,8 +221,12 @@ function WayOn({ outcome, onRestart, onEditPrompt, onPreview }: WayOnProps) {
 function activity(project: ProjectState): string {
   const { currentState, currentPhase: index } = standingOf(project);
   switch (currentState) {
-    case "designing":
-      return `Designing phase ${(index ?? 0) + 1}`;
+    case "designing": {
+      const broken = repairing(project);
+      return broken > 0
+        ? `Planning how to repair ${count(broken, "problem")}`
+        : `Designing phase ${(index ?? 0) + 1}`;
+    }
     case "implementing":
       return project.writing === null ? "Asking the model" : `Writing ${project.writing}`;
     case "install":

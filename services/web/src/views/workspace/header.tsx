@@ -160,7 +160,7 @@ function Connection({ status, retryNow }: { status: SocketStatus; retryNow: () =
     <div role="status">
       {shown && (
         <p className="flex flex-wrap items-center justify-center gap-x-3 gap-y-1 border-t border-line bg-chalk-fill px-4 py-1 text-sm text-[#2b2005]">
-          Connection lost. Reconnecting; the work goes on meanwhile.
+          <span className="text-center">Connection lost. Reconnecting; the work goes on.</span>
           <button
             type="button"
             onClick={retryNow}

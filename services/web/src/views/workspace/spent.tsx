@@ -1,3 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
+
+import { limitsOf, limitsQuery } from "../../limits";
 import type { ProjectState, Usage } from "../../state";
 import { Popover } from "../../ui/popover";
 import { dollarsOf, tokensOf } from "../../units";
@@ -26,23 +29,25 @@ export function Spent({ project }: { project: ProjectState }) {
 /** The same where there is room below a menu; nothing as long as nothing was spent. */
 export function SpentAmounts({ project }: { project: ProjectState }) {
   const { usage, runUsage, settings } = project;
+  const house = useQuery(limitsQuery).data?.limits;
   if (tokens(usage) === 0) return null;
+  const limits = limitsOf(settings, house);
   return (
     <>
       <Amounts title="Last run" usage={runUsage} />
-      <Limit label="Tokens of a run" spent={tokens(runUsage)} limit={settings?.maxRunTokens} show={tokensOf} />
-      <Limit label="Cost of a run" spent={runUsage.costUsd ?? 0} limit={settings?.maxRunCostUsd} show={dollarsOf} />
+      <Limit label="Tokens of a run" spent={tokens(runUsage)} limit={limits.maxRunTokens} show={tokensOf} />
+      <Limit label="Cost of a run" spent={runUsage.costUsd ?? 0} limit={limits.maxRunCostUsd} show={dollarsOf} />
       <hr className="my-3 border-line" />
       <Amounts title="All runs" usage={usage} />
       <Limit
         label="Cost of the project"
         spent={usage.costUsd ?? 0}
-        limit={settings?.maxProjectCostUsd}
+        limit={limits.maxProjectCostUsd}
         show={dollarsOf}
       />
-      {!hasLimit(project) && (
+      {Object.values(limits).every((limit) => limit === null) && (
         <p className="mt-3 text-xs text-muted">
-          This project has no limits of its own; those of the installation hold.
+          Nothing limits what runs may cost. The settings of the project can.
         </p>
       )}
     </>
@@ -51,15 +56,6 @@ export function SpentAmounts({ project }: { project: ProjectState }) {
 
 function tokens({ promptTokens, completionTokens }: Usage): number {
   return promptTokens + completionTokens;
-}
-
-function hasLimit({ settings }: ProjectState): boolean {
-  return (
-    settings !== null &&
-    [settings.maxRunTokens, settings.maxRunCostUsd, settings.maxProjectCostUsd].some(
-      (limit) => limit !== null,
-    )
-  );
 }
 
 function Amounts({ title, usage }: { title: string; usage: Usage }) {
@@ -81,12 +77,12 @@ function Amounts({ title, usage }: { title: string; usage: Usage }) {
 interface LimitProps {
   label: string;
   spent: number;
-  limit: number | null | undefined;
+  limit: number | null;
   show: (amount: number) => string;
 }
 
 function Limit({ label, spent, limit, show }: LimitProps) {
-  if (limit === null || limit === undefined) return null;
+  if (limit === null) return null;
   const share = limit === 0 ? 1 : Math.min(1, spent / limit);
   return (
     <div className="mt-2" data-testid="limit">

@@ -16,9 +16,12 @@ from contracts.requests import (
     CommandAnswer,
     CommandRequest,
     GetHistory,
+    GetLimits,
     GetModels,
     GetProject,
     History,
+    Limits,
+    LimitsAnswer,
     Models,
     ModelsAnswer,
     ProjectAnswer,
@@ -26,6 +29,8 @@ from contracts.requests import (
     QueryAnswer,
     QueryRequest,
     Refused,
+    SetLimits,
+    SpendLimits,
 )
 from eventcore.ask import ask
 from eventcore.errors import Rejected, Unavailable
@@ -41,6 +46,7 @@ _TIMEOUT_S = 5.0
 _command_answers: msgspec.json.Decoder[CommandAnswer] = codec.decoder(CommandAnswer)
 _query_answers: msgspec.json.Decoder[QueryAnswer] = codec.decoder(QueryAnswer)
 _models_answers: msgspec.json.Decoder[ModelsAnswer] = codec.decoder(ModelsAnswer)
+_limits_answers: msgspec.json.Decoder[LimitsAnswer] = codec.decoder(LimitsAnswer)
 
 
 class BusAgent(Agent):
@@ -95,6 +101,22 @@ class BusAgent(Agent):
         if isinstance(answer, Models):
             return answer
         raise Unavailable(answer.message)
+
+    @override
+    async def limits(self) -> Limits:
+        return await self._limits(subjects.LIMITS, GetLimits())
+
+    @override
+    async def set_limits(self, limits: SpendLimits, administrator_id: UUID) -> Limits:
+        return await self._limits(
+            subjects.SET_LIMITS, SetLimits(administrator_id, limits)
+        )
+
+    async def _limits(self, subject: str, request: Struct) -> Limits:
+        answer = await self._ask(subject, request, _limits_answers)
+        if isinstance(answer, Limits):
+            return answer
+        raise _refusal(answer)
 
     async def _ask(
         self, subject: str, request: Struct, answers: msgspec.json.Decoder[T]

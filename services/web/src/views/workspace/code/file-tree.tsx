@@ -86,7 +86,7 @@ export function FileTree({ leaves, selected, onSelect }: FileTreeProps) {
         >
           <Icon row={row} open={!closed.has(row.path)} />
           <span
-            className={`truncate ${leaves.get(row.path)?.progress === "planned" ? "text-muted italic" : ""}`}
+            className={`truncate ${leaves.get(row.path)?.progress === "planned" ? "pr-0.5 text-muted italic" : ""}`}
           >
             {row.name}
           </span>

@@ -118,7 +118,7 @@ function Result({ match, onOpen }: { match: Match; onOpen: Desk["openFile"] }) {
       data-path={path}
       data-line={line}
       onClick={() => onOpen(path, { line, column, length })}
-      className="flex h-full w-full items-baseline gap-2 px-3 text-left text-xs outline-offset-[-2px] hover:bg-sunken"
+      className="flex h-full w-full items-center gap-2 px-3 text-left text-xs outline-offset-[-2px] hover:bg-sunken"
     >
       <span className="w-8 shrink-0 text-right text-muted tabular-nums">{line}</span>
       <span className="truncate font-mono">

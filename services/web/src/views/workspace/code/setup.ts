@@ -125,9 +125,9 @@ const THEME = EditorView.theme({
   ".cm-foldGutter .cm-gutterElement": { width: "16px", cursor: "pointer" },
   ".cm-line": { padding: "0 16px 0 4px" },
   ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--hl-line)" },
-  ".cm-selectionBackground, &.cm-focused .cm-selectionBackground, ::selection": {
-    backgroundColor: "var(--hl-selection)",
-  },
+  // As exact as CodeMirror's own rule for the light scheme, which would win in the dark one.
+  ".cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, ::selection":
+    { backgroundColor: "var(--hl-selection)" },
   ".cm-selectionMatch, .cm-searchMatch": { backgroundColor: "var(--hl-match)" },
   ".cm-searchMatch-selected": { outline: "1px solid var(--chalk)" },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--hl-selection)" },

@@ -1,8 +1,11 @@
+import { Files } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
 import { MAX_ASSET_BYTES, uploadFile } from "../../../files-api";
 import { Button } from "../../../ui/button";
+import { count } from "../../../state";
 import { Dialog } from "../../../ui/dialog";
+import { DropField } from "../../../ui/drop-field";
 import { Field } from "../../../ui/field";
 import { Notice } from "../../../ui/notice";
 import { sizeOf } from "../../../units";
@@ -15,6 +18,7 @@ interface UploadProps {
 
 /** Brings files from a disk into the project, one after the other. */
 export function Upload({ desk, onClose }: UploadProps) {
+  const [chosen, setChosen] = useState("");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -45,17 +49,16 @@ export function Upload({ desk, onClose }: UploadProps) {
   return (
     <Dialog title="Upload files" onClose={onClose}>
       <form onSubmit={(event) => void submit(event)} className="space-y-5">
-        <label className="block text-sm font-medium">
-          <span className="mb-1.5 block">Files</span>
-          <input
-            type="file"
-            name="files"
-            multiple
-            required
-            data-testid="upload-files"
-            className="block w-full rounded-md border border-control bg-surface text-sm file:mr-3 file:h-11 file:border-0 file:bg-sunken file:px-4 file:font-medium file:text-ink"
-          />
-        </label>
+        <DropField
+          icon={Files}
+          title={chosen === "" ? "Drop files here, or choose some" : chosen}
+          about={`Up to ${sizeOf(MAX_ASSET_BYTES)} each`}
+          name="files"
+          multiple
+          required
+          onChange={(event) => setChosen(namesOf(event.target.files))}
+          testId="upload-files"
+        />
         <Field
           label="Folder"
           name="folder"
@@ -75,4 +78,11 @@ export function Upload({ desk, onClose }: UploadProps) {
       </form>
     </Dialog>
   );
+}
+
+/** What was chosen, as one line. */
+function namesOf(files: FileList | null): string {
+  const [first, ...others] = files ?? [];
+  if (first === undefined) return "";
+  return others.length === 0 ? first.name : `${first.name} and ${count(others.length, "other")}`;
 }

@@ -148,7 +148,7 @@ function Choice({ label, testId, versions, value, onChange }: ChoiceProps) {
           {saidOf(version)}
         </option>
       ))}
-      <option value={ABSENT}>Before it was there</option>
+      <option value={ABSENT}>Not there yet</option>
     </select>
   );
 }
