@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from agent.entrypoints.bus import MALFORMED, MISPLACED
 from contracts import codec, subjects
@@ -52,6 +53,7 @@ NONSENSE = [
     b"null",
     b"{}",
     b"[" * 100_000,
+    b'{"more": ' + b"[" * 100_000,
     b'{"id": "1"}',
     b'{"query": {"type": "project"}}',
 ]
@@ -161,6 +163,24 @@ async def test_what_cannot_be_read_is_refused_and_the_service_lives_on(
         answer = await client.bus.request(subject, body, timeout_s=5, traceparent=None)
         assert ANSWERS.decode(answer) == MALFORMED
     assert (await client.view()).version == 1
+
+
+@pytest.mark.parametrize(
+    ("subject", "sender"), [("cmd", "inside"), ("svc.integration.query", "outside")]
+)
+async def test_what_is_refused_is_counted(
+    client: Client, subject: str, sender: str
+) -> None:
+    def counted() -> float:
+        labels = {"sender": sender, "code": "invalid_message_data"}
+        name = "agent_requests_refused_total"
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    before = counted()
+    subject = f"{subject}.{client.project_id}.project"
+    for body in NONSENSE:
+        await client.bus.request(subject, body, timeout_s=5, traceparent=None)
+    assert counted() == before + len(NONSENSE)
 
 
 @pytest.mark.parametrize("subject", ["cmd.{other}.stop_run", "cmd.{id}.delete_project"])

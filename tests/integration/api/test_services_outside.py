@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 import msgspec
 import nats
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
@@ -130,6 +132,9 @@ def example(type_: type[Command | Query]) -> Answer:
     return {"type": type_.__struct_config__.tag, **told}
 
 
+FIELDS = st.sampled_from(
+    ["id", "project_id", "actor", "command", "query", "type", "kind", "x"]
+)
 COMMANDS = get_args(ProjectCommand)
 QUERIES = get_args(ProjectQuery)
 
@@ -252,11 +257,68 @@ async def test_a_grant_that_ends_is_the_last_that_is_heard(
     assert max(service.events) == last["seq"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b"[" * 10_000, b'{"id":1}'])
-async def test_what_is_no_request_is_answered(service: Service, body: bytes) -> None:
-    subject = f"svc.{NAME}.cmd.{UUID(int=1)}.start_run"
+NONSENSE = [
+    *(
+        b"",
+        b"{}",
+        b"\xff",
+        b"null",
+        b"[" * 10_000,
+        b'{"id":1}',
+        b'{"more":' + b"[" * 9999,
+    ),
+    b'{"command":{"type":"update_settings","settings":{"more":' + b'{"a":' * 9999,
+]
+
+
+@pytest.mark.parametrize("kind", ["cmd", "query"])
+async def test_what_is_no_request_is_answered_and_counted(
+    stack: Stack, service: Service, kind: str
+) -> None:
+    before = refused_outside(stack)
+    for body in NONSENSE:
+        answer = await asked(service, kind, body)
+        assert answer["code"] == "invalid_message_data", body[:40]
+    assert refused_outside(stack) == before + len(NONSENSE)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner),
+    max_leaves=8,
+)
+_BODY = (
+    st.binary(max_size=200)
+    | st.dictionaries(FIELDS, _JSON, max_size=6).map(
+        lambda one: json.dumps(one).encode()
+    )
+    | st.integers(1, 5000).map(lambda depth: b'{"more":' + b"[" * depth)
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bodies=st.lists(_BODY, min_size=40, max_size=40))
+async def test_a_thousand_hostile_bodies_are_refused_and_break_nothing(
+    stack: Stack, service: Service, bodies: list[bytes]
+) -> None:
+    before = refused_outside(stack)
+    answers = await asyncio.gather(*(asked(service, "cmd", body) for body in bodies))
+    assert {answer["code"] for answer in answers} == {"invalid_message_data"}
+    assert refused_outside(stack) == before + len(bodies)
+
+
+async def asked(service: Service, kind: str, body: bytes) -> Answer:
+    """Return the answer to any bytes, on a subject that the service may use."""
+    subject = f"svc.{NAME}.{kind}.{UUID(int=1)}.start_run"
     answer = await service.client.request(subject, body, timeout=TIMEOUT_S)
-    assert json.loads(answer.data)["code"] == "invalid_message_data"
+    told: Answer = json.loads(answer.data)
+    return told
+
+
+def refused_outside(stack: Stack) -> float:
+    """Return how many requests of services outside the agent has refused as unfit."""
+    labels = [("code", "invalid_message_data"), ("sender", "outside")]
+    return stack.metrics("agent").get(f"agent_requests_refused_total{labels}", 0.0)
 
 
 async def test_a_verb_that_nobody_knows_is_answered(service: Service) -> None:
@@ -267,5 +329,7 @@ async def test_a_verb_that_nobody_knows_is_answered(service: Service) -> None:
 async def test_others_do_not_get_in_with_its_name(stack: Stack) -> None:
     url = (stack.data_dir / "integration.url").read_text().strip()
     host = url.rpartition("@")[2]
+    client = Client()
     with pytest.raises((nats.errors.Error, NatsTimeoutError)):
-        await nats.connect(f"nats://{NAME}:guess@{host}", allow_reconnect=False)
+        await client.connect(f"nats://{NAME}:guess@{host}", allow_reconnect=False)
+    await client.close()

@@ -33,6 +33,9 @@ _known: frozenset[str] = frozenset(
     str(struct.__struct_config__.tag) for struct in get_args(ProjectEvent)
 )
 
+Malformed = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises where bytes are no message, or nested too deeply to be one."""
+
 encode = _encoder.encode
 """Encode any message of this package as JSON."""
 

@@ -18,6 +18,11 @@ TAKEOVERS = Counter(
     "agent_lease_takeovers",
     "Runs that this worker went on with after a driver that did not end them.",
 )
+REFUSED = Counter(
+    "agent_requests_refused",
+    "Requests on the bus that were refused, by who sent them and by code.",
+    ["sender", "code"],
+)
 DRIVEN = Gauge("agent_runs_driven", "Runs that this worker drives now.")
 SLOTS = Gauge("agent_run_slots", "Runs that this worker may drive at a time.")
 RUNS = Counter("agent_runs", "Runs that ended, by how.", ["outcome"])

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from agent.application import metrics
 from agent.application.commands import Commands
 from agent.application.limits import HouseLimits
 from agent.application.models import ModelList
@@ -68,21 +69,26 @@ class Door(Generic[Request]):
         self, subject: str, body: bytes, headers: Mapping[str, str]
     ) -> bytes:
         """Return the answer to *body*, whatever it is."""
+        answer = await self._read(subject, body, headers)
+        _count(subject, answer)
+        return codec.encode(answer)
+
+    async def _read(
+        self, subject: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
         try:
             request = self._decoder.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return codec.encode(MALFORMED)
+        except codec.Malformed:
+            return MALFORMED
         if not _fits(subject, request, self._verb(request)):
-            return codec.encode(MISPLACED)
+            return MISPLACED
         traceparent = headers.get("traceparent")
         with (
             span(self._verb(request), traceparent) as onward,
             logs.bound(**_ids(request)),
         ):
             answer = await self._answered(request, onward)
-            if subject.startswith(_OUTSIDE):
-                answer = public.for_outside(answer)
-            return codec.encode(answer)
+        return public.for_outside(answer) if _is_outside(subject) else answer
 
     async def _answered(self, request: Request, traceparent: str) -> Answer:
         try:
@@ -124,10 +130,11 @@ async def serving(
     async def tell_limits(_: str, __: bytes, ___: Mapping[str, str]) -> bytes:
         return codec.encode(await _told(limits.answer))
 
-    async def set_limits(_: str, body: bytes, __: Mapping[str, str]) -> bytes:
+    async def set_limits(subject: str, body: bytes, __: Mapping[str, str]) -> bytes:
         try:
             wanted = _set_limits.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except codec.Malformed:
+            _count(subject, MALFORMED)
             return codec.encode(MALFORMED)
         return codec.encode(await _told(lambda: limits.change(wanted)))
 
@@ -161,12 +168,23 @@ def _fits(subject: str, request: Request, verb: str) -> bool:
     on the others are our own services, which speak for people.
     """
     rest = subject.split(".")[1:]
-    if subject.startswith(_OUTSIDE):
+    if _is_outside(subject):
         name, _, *rest = rest
         is_sender = request.actor == Actor("service", name)
         if not is_sender or name in subjects.INTERNAL_SERVICES:
             return False
     return rest == [str(request.project_id), verb]
+
+
+def _is_outside(subject: str) -> bool:
+    return subject.startswith(_OUTSIDE)
+
+
+def _count(subject: str, answer: Answer) -> None:
+    """Count a refusal, by its code and by whether one of our own was refused."""
+    if isinstance(answer, Refused):
+        sender = "outside" if _is_outside(subject) else "inside"
+        metrics.REFUSED.labels(sender, answer.code).inc()
 
 
 def _tag(message: msgspec.Struct) -> str:
