@@ -1,6 +1,9 @@
 """Sandboxes that run before they are asked for."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -20,6 +23,7 @@ from tests.integration.sandbox.stage import (
     until,
 )
 from tests.integration.sandbox.templates import are_made, kanban, templates
+from tests.integration.sandbox.test_real_packages import hot_reload
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,21 @@ async def test_a_project_gets_a_sandbox_that_runs(world: Stage) -> None:
         assert origin.read_text(encoding="ascii") != str(project)
     await world.write(project, "src/board.ts", "export const added = 1;")
     await world.sees(project, "added", "/src/board.ts")
+
+
+async def test_no_visitor_is_told_to_load_again_what_was_just_loaded(
+    world: Stage,
+) -> None:
+    project = world.add(kanban())
+    for operation in (SyncFiles(1), InstallDependencies(), StartServer()):
+        assert not isinstance(await world.ask(project, operation), Failed)
+    async with await hot_reload(world, project) as page:
+        said = [await page.recv()]
+        await (await page.ping())  # what waited for the page has come before this
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                said.append(await page.recv())
+    assert [json.loads(text)["type"] for text in said] == ["connected"]
 
 
 async def test_what_was_taken_over_comes_back_after_a_restart(world: Stage) -> None:

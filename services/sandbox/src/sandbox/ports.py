@@ -1,6 +1,7 @@
 """What the application needs from the world: folders, processes, a project's files."""
 
 import socket
+from asyncio import Event
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
@@ -134,6 +135,13 @@ class Process(Protocol):
         Raises:
             Unreachable: Nobody listens, or the answer is no HTTP.
 
+        """
+        ...
+
+    def attended(self, host: str) -> AbstractAsyncContextManager[Event]:
+        """Be an open page of the dev server meanwhile, so that no visitor is the first.
+
+        The event says that the server has noticed that files have changed.
         """
         ...
 

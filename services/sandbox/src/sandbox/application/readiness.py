@@ -27,6 +27,9 @@ _ANYTHING = "*/*"
 _OUTDATED = 504
 """What Vite answers when it has bundled packages anew meanwhile."""
 _GATEWAY = (502, 503)
+_NOTICED_S = 0.3
+"""A dev server notices at once that files have changed, unless none has."""
+_DEV_CLIENT = b"/@vite/client"
 
 
 async def until_ready(process: Process, host: str) -> None:
@@ -57,6 +60,20 @@ async def until_ready(process: Process, host: str) -> None:
         )
 
 
+async def until_shown(process: Process, host: str) -> None:
+    """Wait until an app that ran before shows the files that it has just got.
+
+    Raises:
+        Troubled: It never can; the sentence says how that shows.
+
+    """
+    async with process.attended(host) as noticed:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_NOTICED_S):
+                await noticed.wait()
+        await until_ready(process, host)
+
+
 async def until_served(process: Process, host: str, statuses: list[int]) -> None:
     """Ask for the start page and all that it loads until everything was served.
 
@@ -75,10 +92,18 @@ async def until_served(process: Process, host: str, statuses: list[int]) -> None
             if is_error(page.status):
                 if now > patient_until:
                     return
-            elif await _Walk(process, host).all_served(page):
+            elif await _all_served(process, host, page):
                 return
         await asyncio.sleep(pause)
         pause = min(_LONGEST_PAUSE_S, pause * 1.5)
+
+
+async def _all_served(process: Process, host: str, page: Fetched) -> bool:
+    walk = _Walk(process, host)
+    if _DEV_CLIENT not in page.body:
+        return await walk.all_served(page)
+    async with process.attended(host):
+        return await walk.all_served(page)
 
 
 async def _fetch(process: Process, host: str, path: str, accept: str) -> Fetched:

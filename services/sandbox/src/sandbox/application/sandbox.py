@@ -20,7 +20,7 @@ from eventcore.errors import Unavailable
 from sandbox.application.commands import Commands
 from sandbox.application.output import Outputs
 from sandbox.application.pool import Pool
-from sandbox.application.readiness import until_ready
+from sandbox.application.readiness import until_shown
 from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
@@ -443,7 +443,7 @@ class Sandbox:
         self._unseen = False
         try:
             if server.process is not None:
-                await until_ready(server.process, self.site.host)
+                await until_shown(server.process, self.site.host)
         except Troubled:
             return False
         return True

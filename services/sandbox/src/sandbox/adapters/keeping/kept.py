@@ -3,12 +3,14 @@
 import asyncio
 import socket
 from abc import abstractmethod
+from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
 from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters.keeping.control import Control
+from sandbox.adapters.network.attendance import attended
 from sandbox.adapters.network.egress import Egress
 from sandbox.adapters.network.passage import Passage
 from sandbox.adapters.network.probe import fetch, status_of
@@ -86,6 +88,10 @@ class Kept(Process):
     @override
     async def fetch(self, host: str, target: str, accept: str) -> Fetched:
         return await fetch(await self.connect(), host, target, accept)
+
+    @override
+    def attended(self, host: str) -> AbstractAsyncContextManager[asyncio.Event]:
+        return attended(self.connect, host)
 
     @override
     async def stop(self) -> None:
