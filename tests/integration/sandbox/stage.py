@@ -28,6 +28,7 @@ from contracts.project import (
     ProjectDeleted,
     ProjectEvent,
     ProjectSettings,
+    RunStopped,
     SettingsChanged,
 )
 from contracts.requests import (
@@ -271,6 +272,10 @@ class Stage:
         """Delete a project, and tell everybody."""
         self.agent.projects[project_id].deleted = True
         await self._record(project_id, ProjectDeleted())
+
+    async def stop_run(self, project_id: UUID, run_id: UUID) -> None:
+        """Tell everybody that a run was stopped."""
+        await self._record(project_id, RunStopped(run_id))
 
     async def _record(self, project_id: UUID, event: ProjectEvent) -> None:
         project = self.agent.projects[project_id]

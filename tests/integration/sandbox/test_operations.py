@@ -124,6 +124,28 @@ async def test_a_cancelled_start_is_ended(service: Stage) -> None:
     assert service.processes_of(project) == []
 
 
+async def test_the_stop_of_a_run_that_nobody_drives_ends_its_commands(
+    service: Stage,
+) -> None:
+    project, run_id, other_id = service.add(SLOW), uuid4(), uuid4()
+    await service.ask(project, SyncFiles(1))
+    key, other = f"{run_id}:start:1", f"{other_id}:start:1"
+    assert await service.ask_once(project, StartServer(), key) == Pending()
+    await service.prints("here")
+    await service.stop_run(project, run_id)
+
+    async def is_ended() -> bool:
+        return not service.processes_of(project)
+
+    await until(is_ended, "the command is ended")
+    # Nor does a driver that was asleep begin anew what it has not heard the end of.
+    for again in (key, f"{run_id}:install:2"):
+        ended = await service.ask_once(project, StartServer(), again)
+        assert ended == Failed("The operation was cancelled.")
+    assert await service.ask_once(project, StartServer(), other) == Pending()
+    assert await service.ask(project, CancelOperation()) == Done()
+
+
 async def test_cancelling_leaves_a_running_app(service: Stage) -> None:
     project = service.add(SERVER)
     for step in (SyncFiles(1), InstallDependencies(), StartServer()):

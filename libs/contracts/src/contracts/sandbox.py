@@ -63,7 +63,7 @@ class SandboxRequest(Struct, frozen=True):
     epoch: int
     """The driver's fencing token; a lower one than seen before is refused."""
     key: str
-    """Names the operation: the same key is the same operation."""
+    """Names the operation, after its run and a colon: the same key is the same one."""
     operation: SandboxOperation
 
 

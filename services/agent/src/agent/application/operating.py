@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import assert_never
 
+import msgspec
 from msgspec import Struct
 
 from agent.application.run_log import RunLog
@@ -43,6 +44,8 @@ class SandboxLimits(Struct, frozen=True):
     longest_pause_s: float = 0.5
     away_s: float = 120.0
     """How long the service may be away, for a restart, before the run fails."""
+    cancel_s: float = 20.0
+    """How long it is asked to end an operation, before the next run may begin."""
     whole_s: float = 900.0
     """How long an operation may take in all; the service has limits of its own."""
 
@@ -64,7 +67,7 @@ async def operate(
     """
     answer = await _ask(sandbox, log, *_named(effect), limits)
     if answer == _TOO_LONG:
-        await cancel(sandbox, log, effect)
+        await cancel(sandbox, log, effect, limits)
     return answer
 
 
@@ -112,14 +115,20 @@ async def _ask(
     return _TOO_LONG
 
 
-async def cancel(sandbox: Sandbox, log: RunLog, effect: SandboxEffect) -> None:
-    """End the commands of *effect*, if the service is there to do it."""
+async def cancel(
+    sandbox: Sandbox, log: RunLog, effect: SandboxEffect, limits: SandboxLimits
+) -> None:
+    """End the commands of *effect*; ask again until the service has done it.
+
+    A service that stays away has ended them, or does when it hears of the run's end.
+
+    Raises:
+        Fenced: A later driver has asked for something: stop.
+
+    """
     key = f"{effect.run_id}:cancel:{effect.attempt}"
-    request = SandboxRequest(log.project_id, log.epoch, key, CancelOperation())
-    try:
-        await sandbox.ask(request, tracing.current())
-    except Unavailable:
-        return  # without the service there is no command either
+    patient = msgspec.structs.replace(limits, whole_s=limits.cancel_s)
+    await _ask(sandbox, log, key, CancelOperation(), patient)
 
 
 def app_runs(project: Project, answer: SandboxAnswer | NoAnswer) -> bool:

@@ -2,7 +2,9 @@
 
 import asyncio
 from asyncio import Task, TaskGroup
+from collections import deque
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 from contracts.sandbox import Failed, Pending, SandboxAnswer
 
@@ -20,12 +22,15 @@ class Operations:
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
         self._by_key: dict[str, Task[SandboxAnswer]] = {}
+        self._ended_runs: deque[UUID] = deque(maxlen=_REMEMBERED)
 
     async def answer(
         self, key: str, work: Callable[[], Awaitable[SandboxAnswer]]
     ) -> SandboxAnswer:
         """Start *work* unless *key* was seen before; return its end, or Pending."""
         task = self._by_key.get(key)
+        if task is None and any(_is_of(run_id, key) for run_id in self._ended_runs):
+            return _CANCELLED  # its driver has not heard of it yet
         if task is None:
             task = self._tasks.create_task(_run(work))
             self._by_key[key] = task
@@ -52,12 +57,24 @@ class Operations:
             if key != but and not task.done() and not task.cancelling():
                 task.cancel()
 
+    def end_run(self, run_id: UUID) -> None:
+        """Begin to end what is done for a run, and begin nothing for it any more."""
+        self._ended_runs.append(run_id)
+        for key, task in self._by_key.items():
+            if _is_of(run_id, key) and not task.done() and not task.cancelling():
+                task.cancel()
+
     async def ended(self) -> bool:
         """Wait a moment for everything under way; tell whether it is over."""
         waiting = {task for task in self._by_key.values() if not task.done()}
         if waiting:
             await asyncio.wait(waiting, timeout=WAIT_S)
         return not self.under_way
+
+
+def _is_of(run_id: UUID, key: str) -> bool:
+    """Tell whether a driver named an operation of that run so."""
+    return key.startswith(f"{run_id}:")
 
 
 async def _run(work: Callable[[], Awaitable[SandboxAnswer]]) -> SandboxAnswer:

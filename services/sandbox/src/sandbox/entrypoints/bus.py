@@ -1,6 +1,7 @@
 """Requests of drivers and recorded events, from the bus to the controller."""
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,7 @@ from contracts.project import (
     FileDeleted,
     FileWritten,
     ProjectDeleted,
+    RunStopped,
     SettingsChanged,
 )
 from contracts.sandbox import (
@@ -35,7 +37,7 @@ _EVENTS = "evt.*.*"
 
 _FOLLOWED = {
     str(kind.__struct_config__.tag)
-    for kind in (FileWritten, FileDeleted, SettingsChanged, ProjectDeleted)
+    for kind in (FileWritten, FileDeleted, SettingsChanged, RunStopped, ProjectDeleted)
 }
 """Types of events that are worth decoding here."""
 
@@ -138,10 +140,12 @@ def _action_for(
         _log.warning("an event cannot be read", type=recorded.type)
         return None
     match event:
-        case FileWritten(author="user") | FileDeleted(author="user"):
+        case (
+            FileWritten(author="user") | FileDeleted(author="user") | SettingsChanged()
+        ):
             return controller.edited
-        case SettingsChanged():
-            return controller.edited
+        case RunStopped(run_id):
+            return partial(controller.stopped, run_id)
         case ProjectDeleted():
             return controller.deleted
         case _:
