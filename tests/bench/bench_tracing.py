@@ -26,7 +26,7 @@ from agent.application.limits import HouseLimits
 from agent.application.models import ModelList
 from agent.application.queries import Queries
 from agent.domain.project import PROJECT
-from agent.domain.state import Project
+from agent.domain.state import FOLD, Project
 from agent.entrypoints.bus import serving
 from chassis import logs, tracing
 from chassis.collector import Collector
@@ -148,7 +148,7 @@ async def _projects(dsn: str, nats_url: str) -> AsyncIterator[BusProjects]:
             PROJECT,
             codec.decode_stored,
             snapshots=store,
-            states=StateCodec(Project),
+            states=StateCodec(Project, fold=FOLD),
             hot_states=64,
         )
         doors = serving(
@@ -156,7 +156,7 @@ async def _projects(dsn: str, nats_url: str) -> AsyncIterator[BusProjects]:
             Commands(executor, bus),
             Queries(executor, store),
             ModelList(model.catalog, ("m",), ("m",)),
-            HouseLimits(PostgresLedger(pool), SpendLimits()),
+            HouseLimits(PostgresLedger(pool, 300.0), SpendLimits()),
         )
         await stack.enter_async_context(doors)
         yield BusProjects(asking)

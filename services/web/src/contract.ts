@@ -342,6 +342,8 @@ export interface ModelCallData {
   promptTokens: number | null;
   completionTokens: number | null;
   costUsd: number | null;
+  estimated: boolean;
+  retryAt: string | null;
 }
 
 /** The language model is being asked. */
@@ -355,6 +357,14 @@ export interface ModelCallStarted {
 /** The language model has answered, or has not. */
 export interface ModelCallEnded {
   type: "model_call_ended";
+  data: ModelCallData;
+  seq?: number;
+  at?: string;
+}
+
+/** What a call that was stopped had cost beyond what was said at its end. */
+export interface ModelCallCounted {
+  type: "model_call_counted";
   data: ModelCallData;
   seq?: number;
   at?: string;
@@ -502,6 +512,7 @@ export type ServerMessage =
   | RunStopped
   | ModelCallStarted
   | ModelCallEnded
+  | ModelCallCounted
   | PackagesRequested
   | AssistantMessage
   | AssistantChunk

@@ -57,6 +57,8 @@ export function lineOf(message: ServerMessage): EventLine {
     case "model_call_started":
     case "model_call_ended":
       return callLine(message);
+    case "model_call_counted":
+      return { kind: "model", text: "Counted what the stopped call had brought" };
     case "state_update":
       return { kind: "state", text: STATES[message.data.currentState] ?? "" };
     case "assistant_message":

@@ -214,6 +214,8 @@ function recorded(state: ProjectState, message: ServerMessage, seq: number): Pro
       return callStarted(state, seq, message.data);
     case "model_call_ended":
       return callEnded(state, seq, message.data);
+    case "model_call_counted":
+      return counted(state, message.data);
     default:
       return state;
   }
@@ -280,14 +282,22 @@ function callStarted(state: ProjectState, seq: number, { purpose }: ModelCallDat
 }
 
 function callEnded(state: ProjectState, seq: number, data: ModelCallData): ProjectState {
-  const next = {
+  const next = { ...counted(state, data), interrupted: data.outcome === "interrupted" };
+  const line = data.retryAt ? busyLine(data.retryAt) : CALL_LINES.get(data.outcome ?? "");
+  return line === undefined ? next : step(next, seq, line);
+}
+
+function counted(state: ProjectState, data: ModelCallData): ProjectState {
+  return {
     ...state,
-    interrupted: data.outcome === "interrupted",
     usage: added(state.usage, data),
     runUsage: added(state.runUsage, data),
   };
-  const line = CALL_LINES.get(data.outcome ?? "");
-  return line === undefined ? next : step(next, seq, line);
+}
+
+function busyLine(retryAt: string): string {
+  const time = new Date(retryAt).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return `The model asks to wait; going on by itself at ${time}`;
 }
 
 function added(usage: Usage, { promptTokens, completionTokens, costUsd }: ModelCallData): Usage {

@@ -30,6 +30,7 @@ from tests.support.model_server import FakeApp, FakePhase, Script, whole
 IMPATIENT = {
     "MODEL_CONNECT_S": "2",
     "MODEL_FIRST_BYTE_S": "0.4",
+    "MODEL_FIRST_TOKEN_S": "0.4",
     "MODEL_SILENCE_S": "0.4",
     "MODEL_WHOLE_S": "1.5",
 }

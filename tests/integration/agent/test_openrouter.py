@@ -50,6 +50,11 @@ async def talking(
         yield model, server
 
 
+def dripping(sent: bytes, pause_s: float, times: int) -> Script:
+    """Return the script of something that is sent again and again."""
+    return [step for _ in range(times) for step in (sent, pause_s)]
+
+
 async def answered(model: OpenRouter, call: ModelCall = WRITE) -> tuple[str, CallEnd]:
     """Return the whole text and the one end of an answer."""
     received = [piece async for piece in model.answer(call)]
@@ -241,7 +246,7 @@ async def test_a_server_that_is_not_there_is_named_as_such() -> None:
 
 @pytest.mark.parametrize("script", [[NEVER()], [head(), NEVER()]])
 async def test_a_server_that_does_not_begin_is_given_up(script: Script) -> None:
-    limits = replace(FAST, first_byte_s=0.05, tries=1)
+    limits = replace(FAST, first_byte_s=0.05, first_token_s=0.05, tries=1)
     _, end = await answer_to(script, limits=limits)
     assert end.outcome == "failed"
     assert "did not begin to answer" in (end.error or "")
@@ -254,11 +259,63 @@ async def test_a_server_that_falls_silent_is_given_up() -> None:
     assert "fell silent" in (end.error or "")
 
 
-async def test_comments_are_signs_of_life() -> None:
-    limits = replace(FAST, silence_s=0.5)
-    waits = [step for _ in range(8) for step in (b": waiting\n\n", 0.1)]
+async def test_a_call_may_wait_in_a_queue_that_comments_tell_of() -> None:
+    limits = replace(FAST, silence_s=0.05)
+    waits = dripping(b": waiting\n\n", 0.1, 8)
     script = [head(), *waits, delta("Hello"), ending()]
     assert (await answer_to(script, limits=limits))[0] == "Hello"
+
+
+@pytest.mark.parametrize("call", [WRITE, DESIGN])
+async def test_comments_alone_keep_no_call_alive(call: ModelCall) -> None:
+    limits = replace(FAST, first_token_s=0.2, tries=1)
+    script: Script = [head(), *dripping(b": OPENROUTER PROCESSING\n\n", 0.02, 500)]
+    async with (
+        model_server() as server,
+        open_model(server.url, KEY, limits, stream_plans=True) as model,
+    ):
+        server.scripts.append(script)
+        _, end = await answered(model, call)
+    assert (end.outcome, end.unpaid) == ("failed", False)
+    assert "did not begin to answer" in (end.error or "")
+
+
+async def test_comments_amid_an_answer_are_silence() -> None:
+    limits = replace(FAST, silence_s=0.2)
+    script: Script = [head(), delta("Hello"), *dripping(b": PROCESSING\n\n", 0.02, 500)]
+    _, end = await answer_to(script, limits=limits)
+    assert (end.outcome, "fell silent" in (end.error or "")) == ("cut", True)
+
+
+async def test_thoughts_are_signs_of_life() -> None:
+    limits = replace(FAST, first_token_s=0.3, silence_s=0.3)
+    thought = event({"choices": [{"delta": {"content": "", "reasoning": "Hm."}}]})
+    script: Script = [head(), *dripping(thought, 0.05, 12), delta("Hello"), ending()]
+    assert (await answer_to(script, limits=limits))[0] == "Hello"
+
+
+async def test_requests_that_came_to_nothing_are_told_of() -> None:
+    limits = replace(FAST, first_token_s=0.05)
+    lost: Script = [head(), NEVER()]
+    busy = refusal("429 Busy", "Slow down.")
+    _, end = await answer_to(lost, busy, streamed("Hello"), limits=limits)
+    assert (end.outcome, end.lost) == ("complete", 1)
+
+
+@pytest.mark.parametrize("seconds", [90.0, 5_000.0])
+async def test_a_long_wait_is_left_to_the_run(seconds: float) -> None:
+    busy = refusal("429 Busy", "Slow down.", Retry_After=f"{seconds:.0f}")
+    _, end = await answer_to(busy)
+    assert (end.outcome, end.retry_after_s, end.hopeless) == ("failed", seconds, False)
+    assert end.unpaid
+
+
+async def test_an_error_about_a_header_does_not_repeat_it() -> None:
+    key = "sk-or-hush\nhush"
+    async with model_server() as server, open_model(server.url, key, FAST) as model:
+        _, end = await answered(model)
+    assert end.outcome == "failed"
+    assert "hush" not in (end.error or "")
 
 
 async def test_a_whole_answer_has_a_limit() -> None:

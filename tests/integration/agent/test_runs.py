@@ -11,6 +11,7 @@ from contracts.codec import event_type
 from contracts.progress import FileStarted, FileText
 from contracts.project import (
     FileWritten,
+    ModelCallCounted,
     ModelCallEnded,
     PostMessage,
     RunCompleted,
@@ -355,6 +356,16 @@ async def test_what_a_person_does_meanwhile_does_not_disturb_the_run(
     assert "# Messages\n- and make it blue\n" in taken_in
 
 
+async def settled(client: Client) -> ModelCallCounted:
+    """Return what a driver has recorded of a call that was stopped."""
+    async with asyncio.timeout(10):
+        while True:
+            last = (await client.events())[-1]
+            if isinstance(last, ModelCallCounted):
+                return last
+            await asyncio.sleep(0.02)
+
+
 async def test_a_stop_closes_the_models_connection(
     surroundings: World, app: FakeApp
 ) -> None:
@@ -368,12 +379,15 @@ async def test_a_stop_closes_the_models_connection(
         assert (view.state, view.generated_files) == (RunState.IDLE, ["index.html"])
         async with asyncio.timeout(5):
             await surroundings.model.implements()[0].hung_up.wait()
+        counted = await settled(client)
         events = await client.events()
-    assert [type(event) for event in events[-3:]] == [
+    assert [type(event) for event in events[-4:-1]] == [
         ModelCallEnded,
         RunStopped,
         StateChanged,
     ]
+    assert (counted.usage.estimated, counted.usage.prompt_tokens) == (True, 0)
+    assert 50 < (counted.usage.completion_tokens or 0) < len(CODE) // 4
 
 
 async def test_a_stop_cancels_what_the_sandbox_does(surroundings: World) -> None:

@@ -12,7 +12,13 @@ from api.adapters.projects.usage import PostgresUsageViews
 from api.adapters.projects.views import PostgresProjectViews
 from api.domain.usage import Spent
 from contracts import codec, subjects
-from contracts.project import FileDeleted, FileWritten, ModelCallEnded, Usage
+from contracts.project import (
+    FileDeleted,
+    FileWritten,
+    ModelCallCounted,
+    ModelCallEnded,
+    Usage,
+)
 from contracts.requests import ModelInfo, Models, Refused
 from eventcore.adapters.nats import NatsBus
 from eventcore.errors import Unavailable
@@ -46,6 +52,16 @@ async def test_calls_add_up_by_day_model_and_project(pool: asyncpg.Pool) -> None
         ("b", 0.0),
     ]
     assert {one.name: one.calls for one in report.projects} == {"One": 2, "Two": 1}
+
+
+async def test_what_a_stopped_call_had_is_added_and_is_no_further_call(
+    pool: asyncpg.Pool,
+) -> None:
+    more = ModelCallCounted(RUN, "design", 0, 1, "a", Usage(0, 7, 0.25, estimated=True))
+    log = Log()
+    await fold(pool, log, log.new_project(call("a", 10, 0.5), more))
+    report = await PostgresUsageViews(pool).of_user(OWNER, DAY, DAY)
+    assert report.total == Spent(1, 10, 8, 0.75)
 
 
 async def test_a_report_is_about_one_project_and_its_days(pool: asyncpg.Pool) -> None:

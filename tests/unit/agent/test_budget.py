@@ -3,19 +3,18 @@
 import pytest
 
 from agent.application.budget import Budget, budget_of
-from agent.domain.prompt import Message
-from contracts.project import ProjectSettings, SettingsChanged
-from contracts.requests import ModelInfo, SpendLimits
+from contracts.project import Price, ProjectSettings, SettingsChanged
+from contracts.requests import SpendLimits
 from tests.unit.agent.examples import IMPLEMENTING, History, project_after
 
-MESSAGES = [Message("user", "x" * 4_000)]  # about a thousand tokens
-PRICED = ModelInfo("a/b", "A", prompt_usd=1.0, completion_usd=1000.0)
+PROMPT_TOKENS = 1_000
+PRICED = Price(prompt_usd=1.0, completion_usd=1000.0)
 
 
-def budget(history: History, limits: SpendLimits, info: ModelInfo | None) -> Budget:
+def budget(history: History, limits: SpendLimits, price: Price | None) -> Budget:
     project = project_after(history)
     assert project.run is not None
-    return budget_of(project, project.run, limits, MESSAGES, info)
+    return budget_of(project, project.run, limits, PROMPT_TOKENS, price)
 
 
 def test_without_limits_an_answer_may_have_any_length() -> None:
@@ -59,7 +58,7 @@ def test_what_is_left_of_the_day_counts_as_well() -> None:
     project = project_after(IMPLEMENTING)
     assert project.run is not None
     counted = budget_of(
-        *(project, project.run, SpendLimits(), MESSAGES, PRICED), left_usd=0.1
+        *(project, project.run, SpendLimits(), PROMPT_TOKENS, PRICED), left_usd=0.1
     )
     assert counted.take("x" * 300) is None
     assert counted.take("x" * 200) is not None

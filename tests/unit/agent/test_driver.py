@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from typing_extensions import override
 
-from agent.application.driver import DriverSettings, World, drive
+from agent.application.driver import drive
 from agent.application.limits import HouseLimits
 from agent.application.operating import SandboxLimits
+from agent.application.world import DriverSettings, World
 from agent.domain.outcome import CallEnd
 from agent.domain.project import PROJECT
 from agent.domain.state import Project
-from agent.ports import Catalog, Ledger, Model, ModelCall, Sandbox, Spent
+from agent.ports import Catalog, Ledger, Model, ModelCall, Reserved, Sandbox
 from contracts import codec
 from contracts.envelope import Context
 from contracts.project import RunFailed, RunState
@@ -43,6 +45,7 @@ from tests.unit.agent.examples import (
 )
 
 STREAM = UUID(int=1)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NO_LIMITS = SpendLimits()
 DAILY = SpendLimits(user_day_usd=5.0, day_usd=9.0)
 SETTINGS = DriverSettings(
@@ -122,9 +125,13 @@ class FixedLedger(Ledger):
         all_usd: float = 0.0,
         *,
         limits: SpendLimits = NO_LIMITS,
+        held: int = 0,
     ) -> None:
-        self.spent = Spent(user_usd, all_usd)
+        """Let calls of others hold the money while it is asked for *held* times."""
+        self.spent = (user_usd, all_usd)
         self.chosen = limits
+        self.held = held
+        self.wanted: list[float] = []
 
     @override
     async def limits(self) -> SpendLimits:
@@ -135,8 +142,16 @@ class FixedLedger(Ledger):
         self.chosen = limits
 
     @override
-    async def today(self, owner_id: UUID) -> Spent:
-        return self.spent
+    async def reserve(
+        self, project_id: UUID, owner_id: UUID, wanted_usd: float, limits: SpendLimits
+    ) -> Reserved:
+        self.wanted.append(wanted_usd)
+        self.held -= 1
+        return Reserved(*self.spent, 0.0 if self.held >= 0 else wanted_usd)
+
+    @override
+    async def release(self, project_id: UUID) -> None:
+        self.wanted.append(0.0)
 
 
 class ScriptedSandbox(Sandbox):
@@ -181,6 +196,7 @@ async def world_after(
         ledger=ledger,
         limits=HouseLimits(ledger, NO_LIMITS),
         new_id=uuid4,
+        now=lambda: NOON,
     )
 
 

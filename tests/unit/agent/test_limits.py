@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 from typing_extensions import override
 
 from agent.application.limits import HouseLimits
-from agent.ports import Ledger, Spent
+from agent.ports import Ledger, Reserved
 from contracts.requests import Limits, Refused, SetLimits, SpendLimits
 
 
@@ -24,8 +24,14 @@ class Choices(Ledger):
         self.chosen.append(limits)
 
     @override
-    async def today(self, owner_id: UUID) -> Spent:
-        return Spent(0.0, 0.0)
+    async def reserve(
+        self, project_id: UUID, owner_id: UUID, wanted_usd: float, limits: SpendLimits
+    ) -> Reserved:
+        return Reserved(0.0, 0.0, wanted_usd)
+
+    @override
+    async def release(self, project_id: UUID) -> None:
+        """Nothing is held here."""
 
 
 async def test_what_is_chosen_last_holds() -> None:

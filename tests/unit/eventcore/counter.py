@@ -63,7 +63,7 @@ def evolve(state: Conversation, event: AnyEvent) -> Conversation:
 
 
 CONVERSATION = Decider(Conversation(), decide, evolve)
-STATES = StateCodec(Conversation)
+STATES = StateCodec(Conversation, fold=1)
 
 Conversations = Executor[Conversation, Say | Close | Intrude, ProjectEvent, AnyEvent]
 

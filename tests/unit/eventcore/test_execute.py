@@ -225,5 +225,6 @@ async def test_a_void_snapshot_changes_nothing(void: Snapshot) -> None:
 
 
 def test_the_schema_of_a_state_follows_its_definition() -> None:
-    assert StateCodec(Conversation).schema == STATES.schema
-    assert StateCodec(Say).schema != STATES.schema
+    assert StateCodec(Conversation, fold=1).schema == STATES.schema
+    assert StateCodec(Say, fold=1).schema != STATES.schema
+    assert StateCodec(Conversation, fold=2).schema != STATES.schema

@@ -149,6 +149,8 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
             "promptTokens": None,
             "completionTokens": None,
             "costUsd": None,
+            "estimated": False,
+            "retryAt": None,
         },
     ),
     (
@@ -165,6 +167,26 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
             "promptTokens": 7,
             "completionTokens": 9,
             "costUsd": 0.5,
+            "estimated": False,
+            "retryAt": None,
+        },
+    ),
+    (
+        project.ModelCallCounted(
+            ID, "implement", 0, 1, "m", project.Usage(7, 9, None, estimated=True)
+        ),
+        "model_call_counted",
+        {
+            "purpose": "implement",
+            "phaseIndex": 0,
+            "attempt": 1,
+            "model": "m",
+            "outcome": None,
+            "promptTokens": 7,
+            "completionTokens": 9,
+            "costUsd": None,
+            "estimated": True,
+            "retryAt": None,
         },
     ),
 ]

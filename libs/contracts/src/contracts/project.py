@@ -4,6 +4,7 @@ Commands are imperative and are answered once; events are past tense, are record
 for ever, and are never renamed: a field is added with a default or not at all.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
@@ -226,11 +227,20 @@ class PlannedFile(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """What a call of a language model cost; None where the model did not say."""
+    """What a call of a language model cost; None where nobody knows."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_usd: float | None = None
+    estimated: bool = False
+    """Some of it was not said by the provider, but counted by characters."""
+
+
+class Price(Struct, frozen=True):
+    """Dollars for a million tokens, as a provider lists them."""
+
+    prompt_usd: float
+    completion_usd: float
 
 
 class ProjectCreated(Event, frozen=True, tag="project.created"):
@@ -304,6 +314,10 @@ class ModelCallStarted(Event, frozen=True, tag="model_call.started"):
     attempt: int
     """1, 2, 3 for the same phase and purpose."""
     model: str
+    prompt_tokens: int | None = None
+    """Of the prompt, counted by characters: what the call costs if nobody tells."""
+    price: Price | None = None
+    """Of the model, where the provider lists it."""
 
 
 class ModelCallEnded(Event, frozen=True, tag="model_call.ended"):
@@ -320,6 +334,19 @@ class ModelCallEnded(Event, frozen=True, tag="model_call.ended"):
     generation_id: str | None = None
     """The provider's id of the call."""
     error: str | None = None
+    retry_at: Annotated[datetime, Meta(tz=True)] | None = None
+    """The provider wants no call before; the run waits until then."""
+
+
+class ModelCallCounted(Event, frozen=True, tag="model_call.counted"):
+    """What a call had brought beyond what was recorded when the run was stopped."""
+
+    run_id: UUID
+    purpose: Literal["design", "implement"]
+    phase_index: int
+    attempt: int
+    model: str
+    usage: Usage
 
 
 class PhaseDesigned(Event, frozen=True, tag="phase.designed"):
@@ -440,6 +467,11 @@ class RunFailed(Event, frozen=True, tag="run.failed"):
 
     run_id: UUID
     message: str
+    refused: bool = False
+    """The provider refused what it was asked: no fault of the account."""
+    forgets: Literal["pictures", "conversation"] | None = None
+    """What is not told to the model again, so that nothing is refused for ever:
+    pictures in messages that wait, or all that was said so far."""
 
 
 class RunStopped(Event, frozen=True, tag="run.stopped"):
@@ -470,6 +502,7 @@ ProjectEvent: TypeAlias = (
     | StateChanged
     | ModelCallStarted
     | ModelCallEnded
+    | ModelCallCounted
     | PhaseDesigned
     | FileWritten
     | PackagesRequested

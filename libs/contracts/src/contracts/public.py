@@ -143,8 +143,25 @@ def _(event: project.ModelCallEnded, seq: int) -> browser.RecordedMessage:
         prompt_tokens=event.usage.prompt_tokens,
         completion_tokens=event.usage.completion_tokens,
         cost_usd=event.usage.cost_usd,
+        estimated=event.usage.estimated,
+        retry_at=event.retry_at,
     )
     return browser.ModelCallEnded(seq=seq, data=data)
+
+
+@message.register
+def _(event: project.ModelCallCounted, seq: int) -> browser.RecordedMessage:
+    data = browser.ModelCallData(
+        purpose=event.purpose,
+        phase_index=event.phase_index,
+        attempt=event.attempt,
+        model=event.model,
+        prompt_tokens=event.usage.prompt_tokens,
+        completion_tokens=event.usage.completion_tokens,
+        cost_usd=event.usage.cost_usd,
+        estimated=event.usage.estimated,
+    )
+    return browser.ModelCallCounted(seq=seq, data=data)
 
 
 @message.register

@@ -31,7 +31,7 @@ class CommandRequest(Struct, frozen=True):
 
 
 class UsageTotals(Struct, frozen=True):
-    """What all calls of language models came to, as far as they said."""
+    """What all calls of language models came to: as they said, or an estimate."""
 
     calls: int = 0
     prompt_tokens: int = 0

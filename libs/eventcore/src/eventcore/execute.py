@@ -54,9 +54,13 @@ class Versioned(Struct, Generic[S], frozen=True):
 class StateCodec(Generic[S]):
     """How states of *type_* become snapshots; another definition voids old ones."""
 
-    def __init__(self, type_: type[S]) -> None:
+    def __init__(self, type_: type[S], *, fold: int) -> None:
+        """*fold* is the number of the rules by which events make a state.
+
+        A state of the same shape that other rules have made is not to be trusted.
+        """
         shape = msgspec.json.encode(msgspec.json.schema(type_), order="deterministic")
-        self.schema = hashlib.sha256(shape).hexdigest()
+        self.schema = hashlib.sha256(b"%d:%b" % (fold, shape)).hexdigest()
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(type_)
 

@@ -6,6 +6,7 @@ import platform
 from contextlib import AsyncExitStack
 from functools import partial
 
+from agent.adapters.clock import now
 from agent.adapters.ids import random_id
 from agent.adapters.ledger import PostgresLedger
 from agent.adapters.measured import MeasuredModel
@@ -13,13 +14,14 @@ from agent.adapters.openrouter import Limits, open_model
 from agent.adapters.sandbox_bus import BusSandbox
 from agent.application import metrics
 from agent.application.commands import Commands
-from agent.application.driver import DriverSettings, World, drive
+from agent.application.driver import drive
 from agent.application.limits import HouseLimits
 from agent.application.models import ModelList
 from agent.application.operating import SandboxLimits
 from agent.application.queries import Queries
+from agent.application.world import DriverSettings, World
 from agent.domain.project import PROJECT
-from agent.domain.state import Project
+from agent.domain.state import FOLD, Project
 from agent.entrypoints.bus import serving
 from agent.entrypoints.worker import Worker
 from agent.settings import Settings
@@ -63,12 +65,12 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             PROJECT,
             codec.decode_stored,
             snapshots=store,
-            states=StateCodec(Project),
+            states=StateCodec(Project, fold=FOLD),
             hot_states=settings.hot_projects,
         )
         pool = await create_pool(settings.database_url, _LEDGER_CONNECTIONS)
         stack.push_async_callback(pool.close)
-        ledger = PostgresLedger(pool)
+        ledger = PostgresLedger(pool, settings.model_whole_s)
         limits = HouseLimits(ledger, _fixed(settings))
         world = World(
             projects=projects,
@@ -80,6 +82,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             ledger=ledger,
             limits=limits,
             new_id=random_id,
+            now=now,
         )
         worker = _worker(settings, world, store, bus)
         models = ModelList(model.catalog, settings.design_models, settings.write_models)
@@ -115,6 +118,7 @@ def _worker(
         write_models=settings.write_models,
         lease_ttl_s=settings.lease_ttl_s,
         pause_s=settings.model_pause_s,
+        longest_wait_s=settings.model_longest_wait_s,
         sandbox=SandboxLimits(away_s=settings.sandbox_away_s),
     )
     metrics.SLOTS.set(settings.max_runs)
@@ -141,6 +145,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         connect_s=settings.model_connect_s,
         first_byte_s=settings.model_first_byte_s,
+        first_token_s=settings.model_first_token_s,
         silence_s=settings.model_silence_s,
         whole_s=settings.model_whole_s,
     )

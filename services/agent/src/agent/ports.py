@@ -53,11 +53,14 @@ class Catalog(Protocol):
         ...
 
 
-class Spent(Struct, frozen=True):
-    """What calls of language models cost today, by the database's clock, in UTC."""
+class Reserved(Struct, frozen=True):
+    """What was spent today, by the database's clock, and what is held for a call."""
 
     user_usd: float
     all_usd: float
+    granted_usd: float
+    """As much as was wanted, or what is left of the day; 0 while calls of other
+    projects may still take it."""
 
 
 class Ledger(Protocol):
@@ -81,8 +84,21 @@ class Ledger(Protocol):
         """
         ...
 
-    async def today(self, owner_id: UUID) -> Spent:
-        """Return what the owner of projects, and everybody, has spent today.
+    async def reserve(
+        self, project_id: UUID, owner_id: UUID, wanted_usd: float, limits: SpendLimits
+    ) -> Reserved:
+        """Hold money for a project's next call, in place of what it held before.
+
+        The end of the call, whoever records it, ends what is held.
+
+        Raises:
+            Unavailable: The database does not answer.
+
+        """
+        ...
+
+    async def release(self, project_id: UUID) -> None:
+        """Hold nothing: the call was never begun.
 
         Raises:
             Unavailable: The database does not answer.

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from chassis.settings import SettingsError
+
 _GOOD_MODEL = "anthropic/claude-sonnet-4.5"
 _DEMO_MODEL = "atelier/demo"
 
@@ -50,9 +52,12 @@ class Settings(Struct, frozen=True):
     model_connect_s: float = 10.0
     """Seconds until a connection to the model's server stands."""
     model_first_byte_s: float = 60.0
-    """Seconds until a streamed answer begins."""
+    """Seconds until the first byte of a streamed answer; comments count."""
+    model_first_token_s: float = 120.0
+    """Seconds until its first token; comments, with which a provider keeps a call that
+    waits in its queue alive, do not count."""
     model_silence_s: float = 45.0
-    """Seconds without a byte in the middle of an answer."""
+    """Seconds without a token in the middle of an answer."""
     model_whole_s: float = 300.0
     """Seconds for a whole call, its repetitions included."""
     max_runs: int = 16
@@ -65,8 +70,24 @@ class Settings(Struct, frozen=True):
     """Seconds between two looks for runs that nobody drives."""
     model_pause_s: float = 1.0
     """Seconds before a call that came to nothing is made again; doubled each time."""
+    model_longest_wait_s: float = 900.0
+    """Seconds that a run waits for a provider that wants no call for a while; one that
+    wants more ends the run."""
     sandbox_away_s: float = 120.0
     """Seconds that the sandbox service may be away before a run fails."""
+
+    def __post_init__(self) -> None:
+        """Refuse a key that cannot be sent, without repeating it.
+
+        Raises:
+            SettingsError: It has a character that no header can hold.
+
+        """
+        if any(not "!" <= character <= "~" for character in self.openrouter_api_key):
+            raise SettingsError(
+                "OPENROUTER_API_KEY has a character that no key has, such as a space "
+                "or a line break: copy it once more."
+            )
 
     @property
     def write_models(self) -> tuple[str, ...]:

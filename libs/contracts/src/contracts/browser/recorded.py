@@ -3,9 +3,10 @@
 Those that the contract names come first; clients ignore those they do not know.
 """
 
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 
 from contracts.browser.frame import Data, NoData, RecordedMessage
 from contracts.project import Encoding, RunState
@@ -218,6 +219,10 @@ class ModelCallData(Data, frozen=True):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_usd: float | None = None
+    estimated: bool = False
+    """Some of the tokens and dollars were counted by characters."""
+    retry_at: Annotated[datetime, Meta(tz=True)] | None = None
+    """The model asks to be left alone until then; the run goes on by itself."""
 
 
 class ModelCallStarted(RecordedMessage, frozen=True, tag="model_call_started"):
@@ -228,6 +233,12 @@ class ModelCallStarted(RecordedMessage, frozen=True, tag="model_call_started"):
 
 class ModelCallEnded(RecordedMessage, frozen=True, tag="model_call_ended"):
     """The language model has answered, or has not."""
+
+    data: ModelCallData
+
+
+class ModelCallCounted(RecordedMessage, frozen=True, tag="model_call_counted"):
+    """What a call that was stopped had cost beyond what was said at its end."""
 
     data: ModelCallData
 

@@ -13,6 +13,7 @@ from contracts.browser.recorded import (
     GenerationComplete,
     GenerationError,
     MessagePosted,
+    ModelCallCounted,
     ModelCallEnded,
     ModelCallStarted,
     PackagesRequested,
@@ -145,6 +146,7 @@ AnyServerMessage: TypeAlias = (
     | RunStopped
     | ModelCallStarted
     | ModelCallEnded
+    | ModelCallCounted
     | PackagesRequested
     | AssistantMessage
     | AssistantChunk

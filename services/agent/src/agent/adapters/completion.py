@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from agent.adapters.sse import SseParser, TooLong
 from agent.domain.outcome import CallEnd
+from agent.domain.run import FILTERED
 from contracts.project import Usage
 
 MAX_ANSWER_CHARS = 2 * 1024 * 1024
@@ -20,8 +21,16 @@ MAX_ANSWER_CHARS = 2 * 1024 * 1024
 _MAX_MESSAGE_CHARS = 300
 _MAX_COUNT = 2**53
 
+_TOKENS = (
+    "content",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "tool_calls",
+)
+"""What shows in a piece of an answer that the model is at work."""
 _REFUSALS = {
-    "content_filter": "The provider's filter stopped the answer: change the request.",
+    "content_filter": FILTERED,
     "tool_calls": "The model called a tool instead of writing: choose another model.",
     "function_call": "The model called a tool instead of writing: choose another one.",
 }
@@ -48,6 +57,8 @@ class Completion:
         self._fault: str | None = None
         self._high = ""
         self._chars = 0
+        self.tokens = 0
+        """Pieces of the answer that brought anything: text, or thoughts about it."""
         self.problem: Problem | None = None
         """The error object that came in place of, or amid, the answer."""
         self.over = False
@@ -148,7 +159,9 @@ class Completion:
             return ""
         choice = _first_choice(found)
         message = choice.get(part)
-        content = message.get("content") if isinstance(message, dict) else None
+        message = message if isinstance(message, dict) else {}
+        self.tokens += any(message.get(name) for name in _TOKENS)
+        content = message.get("content")
         text = self._add(content) if isinstance(content, str) else ""
         reason = choice.get("finish_reason")
         if self._finish is None and isinstance(reason, str) and reason:

@@ -25,7 +25,7 @@ from agent.adapters.completion import (
     one_line,
     problem_of,
 )
-from agent.adapters.refusals import explain
+from agent.adapters.refusals import Refusal, explain
 from agent.domain.outcome import CallEnd
 from agent.domain.prompt import Message
 from agent.ports import Model, ModelCall
@@ -48,9 +48,11 @@ class Limits(Struct, frozen=True):
 
     connect_s: float = 10.0
     first_byte_s: float = 60.0
-    """Until a streamed answer begins, comments included."""
+    """Until the first byte of a streamed answer."""
+    first_token_s: float = 120.0
+    """Until its first token: comments say that the call waits in a queue."""
     silence_s: float = 45.0
-    """Between two reads of a stream; comments count as life."""
+    """Between two tokens; comments do not count."""
     whole_s: float = 300.0
     """From the first try to the last character."""
     tries: int = 3
@@ -58,7 +60,7 @@ class Limits(Struct, frozen=True):
     pause_s: float = 0.5
     """Before the second try; doubled for each further one, and shaken."""
     longest_pause_s: float = 30.0
-    """A provider that asks for more patience than this gets none."""
+    """A provider that asks for more patience than this ends the call, which says so."""
 
 
 class _Failed(Exception):
@@ -128,13 +130,13 @@ class OpenRouter(Model):
     @override
     async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
         deadline = _now() + self._limits.whole_s
-        attempt = 1
+        attempt, lost = 1, 0
         fallbacks = [] if self._is_openrouter else list(call.fallbacks)
         while True:
             try:
                 async with aclosing(self._try(call, deadline)) as pieces:
                     async for piece in pieces:
-                        yield piece
+                        yield _after(lost, piece)
             except _Failed as failure:
                 pause_s = self._pause(failure, attempt)
                 if pause_s is None and fallbacks:
@@ -142,8 +144,9 @@ class OpenRouter(Model):
                     call = msgspec.structs.replace(call, model=fallbacks.pop(0))
                     attempt, pause_s = 0, 0.0
                 if pause_s is None or _now() + pause_s >= deadline:
-                    yield failure.end
+                    yield _after(lost, failure.end)
                     return
+                lost += not failure.end.unpaid
                 _log.info("model call repeated", error=failure.end.error, pause=pause_s)
             else:
                 return
@@ -154,9 +157,10 @@ class OpenRouter(Model):
         self, call: ModelCall, deadline: float
     ) -> AsyncGenerator[str | CallEnd, None]:
         """Make one request; raise _Failed while nothing has been yielded."""
-        begin_by = deadline
-        if call.schema is None:
+        begin_by = token_by = deadline
+        if call.schema is None or self._stream_plans:
             begin_by = min(deadline, _now() + self._limits.first_byte_s)
+            token_by = min(deadline, _now() + self._limits.first_token_s)
         response = await self._send(call, begin_by)
         try:
             await self._check(call, response, deadline)
@@ -166,7 +170,7 @@ class OpenRouter(Model):
                 if text:
                     yield text
             else:
-                stream = self._stream(answer, response, begin_by, deadline)
+                stream = self._stream(answer, response, token_by, deadline)
                 async with aclosing(stream) as texts:
                     async for text in texts:
                         yield text
@@ -185,9 +189,13 @@ class OpenRouter(Model):
                 return await self._client.send(request, stream=True)
         except (TimeoutError, httpx.TimeoutException) as error:
             raise _passing(call, "did not begin to answer in time") from error
-        except (httpx.HTTPError, OSError) as error:
-            why = one_line(str(error)) or type(error).__name__
-            raise _passing(call, f"cannot be reached ({why})") from error
+        except (httpx.ConnectError, httpx.ProxyError, OSError) as error:
+            why = self._redacted(one_line(str(error))) or type(error).__name__
+            raise _passing(call, f"cannot be reached ({why})", unpaid=True) from error
+        except httpx.HTTPError as error:
+            # Its words may hold what was sent, such as a header with the key.
+            why = type(error).__name__
+            raise _passing(call, f"cannot be reached ({why})") from None
 
     async def _check(
         self, call: ModelCall, response: httpx.Response, deadline: float
@@ -231,13 +239,14 @@ class OpenRouter(Model):
         self,
         answer: Completion,
         response: httpx.Response,
-        begin_by: float,
+        token_by: float,
         deadline: float,
     ) -> AsyncGenerator[str, None]:
         """Yield the text of each read; *answer* knows afterwards how it ended."""
         received = response.aiter_raw()
-        patient_until, silence = begin_by, "did not begin to answer in time"
+        patient_until, silence = token_by, "did not begin to answer in time"
         while not answer.over:
+            tokens, was_finished = answer.tokens, answer.finished
             try:
                 async with asyncio.timeout_at(min(patient_until, deadline)):
                     text = answer.feed(await anext(received))
@@ -249,9 +258,11 @@ class OpenRouter(Model):
                 break
             if text:
                 yield text
-            silence = "fell silent in the middle of its answer"
-            silence_s = _TAIL_S if answer.finished else self._limits.silence_s
-            patient_until = _now() + silence_s
+            if answer.tokens > tokens:
+                silence = "fell silent in the middle of its answer"
+                patient_until = _now() + self._limits.silence_s
+            if answer.finished and not was_finished:
+                patient_until = _now() + _TAIL_S
         text = answer.feed_end()
         if text:
             yield text
@@ -265,23 +276,32 @@ class OpenRouter(Model):
         if problem is None:
             raise _Failed(end, retryable=not answer.finished)
         refusal = explain(problem.code or 0, problem, call.model)
-        end = msgspec.structs.replace(
-            end, error=self._redacted(refusal.sentence), hopeless=refusal.hopeless
+        raise _Failed(
+            self._told(end, refusal, unpaid=not end.usage.prompt_tokens),
+            retryable=refusal.retryable,
         )
-        raise _Failed(end, retryable=refusal.retryable)
 
     def _refused(
         self, call: ModelCall, status: int, body: bytes, retry_after: str | None
     ) -> _Failed:
         refusal = explain(status, problem_of(body), call.model)
-        end = CallEnd(
-            outcome="failed",
-            model=call.model,
+        retry_after_s = _seconds(retry_after) if refusal.retryable else None
+        end = CallEnd("failed", call.model, retry_after_s=retry_after_s)
+        return _Failed(
+            self._told(end, refusal, unpaid=True),
+            retryable=refusal.retryable,
+            retry_after_s=retry_after_s,
+        )
+
+    def _told(self, end: CallEnd, refusal: Refusal, *, unpaid: bool) -> CallEnd:
+        return msgspec.structs.replace(
+            end,
             error=self._redacted(refusal.sentence),
             hopeless=refusal.hopeless,
+            suspect=refusal.suspect,
+            certain=refusal.certain,
+            unpaid=unpaid,
         )
-        retry_after_s = _seconds(retry_after)
-        return _Failed(end, retryable=refusal.retryable, retry_after_s=retry_after_s)
 
     def _redacted(self, sentence: str | None) -> str | None:
         """Return *sentence* without the key, which a server may repeat."""
@@ -334,15 +354,22 @@ def _message(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": parts}
 
 
-def _passing(call: ModelCall, reason: str) -> _Failed:
+def _passing(call: ModelCall, reason: str, *, unpaid: bool = False) -> _Failed:
     error = f"The language model {reason}."
-    end = CallEnd(outcome="failed", model=call.model, error=error)
+    end = CallEnd("failed", call.model, error=error, unpaid=unpaid)
     return _Failed(end, retryable=True)
 
 
 def _hopeless(call: ModelCall, sentence: str) -> _Failed:
-    end = CallEnd("failed", call.model, error=sentence, hopeless=True)
+    end = CallEnd("failed", call.model, error=sentence, hopeless=True, unpaid=True)
     return _Failed(end, retryable=False)
+
+
+def _after(lost: int, piece: str | CallEnd) -> str | CallEnd:
+    """Return *piece*; the end of a call knows of requests that were lost before."""
+    if isinstance(piece, str) or not lost:
+        return piece
+    return msgspec.structs.replace(piece, lost=lost)
 
 
 def _media_type(response: httpx.Response) -> str:
@@ -355,7 +382,8 @@ def _seconds(retry_after: str | None) -> float | None:
         seconds = float(retry_after or "")
     except ValueError:
         return None  # a date, which no provider of this protocol sends
-    return seconds if 0 <= seconds < _LONGEST_RETRY_AFTER_S else None
+    # false for NaN; without end is as long as it gets
+    return min(seconds, _LONGEST_RETRY_AFTER_S) if seconds >= 0 else None
 
 
 def _now() -> float:

@@ -5,8 +5,10 @@ from http import HTTPStatus
 from msgspec import Struct
 
 from agent.adapters.completion import Problem
+from agent.domain.forgetting import Suspect
 
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
+_CONTENT_TOO_LARGE = 413
 _IN_FLIGHT = "openrouter_in_flight_budget"
 """The one refusal for want of money that passes by itself."""
 
@@ -17,6 +19,9 @@ class Refusal(Struct, frozen=True):
     sentence: str
     retryable: bool
     hopeless: bool
+    suspect: Suspect | None = None
+    """What of the request is refused, if it is the request."""
+    certain: bool = False
 
 
 _TOO_LARGE = (
@@ -62,4 +67,20 @@ def explain(status: int, problem: Problem | None, model: str) -> Refusal:
         text = _FINAL.get(status, _NOT_UNDERSTOOD)
     why = problem.message if problem else f"status {status}"
     sentence = text.format(model=model, why=why)
-    return Refusal(sentence, retryable=retryable, hopeless=not retryable)
+    if retryable:
+        return Refusal(sentence, retryable=True, hopeless=False)
+    return Refusal(
+        sentence,
+        retryable=False,
+        hopeless=True,
+        suspect=_suspect(status, is_large=text is _TOO_LARGE),
+        certain=status == HTTPStatus.FORBIDDEN,
+    )
+
+
+def _suspect(status: int, *, is_large: bool) -> Suspect | None:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED):
+        return None
+    # No model of that name that sees, or no room for what is seen.
+    only_pictures = is_large or status in (HTTPStatus.NOT_FOUND, _CONTENT_TOO_LARGE)
+    return "pictures" if only_pictures else "anything"

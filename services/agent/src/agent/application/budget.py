@@ -1,26 +1,11 @@
 """What a call may still cost, watched while its answer arrives."""
 
-from collections.abc import Sequence
-
-from msgspec import Struct
-
-from agent.domain.prompt import Message
+from agent.domain.estimate import Counted, dollars
 from agent.domain.run import limits_of
 from agent.domain.run_state import Run
 from agent.domain.state import Project
-from contracts.requests import ModelInfo, SpendLimits
-
-_CHARS_PER_TOKEN = 4
-"""Of an answer: an estimate that errs towards too few tokens, so that nothing is cut
-that would have fitted."""
-_MILLION = 1_000_000
-
-
-class Price(Struct, frozen=True):
-    """Dollars for a token."""
-
-    prompt: float
-    completion: float
+from contracts.project import Price
+from contracts.requests import SpendLimits
 
 
 class Budget:
@@ -28,31 +13,43 @@ class Budget:
 
     def __init__(
         self,
-        messages: Sequence[Message],
+        prompt_tokens: int,
         *,
         tokens: int | None,
         usd: float | None,
         price: Price | None,
     ) -> None:
         """*tokens* and *usd* are what is left; None where there is no limit."""
-        chars = sum(len(message.content) for message in messages)
-        self._prompt_tokens = chars // _CHARS_PER_TOKEN
+        self._prompt_tokens = prompt_tokens
         self._chars = 0
         self._tokens = tokens
         self._usd = usd
         self._price = price
 
+    @property
+    def counted(self) -> Counted:
+        """What the call had so far."""
+        return Counted(self._prompt_tokens, self._chars, price=self._price)
+
+    def refusal(self) -> str | None:
+        """Return why the call is not to be made at all, or None."""
+        what = self._exceeded()
+        return None if what is None else _NO_ROOM.format(what=what)
+
     def take(self, text: str) -> str | None:
         """Count more of the answer; return why it must end here, or None."""
         self._chars += len(text)
-        answer = self._chars // _CHARS_PER_TOKEN
-        if self._tokens is not None and self._prompt_tokens + answer > self._tokens:
-            return _OVER.format(what="tokens")
-        if self._usd is not None and self._price is not None:
-            cost = self._prompt_tokens * self._price.prompt
-            cost += answer * self._price.completion
-            if cost > self._usd:
-                return _OVER.format(what="money")
+        what = self._exceeded()
+        return None if what is None else _OVER.format(what=what)
+
+    def _exceeded(self) -> str | None:
+        usage = self.counted.usage
+        prompt, answer = usage.prompt_tokens or 0, usage.completion_tokens or 0
+        if self._tokens is not None and prompt + answer > self._tokens:
+            return "tokens"
+        usd = dollars(self._price, prompt, answer)
+        if self._usd is not None and usd is not None and usd > self._usd:
+            return "money"
         return None
 
 
@@ -60,14 +57,18 @@ _OVER = (
     "The limit of {what} is reached in the middle of an answer: raise it in the "
     "project's settings, or wait for the next day, then send a message to go on."
 )
+_NO_ROOM = (
+    "The limit of {what} leaves no room for another call: raise it in the project's "
+    "settings, or wait for the next day, then send a message to go on."
+)
 
 
 def budget_of(
     project: Project,
     run: Run,
     limits: SpendLimits,
-    messages: Sequence[Message],
-    info: ModelInfo | None,
+    prompt_tokens: int,
+    price: Price | None,
     *,
     left_usd: float | None = None,
 ) -> Budget:
@@ -87,12 +88,5 @@ def budget_of(
     tokens = found.run_tokens
     if tokens is not None:
         tokens -= used.prompt_tokens + used.completion_tokens
-    return Budget(
-        messages, tokens=tokens, usd=min(usd) if usd else None, price=_price(info)
-    )
-
-
-def _price(info: ModelInfo | None) -> Price | None:
-    if info is None or info.completion_usd is None:
-        return None
-    return Price((info.prompt_usd or 0.0) / _MILLION, info.completion_usd / _MILLION)
+    least = min(usd) if usd else None
+    return Budget(prompt_tokens, tokens=tokens, usd=least, price=price)

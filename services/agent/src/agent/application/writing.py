@@ -42,8 +42,8 @@ class Writing:
         effect: ImplementPhase,
         screen: OpenText,
         new_id: NewId,
+        budget: Budget,
         *,
-        budget: Budget | None = None,
         partial: Partial | None = None,
     ) -> None:
         """*partial* is a file that was cut off and that the answer goes on with."""
@@ -76,8 +76,8 @@ class Writing:
                     end = piece
                     break
                 fp("driver.mid_stream")
+                over = self._budget.take(piece)
                 await self._read(self._seam.feed(piece) if self._seam else piece)
-                over = self._budget.take(piece) if self._budget else None
                 if over is not None:
                     end = CallEnd("cut", call.model, error=over, hopeless=True)
                     break

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from agent.domain.content import NoContent, raw, too_large
+from agent.domain.estimate import Counted
 from agent.domain.run_state import Run
 from agent.domain.state import Project, folded
 from contracts.project import (
@@ -92,10 +93,17 @@ def current_phase(state: RunState, total_phases: int) -> int | None:
 def ended_call(
     run: Run, outcome: Literal["interrupted", "failed"], error: str
 ) -> list[ProjectEvent]:
-    """Return the end of the call under way, if there is one."""
+    """Return the end of the call under way, if there is one.
+
+    What it has cost is as much as the log knows: its prompt, and the files it brought.
+    """
     call = run.call
     if call is None:
         return []
+    usage = Usage()
+    if call.prompt_tokens is not None:
+        counted = Counted(call.prompt_tokens, call.answer_chars, price=call.price)
+        usage = counted.usage
     return [
         ModelCallEnded(
             run_id=run.id,
@@ -104,7 +112,7 @@ def ended_call(
             attempt=call.attempt,
             outcome=outcome,
             model=call.model,
-            usage=Usage(),
+            usage=usage,
             error=error,
         )
     ]

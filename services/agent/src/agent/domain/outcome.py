@@ -7,12 +7,15 @@ That also makes recording the same thing twice harmless.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
 
 from agent.domain.changes import ended_call, is_locked, moved, refusal
+from agent.domain.estimate import Counted, beyond
+from agent.domain.forgetting import Suspect, refused
 from agent.domain.manifest import must_install
 from agent.domain.plan import PhasePlan
 from agent.domain.problems import fingerprint, sentence, tidy
@@ -25,18 +28,20 @@ from agent.domain.run import (
     wants_phase,
 )
 from agent.domain.run_state import Run
-from agent.domain.state import Project, folded
+from agent.domain.state import Project, folded, late_prompt
 from contracts.project import (
     AssistantReplied,
     DependenciesInstalled,
     FileConflict,
     FilesSynced,
     FileWritten,
+    ModelCallCounted,
     ModelCallEnded,
     ModelCallStarted,
     PackagesRequested,
     PhaseDesigned,
     PhaseImplemented,
+    Price,
     Problem,
     ProblemsReported,
     ProjectEvent,
@@ -64,15 +69,30 @@ class CallEnd(Struct, frozen=True):
     """Why it did not end well, or what was odd about an answer that did."""
     hopeless: bool = False
     """Asking again cannot help; *error* says what a person can do."""
+    suspect: Suspect | None = None
+    """What of a hopeless request was refused; None: that has other reasons."""
+    certain: bool = False
+    """The provider says that it is what was asked."""
+    unpaid: bool = False
+    """The provider has done nothing that could cost."""
+    lost: int = 0
+    """Requests before this one that came to nothing and may cost all the same."""
+    retry_after_s: float | None = None
+    """The provider wants no call for so long."""
 
 
 # --- the language model -----------------------------------------------------------
 
 
 def call_started(
-    project: Project, effect: ModelEffect, model: str
+    project: Project,
+    effect: ModelEffect,
+    model: str,
+    *,
+    prompt_tokens: int | None = None,
+    price: Price | None = None,
 ) -> list[ProjectEvent]:
-    """Return the start of the call that *effect* makes."""
+    """Return the start of the call that *effect* makes, and what its prompt costs."""
     run = _run_of(project, effect.run_id)
     if run is None or run.call is not None:
         return []
@@ -83,22 +103,47 @@ def call_started(
             phase_index=effect.phase_index,
             attempt=effect.attempt,
             model=model,
+            prompt_tokens=prompt_tokens,
+            price=price,
         )
     ]
 
 
 def call_ended(
-    project: Project, effect: ModelEffect, end: CallEnd
+    project: Project,
+    effect: ModelEffect,
+    end: CallEnd,
+    retry_at: datetime | None = None,
 ) -> list[ProjectEvent]:
-    """Return the end of the call; and of the run where nothing else can follow."""
+    """Return the end of the call; and of the run where nothing else can follow.
+
+    No call is made before *retry_at*.
+    """
     run = _calling(project, effect)
     if run is None:
         return []
-    ended = _ended(effect, end, end.outcome, end.error)
+    ended = _ended(effect, end, end.outcome, end.error, retry_at)
     if not end.hopeless:
         return [ended]
     message = end.error or "The language model refused to answer."
-    return moved(project, [ended, RunFailed(run.id, message)], RunState.ERROR)
+    failed = RunFailed(run.id, message)
+    if end.suspect is not None:
+        failed = refused(project, run, message, end.suspect, certain=end.certain)
+    return moved(project, [ended, failed], RunState.ERROR)
+
+
+def call_counted(
+    project: Project, effect: ModelEffect, counted: Counted
+) -> list[ProjectEvent]:
+    """Return what the call had that others did not know who ended it, and the run."""
+    call = project.ended
+    if call is None or project.deleted:
+        return []
+    known = (call.run_id, call.purpose, call.phase_index, call.attempt)
+    if known != (effect.run_id, _purpose(effect), effect.phase_index, effect.attempt):
+        return []
+    usage = beyond(counted, call.usage)
+    return [] if usage is None else [ModelCallCounted(*known, call.model, usage)]
 
 
 def plan_refused(
@@ -325,19 +370,27 @@ def run_completed(
     events = _completed(project, run)
     if not run.unseen or project.version >= MAX_EVENTS:
         return events
-    prompt = "\n\n".join(said.text for said in run.unseen)
+    prompt = late_prompt(run.unseen)
     started: list[ProjectEvent] = [RunStarted(next_run_id, prompt, run.model)]
     after = folded(project, events)
     return [*events, *moved(after, started, RunState.DESIGNING)]
 
 
-def failed(project: Project, run_id: UUID, message: str) -> list[ProjectEvent]:
-    """Return the bad end of the run, and of its call."""
+def failed(
+    project: Project, run_id: UUID, message: str, suspect: Suspect | None = None
+) -> list[ProjectEvent]:
+    """Return the bad end of the run, and of its call.
+
+    *suspect* is what of its requests was the reason, where they were.
+    """
     run = _run_of(project, run_id)
     if run is None:
         return []
     ends = ended_call(run, "failed", message)
-    return moved(project, [*ends, RunFailed(run.id, message)], RunState.ERROR)
+    failure = RunFailed(run.id, message)
+    if suspect is not None:
+        failure = refused(project, run, message, suspect)
+    return moved(project, [*ends, failure], RunState.ERROR)
 
 
 def broke(project: Project, run_id: UUID) -> list[ProjectEvent]:
@@ -395,6 +448,7 @@ def _ended(
     end: CallEnd,
     outcome: Literal["complete", "length", "cut", "failed", "invalid"],
     error: str | None,
+    retry_at: datetime | None = None,
 ) -> ModelCallEnded:
     return ModelCallEnded(
         run_id=effect.run_id,
@@ -406,6 +460,7 @@ def _ended(
         usage=end.usage,
         generation_id=end.generation_id,
         error=error,
+        retry_at=retry_at,
     )
 
 

@@ -12,9 +12,9 @@ from msgspec import Struct
 from agent.domain.context import files_budget, render, select
 from agent.domain.problems import sentence
 from agent.domain.run import ImplementPhase
-from agent.domain.run_state import Phase, Run
+from agent.domain.run_state import Phase, Run, Said
 from agent.domain.seam import Partial
-from agent.domain.state import Project, Turn
+from agent.domain.state import MAX_TURN_CHARS, Project, Turn
 from contracts.project import Image, PlannedFile, Problem
 from scof import INSTRUCTIONS
 
@@ -22,6 +22,8 @@ PATCH_FROM_LINES = 120
 """Lines of a file from which a patch is asked for, instead of all of it."""
 _RECENT_CHARS = 6_000
 """What was said last and is told in full."""
+_MESSAGES_CHARS = 24_000
+"""Of messages to the run, the newest of which are told in full."""
 _OLDER_CHARS = 4_000
 _SHORT_CHARS = 160
 """What was said before, each of it as a beginning of so many characters."""
@@ -162,7 +164,10 @@ def _context(
     texts: Iterable[str],
     window_tokens: int | None,
 ) -> list[Message]:
-    lines = [f"- {_one_line(said.text)}" for said in run.messages]
+    told = _newest(run.messages)
+    lines = [f"- {_one_line(said.text)}" for said in told]
+    if len(told) < len(run.messages):
+        lines.insert(0, f"- ({len(run.messages) - len(told)} older ones, left out)")
     numbered = [
         f"{number}. {_one_line(phase.name)}: {_one_line(phase.description)}"
         for number, phase in enumerate(phases, 1)
@@ -173,7 +178,7 @@ def _context(
         f"# Messages\n{_lines(lines)}\n\n"
         f"# Phases of this run\n{_lines(numbered)}\n"
     )
-    before = _before(project.conversation, run)
+    before = _before(project.conversation, run, told)
     if before:
         request += f"\n# Said before\n{before}"
     shown = select(project.files, wanted, "\n".join(texts), files_budget(window_tokens))
@@ -185,9 +190,19 @@ def _context(
     ]
 
 
-def _before(turns: tuple[Turn, ...], run: Run) -> str:
-    """Return what was said before this run, the older the shorter."""
-    own = {run.prompt, *(said.text for said in run.messages)}
+def _newest(messages: tuple[Said, ...]) -> tuple[Said, ...]:
+    """Return the newest messages that there is room for, and at least one."""
+    room = _MESSAGES_CHARS
+    for number, said in enumerate(reversed(messages)):
+        room -= len(said.text)
+        if number and room < 0:
+            return messages[-number:]
+    return messages
+
+
+def _before(turns: tuple[Turn, ...], run: Run, said: tuple[Said, ...]) -> str:
+    """Return what was said beside the request and *said*, the older the shorter."""
+    own = {text[:MAX_TURN_CHARS] for text in (run.prompt, *(one.text for one in said))}
     told: list[str] = []
     recent, older = _RECENT_CHARS, _OLDER_CHARS
     for turn in reversed([turn for turn in turns if turn.text not in own]):

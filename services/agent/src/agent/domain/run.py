@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from agent.domain.forgetting import Suspect
 from agent.domain.manifest import manifest_digest
 from agent.domain.run_state import Run
 from agent.domain.state import Project
@@ -28,6 +29,8 @@ MAX_CALLS = 60
 
 
 UNLIMITED = SpendLimits()
+FILTERED = "The provider's filter stopped the answer: change the request."
+"""The error of a call whose answer was stopped for what it says."""
 
 
 # --- effects ----------------------------------------------------------------------
@@ -98,6 +101,8 @@ class FailRun(Struct, frozen=True):
 
     run_id: UUID
     message: str
+    suspect: Suspect | None = None
+    """What of the requests is the reason, where they are."""
 
 
 ModelEffect: TypeAlias = DesignPhase | ImplementPhase
@@ -219,7 +224,8 @@ def _implement(project: Project, run: Run) -> Effect:
 def _unless_hopeless(run: Run, effect: ModelEffect) -> Effect:
     """Return *effect*, or the end of the run where asking again makes no sense."""
     if run.barren >= MAX_BARREN:
-        return FailRun(run.id, _barren_message(run))
+        suspect: Suspect | None = "anything" if run.last_error == FILTERED else None
+        return FailRun(run.id, _barren_message(run), suspect)
     if run.interruptions >= MAX_INTERRUPTIONS:
         message = (
             f"The work broke off {run.interruptions} times at the same step: look at "

@@ -1,5 +1,6 @@
 """What is known of the run that is under way, and what events make of it."""
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -17,11 +18,13 @@ from contracts.project import (
     FileWritten,
     Image,
     MessagePosted,
+    ModelCallCounted,
     ModelCallEnded,
     ModelCallStarted,
     PhaseDesigned,
     PhaseImplemented,
     PlannedFile,
+    Price,
     Problem,
     ProblemsReported,
     ServerStarted,
@@ -57,6 +60,11 @@ class Call(Struct, frozen=True):
     model: str
     progress: bool = False
     """A planned file that was missing has been written since it began."""
+    prompt_tokens: int | None = None
+    """About; None in logs from before that was counted."""
+    price: Price | None = None
+    answer_chars: int = 0
+    """Of the files that it has brought so far."""
 
 
 class Run(Struct, frozen=True):
@@ -108,6 +116,8 @@ class Run(Struct, frozen=True):
     """Calls for this step in a row that no worker lived to end."""
     last_error: str | None = None
     """What the last barren call ended with."""
+    not_before: datetime | None = None
+    """The provider wants no call before."""
 
     @property
     def unseen(self) -> tuple[Said, ...]:
@@ -136,6 +146,8 @@ def evolve_run(run: Run, event: AnyEvent) -> Run:
         case ModelCallEnded():
             run = replace(run, usage=added(run.usage, event.usage))
             return _hang_up(run, event)
+        case ModelCallCounted(usage=usage):
+            return replace(run, usage=added(run.usage, usage, calls=0))
         case _:
             return _advance(run, event)
 
@@ -150,10 +162,10 @@ def with_said(messages: tuple[Said, ...], said: Said) -> tuple[Said, ...]:
     return tuple(reversed(kept))
 
 
-def added(totals: UsageTotals, usage: Usage) -> UsageTotals:
-    """Return *totals* and one more call."""
+def added(totals: UsageTotals, usage: Usage, *, calls: int = 1) -> UsageTotals:
+    """Return *totals* and one more call, or 0 *calls*: more of the one before."""
     return UsageTotals(
-        calls=totals.calls + 1,
+        calls=totals.calls + calls,
         prompt_tokens=totals.prompt_tokens + (usage.prompt_tokens or 0),
         completion_tokens=totals.completion_tokens + (usage.completion_tokens or 0),
         cost_usd=totals.cost_usd + (usage.cost_usd or 0.0),
@@ -185,7 +197,9 @@ def _note(run: Run, event: AnyEvent) -> Run:
         case ServerStarted():
             return replace(run, started=True)
         case AssistantReplied():
-            return replace(run, seen=run.offered)
+            # Whatever else was said meanwhile, the call has brought something.
+            answered = replace(run, barren=0, interruptions=0, last_error=None)
+            return replace(answered, seen=run.offered)
         case _:
             return run
 
@@ -208,11 +222,11 @@ def _design(run: Run, event: PhaseDesigned) -> Run:
 
 def _change(run: Run, event: FileWritten | FileDeleted | FileConflict) -> Run:
     match event:
-        case FileConflict(path, run_id=run_id) if run_id == run.id:
+        case FileConflict(path, content, run_id=run_id) if run_id == run.id:
             kept = tuple(other for other in run.kept if other != path)
-            return _wrote(replace(run, kept=(*kept, path)), path)
-        case FileWritten(path=path, author="agent", run_id=run_id) if run_id == run.id:
-            return _wrote(run, path)
+            return _wrote(replace(run, kept=(*kept, path)), path, content)
+        case FileWritten(_, path, content, "agent", run_id) if run_id == run.id:
+            return _wrote(run, path, content)
         case FileWritten(path=path, author="user"):
             return replace(run, touched={**run.touched, path: "edited"})
         case FileDeleted(path=path, author="user"):
@@ -221,28 +235,39 @@ def _change(run: Run, event: FileWritten | FileDeleted | FileConflict) -> Run:
             return run
 
 
-def _wrote(run: Run, path: str) -> Run:
+def _wrote(run: Run, path: str, content: str) -> Run:
     call = run.call
-    if call is not None and any(file.path == path for file in run.missing):
-        call = replace(call, progress=True)
+    if call is not None:
+        progress = call.progress or any(file.path == path for file in run.missing)
+        chars = call.answer_chars + len(content)
+        call = replace(call, progress=progress, answer_chars=chars)
     # A path that is written again counts from where it was written last.
     written = tuple(other for other in run.written if other != path)
     return replace(run, call=call, written=(*written, path))
 
 
 def _call(run: Run, event: ModelCallStarted) -> Run:
-    call = Call(event.purpose, event.phase_index, event.attempt, event.model)
+    call = Call(
+        purpose=event.purpose,
+        phase_index=event.phase_index,
+        attempt=event.attempt,
+        model=event.model,
+        prompt_tokens=event.prompt_tokens,
+        price=event.price,
+    )
     design = event.purpose == "design"
     return replace(
         run,
         call=call,
         calls=run.calls + 1,
         attempts=run.attempts + 1,
+        not_before=None,
         offered=len(run.messages) if design else run.offered,
     )
 
 
 def _hang_up(run: Run, event: ModelCallEnded) -> Run:
+    run = replace(run, not_before=event.retry_at)
     if run.call is not None and run.call.progress:
         return replace(run, call=None, barren=0, interruptions=0, last_error=None)
     if event.outcome == "interrupted":

@@ -3,7 +3,7 @@
 The state holds what `decide`, `next_effect` and the prompts read, and no more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import Literal, assert_never
 from uuid import UUID
@@ -23,7 +23,9 @@ from contracts.project import (
     FileDeleted,
     FileWritten,
     MessagePosted,
+    ModelCallCounted,
     ModelCallEnded,
+    ModelCallStarted,
     PackagesRequested,
     PhaseDesigned,
     ProjectCreated,
@@ -38,6 +40,7 @@ from contracts.project import (
     ServerStarted,
     SettingsChanged,
     StateChanged,
+    Usage,
 )
 from contracts.requests import UsageTotals
 
@@ -47,6 +50,11 @@ MAX_TURNS = 60
 """Messages and answers of a conversation that are remembered."""
 MAX_TURN_CHARS = 4_000
 """Characters of one of them that are remembered."""
+MAX_PROMPT_CHARS = 20_000
+"""Of messages that came too late for a run and begin the next one."""
+FOLD = 2
+"""Number of the rules by which events make a state. Whoever changes what `evolve` makes
+of any event raises it, so that no snapshot of the old rules is trusted."""
 
 
 class Turn(Struct, frozen=True):
@@ -54,6 +62,17 @@ class Turn(Struct, frozen=True):
 
     by: Literal["user", "agent"]
     text: str
+
+
+class EndedCall(Struct, frozen=True):
+    """The call that ended last, and what was recorded of its cost."""
+
+    run_id: UUID
+    purpose: Literal["design", "implement"]
+    phase_index: int
+    attempt: int
+    model: str
+    usage: Usage
 
 
 class Project(Struct, frozen=True):
@@ -66,7 +85,11 @@ class Project(Struct, frozen=True):
     deleted: bool = False
     settings: ProjectSettings = ProjectSettings()
     usage: UsageTotals = UsageTotals()
-    """Of all calls of language models, as far as they said."""
+    """Of all calls of language models."""
+    ended: EndedCall | None = None
+    """The call before the one that is under way; None when it was counted again."""
+    refusals: int = 0
+    """Runs in a row in which the provider refused what it was asked."""
     state: RunState = RunState.IDLE
     total_phases: int = 0
     """Phases designed so far in the run under way, or else in the last one."""
@@ -93,10 +116,7 @@ class Project(Struct, frozen=True):
 def evolve(project: Project, event: AnyEvent) -> Project:
     """Return the project after *event*; total, it never refuses history."""
     run = project.run and evolve_run(project.run, event)
-    usage = project.usage
-    if isinstance(event, ModelCallEnded):
-        usage = added(usage, event.usage)
-    project = replace(project, version=project.version + 1, run=run, usage=usage)
+    project = replace(_counted(project, event), version=project.version + 1, run=run)
     match event:
         case ProjectCreated() | ProjectUpdated() | ProjectDeleted() | SettingsChanged():
             return _describe(project, event)
@@ -110,6 +130,22 @@ def evolve(project: Project, event: AnyEvent) -> Project:
             return _say(project, event)
         case _:  # of the run alone, of how it shows, or of a newer version
             return _show(project, event)
+
+
+def _counted(project: Project, event: AnyEvent) -> Project:
+    """Return *project* with what *event* says of calls of the model."""
+    match event:
+        case ModelCallStarted():
+            return replace(project, ended=None)
+        case ModelCallEnded(run_id, purpose, index, attempt, _, model, usage):
+            ended = EndedCall(run_id, purpose, index, attempt, model, usage)
+            total = added(project.usage, usage)
+            return replace(project, usage=total, ended=ended)
+        case ModelCallCounted(usage=usage):
+            total = added(project.usage, usage, calls=0)
+            return replace(project, usage=total, ended=None)
+        case _:
+            return project
 
 
 def _describe(
@@ -173,17 +209,21 @@ def _grants(
 def _begin(project: Project, event: RunStarted) -> Project:
     fresh = project.fresh
     is_asked = fresh is not None and fresh.text == event.prompt
+    opening: tuple[Said, ...] = (fresh,) if fresh is not None and is_asked else ()
+    waiting = project.waiting
+    if waiting and not is_asked and event.prompt == late_prompt(waiting):
+        is_asked, opening, waiting = True, waiting, ()
     run = Run(
         id=event.run_id,
         prompt=event.prompt,
         model=event.model,
         max_phases=event.max_phases or DEFAULT_MAX_PHASES,
         is_asked=is_asked,
-        images=fresh.images if fresh is not None and is_asked else (),
-        messages=project.waiting,
+        images=tuple(image for said in opening for image in said.images),
+        messages=waiting,
     )
     turns = project.conversation
-    if not is_asked and not project.waiting:
+    if not is_asked and not waiting:
         turns = _with_turn(turns, Turn("user", event.prompt))
     return replace(
         project, run=run, waiting=(), total_phases=0, fresh=None, conversation=turns
@@ -191,13 +231,46 @@ def _begin(project: Project, event: RunStarted) -> Project:
 
 
 def _end(project: Project, event: RunFailed | RunStopped | RunCompleted) -> Project:
-    # A run that completes hands its unseen messages to the run that follows at once.
-    if project.run is None or isinstance(event, RunCompleted):
-        return replace(project, run=None)
-    turns = project.conversation
-    if isinstance(event, RunFailed):
-        turns = _with_turn(turns, Turn("agent", event.message))
-    return replace(project, run=None, waiting=project.run.unseen, conversation=turns)
+    waiting = project.waiting if project.run is None else project.run.unseen
+    project = replace(project, run=None, waiting=waiting)
+    match event:
+        case RunFailed():
+            return _fail(project, event)
+        case RunCompleted():
+            return replace(project, refusals=0)
+        case RunStopped():
+            return project
+        case _:
+            assert_never(event)
+
+
+def _fail(project: Project, event: RunFailed) -> Project:
+    turns, waiting = project.conversation, project.waiting
+    if event.forgets == "pictures":
+        waiting = tuple(Said(said.text) for said in waiting)
+    elif event.forgets == "conversation":
+        turns, waiting = (), ()
+    return replace(
+        project,
+        waiting=waiting,
+        conversation=_with_turn(turns, Turn("agent", event.message)),
+        refusals=project.refusals + 1 if event.refused else 0,
+    )
+
+
+def late_prompt(waiting: Sequence[Said]) -> str:
+    """Return the prompt of a run that begins with messages nobody has taken in.
+
+    The newest of them, as many as a prompt may hold.
+    """
+    texts: list[str] = []
+    room = MAX_PROMPT_CHARS
+    for said in reversed(waiting):
+        room -= len(said.text)
+        if texts and room < 0:
+            break
+        texts.append(said.text)
+    return "\n\n".join(reversed(texts))
 
 
 def _say(project: Project, event: MessagePosted | AssistantReplied) -> Project:

@@ -17,6 +17,7 @@ from contracts.project import (
     Encoding,
     FileDeleted,
     FileWritten,
+    ModelCallCounted,
     ModelCallEnded,
     ProjectCreated,
     ProjectDeleted,
@@ -139,7 +140,7 @@ class ProjectFold:
                 path = _storable(path)
                 self.files.pop(path, None)
                 self.gone.add(path)
-            case ModelCallEnded():
+            case ModelCallEnded() | ModelCallCounted():
                 self._spend(recorded, event)
             case AccessGranted(service, access):
                 self.grants[service] = GrantRow(service, access, recorded.at)
@@ -164,9 +165,12 @@ class ProjectFold:
             updated_at=recorded.at,
         )
 
-    def _spend(self, recorded: Recorded, event: ModelCallEnded) -> None:
+    def _spend(
+        self, recorded: Recorded, event: ModelCallEnded | ModelCallCounted
+    ) -> None:
         key = (recorded.at.astimezone(UTC).date(), _storable(event.model)[:256])
-        self.usage[key] = self.usage.get(key, Spent()).and_call(event.usage)
+        calls = 1 if isinstance(event, ModelCallEnded) else 0
+        self.usage[key] = self.usage.get(key, Spent()).and_call(event.usage, calls)
 
 
 def _created(recorded: Recorded, event: ProjectCreated) -> ProjectRow:

@@ -9,17 +9,17 @@ from contracts.project import Usage
 
 
 class Spent(Struct, frozen=True, rename="camel"):
-    """Calls, and what they used as far as the models said."""
+    """Calls, and what they used: as the models said, or else an estimate."""
 
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
 
-    def and_call(self, usage: Usage) -> "Spent":
-        """Return this and one more call."""
+    def and_call(self, usage: Usage, calls: int = 1) -> "Spent":
+        """Return this and one more call, or 0 *calls*: more of the one before."""
         return Spent(
-            self.calls + 1,
+            self.calls + calls,
             self.prompt_tokens + (usage.prompt_tokens or 0),
             self.completion_tokens + (usage.completion_tokens or 0),
             self.cost_usd + (usage.cost_usd or 0.0),

@@ -1,0 +1,370 @@
+"""Calls of the language model that a run makes.
+
+What is asked, what it may cost, and what is recorded of it, however it ends.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from functools import partial
+from typing import TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agent.application.budget import Budget, budget_of
+from agent.application.open_file import OpenText
+from agent.application.open_reply import OpenReply
+from agent.application.run_log import RunLog, RunOver
+from agent.application.world import DriverSettings, World
+from agent.application.writing import Writing
+from agent.domain import outcome
+from agent.domain.estimate import dollars, filled, tokens_of
+from agent.domain.outcome import CallEnd
+from agent.domain.plan import SCHEMA, PlanInvalid, read_plan
+from agent.domain.prompt import (
+    Message,
+    continuing_messages,
+    design_messages,
+    implement_messages,
+)
+from agent.domain.run import DesignPhase, ImplementPhase, ModelEffect
+from agent.domain.run_state import Run
+from agent.domain.seam import Partial
+from agent.domain.state import Project
+from agent.ports import ModelCall, Reserved
+from chassis.failpoints import fp
+from contracts.project import Price, ProjectEvent
+from contracts.requests import ModelInfo, SpendLimits
+from eventcore.errors import Unavailable
+
+Outcome: TypeAlias = Callable[[Project], list[ProjectEvent]]
+Prompt: TypeAlias = Callable[[Project, Run], list[Message]]
+
+_LONGEST_ANSWER_TOKENS = 128_000
+"""No model writes more at once: as much is held of a day's limit for an answer."""
+_HELD_PAUSE_S = 1.0
+"""Before money is asked for again that calls of other projects may still take."""
+
+
+class Asked(Struct, frozen=True):
+    """A call that is recorded as begun."""
+
+    call: ModelCall
+    budget: Budget
+
+
+class Asking:
+    """Makes the calls of one driver, one after the other."""
+
+    def __init__(self, log: RunLog, world: World, settings: DriverSettings) -> None:
+        self.screen: OpenText | None = None
+        """What is being written."""
+        self._log = log
+        self._world = world
+        self._settings = settings
+        self._budget: Budget | None = None
+        """Of the call that was made last."""
+        self._cut: tuple[UUID, int, Partial] | None = None
+        """Run, phase and file that the last answer, of limited length, ended in."""
+
+    async def design(self, effect: DesignPhase) -> None:
+        """Ask what the next phase is.
+
+        Raises:
+            RunOver: The run was ended meanwhile, or may not go on.
+            Fenced: Another driver holds the lease: stop.
+
+        """
+        info = await self._info(effect)
+
+        def prompt(project: Project, run: Run) -> list[Message]:
+            return _seen_by(info, design_messages(project, run, _window(info)))
+
+        asked = await self._begin(effect, info, prompt)
+        call = replace(asked.call, schema=SCHEMA)
+        run = self._log.run(effect.run_id)
+        reply_id = self._world.new_id()
+        screen = None
+        if run.is_asked or run.messages:  # there may be a question
+            screen = OpenReply(self._world.bus, self._log.project_id, reply_id)
+        answer, end = await self._whole_answer(call, asked.budget, screen)
+        end = self._counted(end, asked.budget)
+        await self._record(self._planned(effect, answer, end, reply_id))
+
+    async def implement(self, effect: ImplementPhase) -> None:
+        """Ask for the files that are missing; each is recorded when it is whole.
+
+        Raises:
+            RunOver: The run was ended meanwhile, or may not go on.
+            Fenced: Another driver holds the lease: stop.
+
+        """
+        info = await self._info(effect)
+        cut = self._cut_off(effect)
+
+        def prompt(project: Project, run: Run) -> list[Message]:
+            messages = implement_messages(project, run, effect, _window(info))
+            if cut is not None:
+                messages = continuing_messages(messages, cut)
+            return _seen_by(info, messages)
+
+        asked = await self._begin(effect, info, prompt)
+        run = self._log.run(effect.run_id)
+        bus, project_id = self._world.bus, self._log.project_id
+        screen = self.screen = OpenText(bus, project_id, run.id, run.calls)
+        try:
+            writing = Writing(
+                *(self._log, effect, screen, self._world.new_id, asked.budget),
+                partial=cut,
+            )
+            end = await writing.write(self._world.model, asked.call)
+        finally:
+            self.screen = None
+        if writing.cut is not None:
+            self._cut = (run.id, effect.phase_index, writing.cut)
+        await self._record(self._ended(effect, self._counted(end, asked.budget)))
+
+    async def settle(self, effect: ModelEffect) -> None:
+        """Record what the call of *effect* had, where somebody else recorded its end.
+
+        Raises:
+            Fenced: Another driver holds the lease: stop.
+
+        """
+        budget, self._budget = self._budget, None
+        if budget is not None:
+            counted = budget.counted
+            await self._log.record(
+                lambda project: outcome.call_counted(project, effect, counted)
+            )
+
+    # --- before the call ------------------------------------------------------------
+
+    async def _info(self, effect: ModelEffect) -> ModelInfo | None:
+        return await self._world.catalog.find(self._models(effect)[0])
+
+    def _models(self, effect: ModelEffect) -> tuple[str, ...]:
+        """Return who is asked, the first one and its fallbacks."""
+        run, own = self._log.run(effect.run_id), self._log.project.settings
+        if isinstance(effect, DesignPhase):
+            return tuple(own.design_models) or self._settings.design_models
+        chosen = tuple(own.write_models) or self._settings.write_models
+        first = () if run.model is None else (run.model,)
+        return tuple(dict.fromkeys((*first, *chosen)))
+
+    async def _begin(
+        self, effect: ModelEffect, info: ModelInfo | None, prompt: Prompt
+    ) -> Asked:
+        """Record that the call starts, when it may.
+
+        Raises:
+            RunOver: The run was stopped, or a limit ends it.
+
+        """
+        self._budget = None
+        await self._wait(self._log.run(effect.run_id))
+        model, *fallbacks = self._models(effect)
+        price = _price(info)
+        run = self._log.run(effect.run_id)
+        tokens = _tokens(prompt(self._log.project, run))
+        limits = await self._world.limits.current()
+        left_usd = await self._reserve(effect, info, tokens, limits)
+        begun: list[tuple[list[Message], Budget]] = []
+
+        def begin(project: Project) -> list[ProjectEvent]:
+            run = project.run
+            if run is None or run.id != effect.run_id:
+                return []
+            messages = prompt(project, run)
+            tokens = _tokens(messages)
+            budget = budget_of(project, run, limits, tokens, price, left_usd=left_usd)
+            reason = budget.refusal()
+            if reason is not None:
+                return outcome.failed(project, run.id, reason)
+            begun.append((messages, budget))
+            return outcome.call_started(
+                project, effect, model, prompt_tokens=tokens, price=price
+            )
+
+        await self._log.record(begin)
+        if not self._log.is_on(effect.run_id):  # nothing was begun that holds money
+            with suppress(Unavailable):
+                await self._world.ledger.release(self._log.project_id)
+            raise RunOver
+        messages, self._budget = begun[-1]
+        fp("driver.before_call")
+        return Asked(ModelCall(model, messages, None, fallbacks), self._budget)
+
+    async def _wait(self, run: Run) -> None:
+        """Let time pass after a call that came to nothing, as long as was asked for."""
+        pause_s = 0.0
+        if run.barren:
+            pause_s = self._settings.pause_s * 2 ** (run.barren - 1)
+            pause_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        if run.not_before is not None:
+            # The clocks of workers differ, and one may be wrong.
+            asked_s = (run.not_before - self._world.now()).total_seconds()
+            pause_s = max(pause_s, min(asked_s, self._settings.longest_wait_s))
+        await asyncio.sleep(pause_s)
+
+    async def _reserve(
+        self,
+        effect: ModelEffect,
+        info: ModelInfo | None,
+        prompt_tokens: int,
+        limits: SpendLimits,
+    ) -> float | None:
+        """Return what the day leaves for the call, held for it; None: any amount.
+
+        Where the provider lists no price, a call is only held back when the day is
+        spent already: each run may pass the limit by one call.
+
+        Raises:
+            RunOver: The day's money is spent, which is how the run ends.
+
+        """
+        owner_id = self._log.project.owner_id
+        if owner_id is None or (limits.user_day_usd, limits.day_usd) == (None, None):
+            return None
+        most = (info and info.context_tokens) or _LONGEST_ANSWER_TOKENS
+        answer = min(most, _LONGEST_ANSWER_TOKENS)
+        wanted = dollars(_price(info), prompt_tokens, answer) or 0.0
+        while True:
+            held = await self._world.ledger.reserve(
+                self._log.project_id, owner_id, wanted, limits
+            )
+            if (reason := _spent(held, limits)) is not None:
+                await self._log.record(partial(_failed, effect.run_id, reason))
+                raise RunOver
+            if not wanted:
+                return None
+            if held.granted_usd > 0:
+                return held.granted_usd
+            await asyncio.sleep(_HELD_PAUSE_S)
+
+    def _cut_off(self, effect: ImplementPhase) -> Partial | None:
+        """Return the file that the phase's last call ended in, if it is missing."""
+        cut, self._cut = self._cut, None
+        if cut is None or cut[:2] != (effect.run_id, effect.phase_index):
+            return None
+        is_missing = any(file.path == cut[2].path for file in effect.missing)
+        return cut[2] if is_missing else None
+
+    # --- after it -------------------------------------------------------------------
+
+    async def _record(self, outcome_of: Outcome) -> None:
+        """Record the end of the call, unless somebody else has done it."""
+
+        def end(project: Project) -> list[ProjectEvent]:
+            events = outcome_of(project)
+            if events:
+                self._budget = None  # nothing is left to be settled
+            return events
+
+        await self._log.record(end)
+
+    async def _whole_answer(
+        self, call: ModelCall, budget: Budget, screen: OpenReply | None
+    ) -> tuple[str, CallEnd]:
+        texts: list[str] = []
+        end = CallEnd("cut", call.model, error="The answer broke off without an end.")
+        async with aclosing(self._world.model.answer(call)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, CallEnd):
+                    end = piece
+                    continue
+                texts.append(piece)
+                if screen is not None:
+                    screen.add(piece)
+                over = budget.take(piece)
+                if over is not None:
+                    end = CallEnd("cut", call.model, error=over, hopeless=True)
+                    break
+        return "".join(texts), end
+
+    def _planned(
+        self, effect: DesignPhase, answer: str, end: CallEnd, reply_id: UUID
+    ) -> Outcome:
+        """Return what is recorded of an answer that may be a plan."""
+        if end.outcome != "complete":
+            return self._ended(effect, end)
+
+        def record(project: Project) -> list[ProjectEvent]:
+            try:
+                plan = read_plan(answer, project)
+            except PlanInvalid as error:
+                return outcome.plan_refused(project, effect, end, str(error))
+            return outcome.phase_designed(project, effect, end, plan, reply_id)
+
+        return record
+
+    def _ended(self, effect: ModelEffect, end: CallEnd) -> Outcome:
+        """Return what is recorded of a call that brought no plan."""
+        wait_s = end.retry_after_s
+        if wait_s is None or end.hopeless:
+            return lambda project: outcome.call_ended(project, effect, end)
+        if wait_s > self._settings.longest_wait_s:
+            minutes = f"{wait_s / 60:,.0f}"
+            error = _TOO_LONG_A_WAIT.format(model=end.model, minutes=minutes)
+            end = replace(end, error=error, hopeless=True)
+            return lambda project: outcome.call_ended(project, effect, end)
+        retry_at = self._world.now() + timedelta(seconds=wait_s)
+        return lambda project: outcome.call_ended(project, effect, end, retry_at)
+
+    def _counted(self, end: CallEnd, budget: Budget) -> CallEnd:
+        """Return *end* with what the call has cost, as far as it is known."""
+        counted = replace(budget.counted, lost=end.lost)
+        if end.unpaid:
+            if not end.lost:
+                return end
+            counted = replace(counted, lost=end.lost - 1)  # this one had no prompt
+        return replace(end, usage=filled(end.usage, counted))
+
+
+def _failed(run_id: UUID, reason: str, project: Project) -> list[ProjectEvent]:
+    return outcome.failed(project, run_id, reason)
+
+
+def _spent(held: Reserved, limits: SpendLimits) -> str | None:
+    """Return why no call is made any more today, or None."""
+    if limits.user_day_usd is not None and held.user_usd >= limits.user_day_usd:
+        return _SPENT_TODAY.format(who="Your projects", usd=limits.user_day_usd)
+    if limits.day_usd is not None and held.all_usd >= limits.day_usd:
+        return _SPENT_TODAY.format(who="All projects", usd=limits.day_usd)
+    return None
+
+
+def _price(info: ModelInfo | None) -> Price | None:
+    if info is None or info.completion_usd is None:
+        return None
+    return Price(info.prompt_usd or 0.0, info.completion_usd)
+
+
+def _tokens(messages: list[Message]) -> int:
+    images = [image for message in messages for image in message.images]
+    return tokens_of((message.content for message in messages), images)
+
+
+def _window(info: ModelInfo | None) -> int | None:
+    return None if info is None else info.context_tokens
+
+
+def _seen_by(info: ModelInfo | None, messages: list[Message]) -> list[Message]:
+    """Return *messages* without images where the model is known not to see."""
+    if info is None or info.sees_images:
+        return messages
+    return [replace(message, images=()) for message in messages]
+
+
+_SPENT_TODAY = (
+    "{who} have used today's limit of ${usd:.2f}: send a message tomorrow to go on, or "
+    "have the limit raised."
+)
+_TOO_LONG_A_WAIT = (
+    "The provider of {model} wants no call for {minutes} minutes: send a message then "
+    "to go on, or choose another model."
+)
