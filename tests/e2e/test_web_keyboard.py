@@ -79,6 +79,31 @@ async def test_every_view_has_its_keys_and_they_are_told(
         await expect(page.get_by_test_id("shortcuts")).to_have_count(0)
 
 
+async def test_a_part_of_the_other_version_is_taken_over_with_keys(
+    browser: Browser, studio: Studio
+) -> None:
+    path, old = "src/storage.ts", await studio.content("src/storage.ts")
+    async with window(browser, "desktop", studio) as page:
+        await open_desk(page, studio)
+        await page.get_by_test_id("tab-code").click()
+        await page.locator(f"[data-testid=file-item][data-path='{path}']").click()
+        view = page.locator(f"[data-testid=code-view][data-path='{path}']")
+        await view.locator(".cm-content").focus()
+        await page.keyboard.press("Control+Home")
+        await page.keyboard.insert_text("// mine\n")
+        await studio.save(path, f"{old}// theirs\n")
+        conflict = page.get_by_test_id("conflict")
+        await expect(conflict).to_contain_text("// theirs")
+        await conflict.get_by_role("button", name="Take this part").last.focus()
+        await page.keyboard.press("Enter")
+        mine = conflict.locator(".cm-content").nth(1)
+        await expect(mine).to_contain_text("// theirs")
+        await expect(mine).to_be_focused()
+        await page.get_by_test_id("keep-mine").press("Enter")
+        await expect(conflict).to_be_hidden()
+    assert await studio.content(path) == f"// mine\n{old}// theirs\n"
+
+
 WITHIN_REACH = """() => {
   const offered = "a[href], button, input, select, textarea, summary, iframe,"
     + "[tabindex], [contenteditable=true]";

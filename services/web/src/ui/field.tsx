@@ -1,7 +1,7 @@
 import { type InputHTMLAttributes, useId } from "react";
 
 export const INPUT_CLASS =
-  "w-full rounded-md border border-control bg-surface px-3 text-ink placeholder:text-muted";
+  "w-full rounded-md border border-control bg-surface px-3 text-ink placeholder:text-muted disabled:bg-sunken disabled:text-muted";
 
 interface FieldProps extends InputHTMLAttributes<HTMLInputElement> {
   label: string;

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { type Model, models } from "../settings-api";
+import { count } from "../state";
 import { Listed, ROW, Section } from "../ui/section";
 import { describe } from "./settings/model-choice";
 
@@ -34,7 +35,7 @@ export function Models() {
       />
       {list.data !== undefined && (
         <p className="mt-3 text-sm text-muted">
-          {list.data.models.length} models can be chosen in the settings of a project.
+          {count(list.data.models.length, "model")} can be chosen in the settings of a project.
         </p>
       )}
     </Section>

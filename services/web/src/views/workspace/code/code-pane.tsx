@@ -80,7 +80,7 @@ function Side({ desk, onAdd }: SideProps) {
       <div className="min-h-0 flex-1">
         {side === "files" ? (
           <div className="h-full overflow-y-auto pb-2">
-            <FileTree leaves={desk.leaves} selected={desk.files.shown} onSelect={desk.openFile} />
+            <FileTree leaves={desk.leaves} selected={seenPath(desk)} onSelect={desk.openFile} />
           </div>
         ) : (
           <SearchPanel desk={desk} onOpen={desk.openFile} />
@@ -103,8 +103,13 @@ function Add({ onAdd, size }: { onAdd: NonNullable<SideProps["onAdd"]>; size: st
   );
 }
 
+/** The file that is looked at: as it is, or at two moments. */
+function seenPath({ comparing, files }: Desk): string | null {
+  return comparing?.path ?? files.shown;
+}
+
 function PhoneBar({ desk, onAdd }: SideProps) {
-  const { side, setSide, leaves, files } = desk;
+  const { side, setSide, leaves } = desk;
   if (leaves.size === 0 && onAdd === undefined) return null;
   const searching = side === "search";
   const open: Desk["openFile"] = (...place) => {
@@ -117,7 +122,7 @@ function PhoneBar({ desk, onAdd }: SideProps) {
         <select
           aria-label="File"
           data-testid="file-select"
-          value={files.shown ?? ""}
+          value={seenPath(desk) ?? ""}
           onChange={(event) => open(event.target.value)}
           className={`${INPUT_CLASS} h-10 min-w-0 flex-1 font-mono text-sm`}
         >

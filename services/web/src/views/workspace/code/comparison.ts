@@ -118,6 +118,14 @@ function takeButton(): HTMLElement {
   button.textContent = "›";
   button.title = "Take this part from the left";
   button.setAttribute("aria-label", button.title);
+  Object.assign(button.style, { color: "var(--accent)", fontSize: "20px", lineHeight: "20px" });
+  // The view hears a pressed button of the mouse alone; keys and screen readers click.
+  button.addEventListener("click", ({ detail }) => {
+    if (detail !== 0) return;
+    const after = button.closest(".cm-mergeViewEditors")?.querySelectorAll<HTMLElement>(".cm-content")[1];
+    button.dispatchEvent(new MouseEvent("mousedown", { bubbles: true }));
+    after?.focus();
+  });
   return button;
 }
 
