@@ -1,5 +1,6 @@
 """One service for all tests of this folder; a bus and an agent for each."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -26,3 +27,13 @@ async def service(shared_server: SandboxServer) -> AsyncIterator[Stage]:
         yield made
     said = shared_server.log.read_text(errors="replace")[-4000:]
     print(said)  # noqa: T201 - shown when a test fails
+
+
+@pytest.fixture
+def browser() -> None:
+    """A browser that the service can look at pages with."""
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    if not any(map(shutil.which, names)):
+        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
+    if shutil.which("bwrap") is None:
+        pytest.skip("pages are looked at only where bubblewrap is installed")

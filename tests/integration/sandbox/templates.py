@@ -8,6 +8,7 @@ import pytest
 
 from contracts.sandbox import Failed, InstallDependencies, Installed, SyncFiles
 from tests.integration.sandbox.stage import Stage, until
+from tests.support.engine import engine_url
 
 ROOT = Path(__file__).parents[3]
 SHARED = ROOT / ".cache" / "templates"
@@ -37,6 +38,12 @@ def templates(**settings: str) -> Mapping[str, str]:
         "SANDBOX_HOT_MIB": "0",
         **settings,
     }
+
+
+def runtime(name: str) -> dict[str, str]:
+    """Return the settings of a runtime; skip where the machine cannot have it."""
+    chosen = {"SANDBOX_RUNTIME": name}
+    return chosen if name != "docker" else {**chosen, "DOCKER_HOST": engine_url()}
 
 
 def made(name: str) -> bool:

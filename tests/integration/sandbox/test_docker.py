@@ -8,8 +8,9 @@ import pytest
 
 from sandbox.adapters.containers.container_body import LABEL
 from sandbox.adapters.files.claim import Claimed, claim
-from tests.integration.sandbox.stage import SandboxServer, sandbox_server, until
+from tests.integration.sandbox.stage import SandboxServer, sandbox_server, stage, until
 from tests.integration.sandbox.test_life import start
+from tests.integration.sandbox.test_problems import check, place
 from tests.support.engine import IMAGE, client, engine_url
 
 DOCKER = {"SANDBOX_RUNTIME": "docker"}
@@ -74,6 +75,17 @@ async def test_what_is_nobodys_is_removed_while_others_run(
         return not is_there(url, left)
 
     await until(gone, "the container is gone", timeout_s=20)
+
+
+@pytest.mark.usefixtures("browser")
+async def test_a_page_of_a_container_is_looked_at_by_the_machines_browser(
+    server: SandboxServer,
+) -> None:
+    page = '<!doctype html>\n<script type="module" src="/main.js"></script>\n'
+    files = {"index.html": page, "main.js": "nothing();\n"}
+    async with stage(server) as world:
+        (problem,) = await check(world, files)
+        assert place(problem) == ("console", "main.js", 1)
 
 
 async def test_two_services_do_not_share_a_folder(tmp_path: Path) -> None:

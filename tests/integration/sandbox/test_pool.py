@@ -22,13 +22,14 @@ from tests.integration.sandbox.stage import (
     stage,
     until,
 )
-from tests.integration.sandbox.templates import are_made, kanban, templates
+from tests.integration.sandbox.templates import are_made, kanban, runtime, templates
 from tests.integration.sandbox.test_real_packages import hot_reload
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[SandboxServer]:
-    with sandbox_server(world=True, **templates(SANDBOX_HOT_MIB="160")) as lent:
+@pytest.fixture(scope="module", params=["process", "docker"])
+def server(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
+    chosen = templates(**runtime(request.param), SANDBOX_HOT_MIB="160")
+    with sandbox_server(world=True, **chosen) as lent:
         yield lent
 
 

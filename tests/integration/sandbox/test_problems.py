@@ -1,7 +1,6 @@
 """What a driver is told about apps that do not work."""
 
 import json
-import shutil
 from uuid import UUID
 
 import pytest
@@ -29,15 +28,6 @@ http.createServer((request, response) => {
 }).listen(process.env.PORT, '127.0.0.1');
 """
 PAGE = '<!doctype html>\n<h1>Hi</h1>\n<script src="/app.js"></script>\n'
-
-
-@pytest.fixture
-def browser() -> None:
-    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-    if not any(map(shutil.which, names)):
-        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
-    if shutil.which("bwrap") is None:
-        pytest.skip("pages are looked at only where bubblewrap is installed")
 
 
 async def check(

@@ -25,13 +25,14 @@ from tests.integration.sandbox.templates import (
     are_made,
     install,
     kanban,
+    runtime,
     templates,
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[SandboxServer]:
-    with sandbox_server(world=True, **templates()) as lent:
+@pytest.fixture(scope="module", params=["process", "docker"])
+def server(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
+    with sandbox_server(world=True, **templates(**runtime(request.param))) as lent:
         yield lent
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from proxy import serve as serve_proxy
 from sandbox.adapters.browser import Chromium
 from sandbox.adapters.bus.agent_files import AgentFiles
 from sandbox.adapters.bus.log_sink import BusLogSink
-from sandbox.adapters.containers import docker
+from sandbox.adapters.containers import docker, trial
 from sandbox.adapters.containers.engine import Engine, EngineFailed
 from sandbox.adapters.files.claim import Claimed, claim
 from sandbox.adapters.files.folders import DiskFolders
@@ -46,7 +46,7 @@ from sandbox.application.template_maker import Nobody, TemplateMaker
 from sandbox.domain.preview_name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
-from sandbox.ports import Isolation, Runtime, RuntimeFailed
+from sandbox.ports import Adopter, Isolation, Runtime, RuntimeFailed
 from sandbox.settings import Settings
 
 USER = "sandbox"
@@ -80,13 +80,20 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
         async with TaskGroup() as tasks:
             runtime = make(tasks)
+            eyes = await _eyes(settings, layout, tools, runtime, tasks)
             folders = DiskFolders(
                 layout, own_users=runtime.isolation.own_user, layers=layers
             )
             await _recover(runtime, folders)
-            parts = _parts(settings, runtime, bus, tasks, store)
+            parts = _parts(settings, (runtime, eyes), bus, tasks, store)
             works = [runtime.watch]
-            if store is not None and tools.npm is not None:
+            if eyes is not None and eyes is not runtime:
+                await eyes.recover()
+                stack.push_async_callback(eyes.close)
+                works.append(eyes.watch)
+            # A container has an npm of its own.
+            npm = tools.npm is not None or settings.sandbox_runtime == "docker"
+            if store is not None and npm:
                 works.append(TemplateMaker(store, folders, runtime).run)
                 pool = _pool(settings, store, folders, runtime)
                 if pool is not None:
@@ -98,15 +105,38 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
 
 def _parts(
     settings: Settings,
-    runtime: Runtime,
+    runtimes: tuple[Runtime, Runtime | None],
     bus: NatsBus,
     tasks: TaskGroup,
     store: TemplateStore | None,
 ) -> Parts:
-    previews = (settings.http_host, settings.preview_port)
-    browser = Chromium(runtime if settings.sandbox_page_check else None, previews)
+    runtime, eyes = runtimes
+    browser = Chromium(eyes, (settings.http_host, settings.preview_port))
     outputs = Outputs(BusLogSink(bus))
     return Parts(runtime, AgentFiles(bus), outputs, browser, tasks, store)
+
+
+async def _eyes(
+    settings: Settings,
+    layout: Layout,
+    tools: Toolbox,
+    runtime: Runtime,
+    tasks: TaskGroup,
+) -> Runtime | None:
+    """Return what a browser can be started with that sees previews alone, if any.
+
+    An image holds what apps are made with, no more: then it is this machine's browser,
+    kept in by bubblewrap.
+    """
+    if not settings.sandbox_page_check or runtime.has_browser:
+        return runtime if settings.sandbox_page_check else None
+    if tools.chromium is None or runtime.isolation.name != "docker":
+        return None
+    path = os.environ.get("PATH", os.defpath)
+    launcher = await bubblewrap.find(layout, tools, settings.preview_domain, path)
+    if launcher is None:
+        return None
+    return ProcessRuntime(layout, tools, launcher, os.environ, tasks)
 
 
 def _pool(
@@ -115,9 +145,9 @@ def _pool(
     """Return the sandboxes that run in advance, where there is room for any."""
     size = settings.sandbox_hot_mib // _HOT_MIB
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    # Neither the owner of a container can change while it runs, nor where a program
-    # lies that sees the folders of this machine.
-    if not isinstance(runtime, ProcessRuntime) or not runtime.isolation.files:
+    # Where a program lies that sees the folders of this machine cannot change while it
+    # runs; one that sees its own alone does not notice what they are called outside.
+    if not isinstance(runtime, Adopter) or not runtime.isolation.files:
         return None
     if size < 1 or memory < _LITTLE_MEMORY:
         return None
@@ -177,7 +207,7 @@ async def _chosen(
     if settings.sandbox_runtime == "docker":
         engine = await docker.connect(settings.docker_host, layout.root)
         stack.push_async_callback(engine.close)
-        return await _docker(settings, layout, tools, engine), Layers(layout, None)
+        return await _docker(settings, layout, tools, engine)
     launcher = await _launcher(settings, layout, tools)
     # Without a namespace of its own an app would not see what is mounted in ours.
     sees_mounts = launcher.isolation.files
@@ -191,31 +221,23 @@ async def _chosen(
 
 async def _docker(
     settings: Settings, layout: Layout, tools: Toolbox, engine: Engine
-) -> Callable[[TaskGroup], Runtime]:
+) -> tuple[Callable[[TaskGroup], Runtime], Layers]:
+    def make(layout: Layout, layers: Layers, tasks: TaskGroup) -> Runtime:
+        parts = (layout, tools, os.environ, tasks)
+        return docker.DockerRuntime(engine, containers, *parts, layers=layers)
+
     try:
         containers = docker.Containers(
             image=await docker.look(engine, settings.sandbox_image),
             preview_domain=settings.preview_domain,
             oci_runtime=settings.sandbox_oci_runtime,
         )
-        parts = (layout, tools, os.environ)
-        async with TaskGroup() as tasks:
-            trial = docker.DockerRuntime(engine, containers, *parts, tasks)
-            found = await _caught(docker.tools_in(trial, layout))
-    except EngineFailed as exc:
+        found = await trial.look(make, layout.root)
+    except (EngineFailed, RuntimeFailed) as exc:
         raise SettingsError(f"SANDBOX_RUNTIME=docker: {exc}") from exc
-    if isinstance(found, str):
-        raise SettingsError(f"SANDBOX_RUNTIME=docker: {found}")
-    containers = msgspec.structs.replace(containers, has_uv="uv" in found)
-    return partial(docker.DockerRuntime, engine, containers, *parts)
-
-
-async def _caught(step: Awaitable[set[str]]) -> set[str] | str:
-    """Return what comes of *step*, or why it failed."""
-    try:
-        return await step
-    except RuntimeFailed as exc:
-        return str(exc)
+    containers = msgspec.structs.replace(containers, has_uv=found.has_uv)
+    layers = Layers(layout, None, mounted_elsewhere=found.overlays)
+    return partial(make, layout, layers), layers
 
 
 async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launcher:

@@ -4,7 +4,7 @@ import socket
 from asyncio import Event
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from msgspec import Struct
@@ -208,6 +208,7 @@ class Runtime(Protocol):
         ...
 
 
+@runtime_checkable
 class Adopter(Protocol):
     """A runtime whose commands can change hands while they run."""
 

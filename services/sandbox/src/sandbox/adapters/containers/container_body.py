@@ -20,6 +20,7 @@ SHARED = "/opt/atelier"
 SOCKET = "service"
 """Name of the socket in a berth."""
 KEEPER_NAME = "keeper.py"
+MODULES = "node_modules"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 LABEL = "atelier.installation"
 PROJECT_LABEL = "atelier.project"
@@ -29,6 +30,14 @@ _SHARED_MEMORY_BYTES = 67_108_864
 _FILES = 20_000
 """Files in the temporary folder: they are kept in memory that no limit sees."""
 _STOP_S = 3
+
+
+class Volume(Struct, frozen=True):
+    """An overlay that the engine mounts."""
+
+    name: str
+    options: str
+    """Of the mount, as the kernel reads them."""
 
 
 class Order(Struct, frozen=True):
@@ -50,6 +59,8 @@ class Order(Struct, frozen=True):
     processors: float
     oci_runtime: str
     """Name of the engine's runtime, such as `runsc`; empty: the engine's default."""
+    modules: Volume | None = None
+    """What lies below `node_modules`, where that is not in the folder itself."""
 
 
 def body(order: Order) -> dict[str, Any]:
@@ -83,7 +94,7 @@ def _host_config(order: Order) -> dict[str, Any]:
         # The engine's own list of system calls stays; the keeper adds ours to it.
         "SecurityOpt": ["no-new-privileges:true"],
         "ReadonlyRootfs": True,
-        "Mounts": list(_mounts(order)),
+        "Mounts": _mounts(order),
         "Tmpfs": {
             "/tmp": (  # noqa: S108 - the container's
                 f"rw,noexec,nosuid,nodev,mode=1777,size={_TEMPORARY_BYTES},"
@@ -131,7 +142,23 @@ def _mounts(order: Order) -> list[dict[str, Any]]:
     ]
     if order.cache is not None:
         mounts.append(_mount(order.cache, CACHE))
+    if order.modules is not None:
+        mounts.append(_overlay(order.modules, order.installation))
     return mounts
+
+
+def _overlay(volume: Volume, installation: str) -> dict[str, Any]:
+    options = {"type": "overlay", "device": "overlay", "o": volume.options}
+    return {
+        "Type": "volume",
+        "Source": volume.name,
+        "Target": f"{APP}/{MODULES}",
+        "VolumeOptions": {
+            "NoCopy": True,
+            "Labels": {LABEL: installation},
+            "DriverConfig": {"Name": "local", "Options": options},
+        },
+    }
 
 
 def _mount(source: Path, target: str, *, read_only: bool = False) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from asyncio import TaskGroup
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import aiodocker
 from msgspec import Struct
@@ -25,19 +25,22 @@ from chassis import logs
 from sandbox.adapters.containers import container_body
 from sandbox.adapters.containers.berth import Arrival, Berth
 from sandbox.adapters.containers.container import KeptContainer
-from sandbox.adapters.containers.container_body import Order
+from sandbox.adapters.containers.container_body import Order, Volume
 from sandbox.adapters.containers.engine import Engine, EngineFailed, NotThere
+from sandbox.adapters.containers.volumes import Volumes
 from sandbox.adapters.files.claim import installation
 from sandbox.adapters.files.disk import DiskGuard
+from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.keeping import launch, system_calls
 from sandbox.adapters.keeping.keeper import Spec
 from sandbox.adapters.keeping.kept import way_out
+from sandbox.adapters.keeping.running import Running
 from sandbox.adapters.processes.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.domain.limits import LIMITS, STOP_S, Limits
-from sandbox.domain.output import Stream
 from sandbox.ports import (
+    Adopter,
     Command,
     Isolation,
     OnOutput,
@@ -68,7 +71,7 @@ class Containers(Struct, frozen=True):
     has_uv: bool = False
 
 
-class DockerRuntime(Runtime):
+class DockerRuntime(Runtime, Adopter):
     """Runs commands in containers of one engine."""
 
     def __init__(
@@ -79,18 +82,20 @@ class DockerRuntime(Runtime):
         tools: Toolbox,
         environ: Mapping[str, str],
         tasks: TaskGroup,
+        *,
+        layers: Layers | None = None,
     ) -> None:
         self._engine = engine
+        self._volumes = Volumes(engine, layout, layers or Layers(layout, None))
         self._containers = containers
         self._layout = layout
         self._tools = tools
         self._environ = environ
         self._tasks = tasks
-        self._running: dict[UUID, set[KeptContainer]] = {}
+        self._running: Running[KeptContainer] = Running()
         self._names: set[str] = set()
         """Containers that are ours now; every other one is left over."""
         self._registries: Registries | None = None
-        self._closed = False
         self._own_users = launch.is_root()
         filtered = system_calls.program()
         self._filter = None if filtered is None else filtered.hex()
@@ -118,7 +123,7 @@ class DockerRuntime(Runtime):
     @property
     @override
     def has_bun(self) -> bool:
-        return False  # the image holds Node alone, and mounts nothing of this machine
+        return self._tools.bun is not None
 
     @property
     @override
@@ -131,30 +136,31 @@ class DockerRuntime(Runtime):
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:
-        if self._closed:
-            raise RuntimeFailed("The sandbox service is stopping.")
+        self._running.admit()
         await self._disk.admit(project_id)
+        if command.argv[0] == "bun":
+            await self._share_bun()
         registries = await self._find_registries() if command.installs else None
         uid = self._uid(project_id)
         berth = Berth(self._layout.berths, uid if self._own_users else None)
         name = f"atelier-{self._engine.installation[:8]}-{berth.token}"
         self._names.add(name)
+        modules: Volume | None = None
         try:
-            mark = new_mark(self._layout.root, project_id)
-            order = self._order(project_id, berth.path, mark, command)
+            modules = self._volumes.lend(project_id)
+            order = self._order(project_id, berth.path, modules, command)
             arrival = await self._bring_up(name, berth, order)
         except BaseException as exc:
-            # The next pass removes what there is of it: nobody has this name now.
-            self._names.discard(name)
+            # Nobody waits for it: whoever was cancelled has somewhere else to be.
+            self._tasks.create_task(self._discard(name, modules))
             if isinstance(exc, EngineFailed):
                 raise RuntimeFailed(str(exc)) from exc
             raise
         finally:
             berth.close()
         kept = KeptContainer(name, arrival, self._engine, on_output)
-        mine = self._running.setdefault(project_id, set())
-        mine.add(kept)
-        self._tasks.create_task(self._keep(kept, mine))
+        end = self._running.keep(project_id, kept, self._to_its_end(kept, modules))
+        self._tasks.create_task(end)
         try:
             spec, out = self._spec(command, registries), way_out(command, registries)
             await kept.start(spec, out, self._tasks)
@@ -173,7 +179,7 @@ class DockerRuntime(Runtime):
         return self._layout.own_uid(project_id) if self._own_users else os.geteuid()
 
     def _order(
-        self, project_id: UUID, berth: Path, mark: str, command: Command
+        self, project_id: UUID, berth: Path, modules: Volume | None, command: Command
     ) -> Order:
         box = self._layout.box(project_id)
         uid = self._uid(project_id)
@@ -183,7 +189,7 @@ class DockerRuntime(Runtime):
             project=str(project_id),
             uid=uid,
             gid=uid if self._own_users else os.getegid(),
-            mark=mark,
+            mark=new_mark(self._layout.root, project_id),
             berth=berth,
             shared=self._layout.shared,
             app=box.app,
@@ -192,6 +198,7 @@ class DockerRuntime(Runtime):
             memory_bytes=self._containers.limits.memory_bytes,
             processors=self._containers.limits.processors,
             oci_runtime=self._containers.oci_runtime,
+            modules=modules,
         )
 
     async def _bring_up(self, name: str, berth: Berth, order: Order) -> Arrival:
@@ -209,7 +216,7 @@ class DockerRuntime(Runtime):
         port = _SERVER_PORT if command.serves else 0
         argv = launch.as_arguments(list(command.argv), port)
         if "/" not in argv[0]:
-            argv = ["/usr/bin/env", _NAMES.get(argv[0], argv[0]), *argv[1:]]
+            argv = ["/usr/bin/env", self._named(argv[0]), *argv[1:]]
         spec: Spec = {
             "argv": argv,
             "env": {**command.variables, **self._environment(port, registries)},
@@ -226,6 +233,20 @@ class DockerRuntime(Runtime):
         if self._filter is not None:
             spec["filter"] = self._filter
         return spec
+
+    def _named(self, tool: str) -> str:
+        """Return what a tool of `ports.Command` is called in a container."""
+        folder = self._tools.bun_folder
+        if tool == "bun" and folder is not None:
+            return f"{container_body.SHARED}/{folder.name}"
+        return _NAMES.get(tool, tool)
+
+    async def _share_bun(self) -> None:
+        """Put bun, which was fetched by now, where every container sees it."""
+        if self._tools.bun is not None and self._tools.bun_folder is not None:
+            target = self._layout.shared / self._tools.bun_folder.name
+            if not target.exists():
+                await asyncio.to_thread(_put, self._tools.bun, target, 0o755)
 
     def _environment(self, port: int, registries: Registries | None) -> dict[str, str]:
         found = launch.base_environment(
@@ -251,14 +272,12 @@ class DockerRuntime(Runtime):
             return None
         return Path(container_body.SHARED) / _BUNDLE
 
-    async def _keep(self, kept: KeptContainer, mine: set[KeptContainer]) -> None:
-        try:
-            await kept.keep(self._containers.limits.memory_bytes)
-        finally:
-            mine.discard(kept)
-        await self._discard(kept.name)
+    async def _to_its_end(self, kept: KeptContainer, modules: Volume | None) -> None:
+        await kept.keep(self._containers.limits.memory_bytes)
+        # Whoever waits for the command does not wait for the engine.
+        self._tasks.create_task(self._discard(kept.name, modules))
 
-    async def _discard(self, name: str) -> None:
+    async def _discard(self, name: str, modules: Volume | None) -> None:
         """Remove a container; where that fails, the next pass finds it left over."""
         try:
             await self._engine.remove(name)
@@ -266,6 +285,12 @@ class DockerRuntime(Runtime):
             _log.warning("a container is left over", name=name, reason=str(exc))
         finally:
             self._names.discard(name)
+        if modules is not None:
+            await self._volumes.give_back(modules)
+
+    @override
+    def adopt(self, spare: UUID, project_id: UUID) -> None:
+        self._running.hand_over(spare, project_id)
 
     # --- what is left over ------------------------------------------------------------
 
@@ -273,7 +298,7 @@ class DockerRuntime(Runtime):
     async def watch(self) -> None:
         for number in itertools.count(1):
             await asyncio.sleep(_LOOK_S)
-            await self._disk.look(self._running, self._tasks)
+            await self._disk.look(self._running.by_project, self._tasks)
             if number % _LOOKS_PER_REAP:
                 continue
             try:
@@ -297,7 +322,7 @@ class DockerRuntime(Runtime):
         left = [one for one in await self._engine.own() if one.name not in self._names]
         for one in left:
             await self._engine.remove(one.name)
-        return len(left)
+        return len(left) + await self._volumes.reap()
 
     @override
     async def recover(self) -> int:
@@ -310,19 +335,17 @@ class DockerRuntime(Runtime):
 
     @override
     async def end_all(self, project_id: UUID) -> None:
-        for kept in list(self._running.get(project_id, ())):
-            await kept.stop()
-        self._running.pop(project_id, None)
+        await self._running.stop(project_id)
+        # Containers that were taken over were made for somebody else.
+        ours = {str(project_id), str(self._layout.born(project_id))}
         with suppress(EngineFailed):  # what cannot be found now is found later
             for one in await self._engine.own():
-                if one.project == str(project_id):
+                if one.project in ours:
                     await self._engine.remove(one.name)
 
     @override
     async def close(self) -> None:
-        self._closed = True
-        everything = [kept for mine in self._running.values() for kept in mine]
-        await asyncio.gather(*(kept.stop() for kept in everything))
+        await self._running.close()
 
 
 async def connect(host: str, root: Path) -> Engine:
@@ -354,38 +377,6 @@ async def look(engine: Engine, image: str) -> str:
         ) from exc
 
 
-async def tools_in(runtime: Runtime, layout: Layout) -> set[str]:
-    """Return which tools a container was seen to have, by starting one as for an app.
-
-    Raises:
-        RuntimeFailed: None can be started, so no app could be.
-
-    """
-    project_id = uuid4()
-    box = layout.box(project_id)
-    box.make(layout.own_uid(project_id) if runtime.isolation.own_user else None)
-    said: list[bytes] = []
-
-    async def take(_: Stream, data: bytes) -> None:
-        said.append(data)
-
-    names = ("node", "npm", "python3", "uv")
-    script = f"for name in {' '.join(names)}; do command -v $name; done; true"
-    try:
-        process = await runtime.launch(project_id, Command(("sh", "-c", script)), take)
-        async with asyncio.timeout(_ARRIVE_S):
-            code = await process.wait()
-    except TimeoutError as exc:
-        raise RuntimeFailed("A container does not come to its end.") from exc
-    finally:
-        await runtime.end_all(project_id)
-        await asyncio.to_thread(shutil.rmtree, box.path, ignore_errors=True)
-    if code != 0:
-        text = b"".join(said).decode(errors="replace").strip()
-        raise RuntimeFailed(f"A container does not work (exit code {code}): {text}")
-    return {Path(line).name for line in b"".join(said).decode().split()}
-
-
 _NAMES = {"python": "python3"}
 """Tools whose names in an image are not those of `ports.Command`."""
 
@@ -396,7 +387,11 @@ def _share(folder: Path, certificates: Path | None) -> None:
     if certificates is not None:
         files[_BUNDLE] = certificates
     for name, source in files.items():
-        temporary = folder / f".{name}"
-        temporary.write_bytes(source.read_bytes())
-        temporary.chmod(0o644)
-        temporary.replace(folder / name)
+        _put(source, folder / name, 0o644)
+
+
+def _put(source: Path, target: Path, mode: int) -> None:
+    temporary = target.with_name(f".{target.name}")
+    shutil.copyfile(source, temporary)
+    temporary.chmod(mode)
+    temporary.replace(target)

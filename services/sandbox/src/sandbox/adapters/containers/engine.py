@@ -51,6 +51,8 @@ class Engine:
     def __init__(self, client: aiodocker.Docker, installation: str) -> None:
         self._client = client
         self._containers = client.containers
+        self._volumes: Any = client.volumes  # it has no types
+        self._removing: dict[str, asyncio.Lock] = {}
         self.installation = installation
 
     async def close(self) -> None:
@@ -75,11 +77,15 @@ class Engine:
 
     async def remove(self, name: str) -> None:
         """End a container and forget it; nothing to do where there is none."""
+        # Engines refuse who comes second, instead of letting him wait for the end.
+        lock = self._removing.setdefault(name, asyncio.Lock())
         try:
-            async with _asked(_START_S):
+            async with lock, _asked(_START_S):
                 await self._containers.container(name).delete(force=True, v=True)
         except NotThere:
             pass
+        finally:
+            self._removing.pop(name, None)
 
     async def own(self) -> list[Found]:
         """Return all containers of this installation, running or not."""
@@ -93,6 +99,21 @@ class Engine:
             )
             for one in listed
         ]
+
+    async def volumes(self) -> list[str]:
+        """Return the names of all volumes of this installation."""
+        filters = {"label": [f"{LABEL}={self.installation}"]}
+        async with _asked(_ASK_S):
+            listed = await self._volumes.list(filters=filters)
+        return [str(one["Name"]) for one in listed["Volumes"] or ()]
+
+    async def remove_volume(self, name: str) -> None:
+        """Forget a volume that no container has; nothing to do where there is none."""
+        try:
+            async with _asked(_ASK_S):
+                await (await self._volumes.get(name)).delete()
+        except NotThere:
+            pass
 
     async def info(self) -> dict[str, Any]:
         """Return what the engine says of itself."""

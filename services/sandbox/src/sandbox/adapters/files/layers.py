@@ -22,16 +22,26 @@ _METADATA = _BUNDLES / "_metadata.json"
 
 
 class Layers:
-    """Lays templates; *mounts* is None where overlays cannot be had."""
+    """Lays templates; *mounts* is None where we mount no overlays.
 
-    def __init__(self, layout: Layout, mounts: Mounts | None) -> None:
+    Somebody else may, as an engine does for its containers: then *mounted_elsewhere*.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        mounts: Mounts | None,
+        *,
+        mounted_elsewhere: bool = False,
+    ) -> None:
         self._layout = layout
         self._mounts = mounts
+        self._elsewhere = mounted_elsewhere
 
     @property
     def are_overlays(self) -> bool:
         """Whether a project sees the template itself; otherwise it has a copy."""
-        return self._mounts is not None
+        return self._mounts is not None or self._elsewhere
 
     @property
     def entry(self) -> list[str]:

@@ -32,6 +32,7 @@ from sandbox.adapters.keeping.kept import (
 )
 from sandbox.adapters.keeping.launch import Launcher, Mounted, Plan
 from sandbox.adapters.keeping.pump import pump
+from sandbox.adapters.keeping.running import Running
 from sandbox.adapters.processes.leftovers import end_marked, mark_of
 from sandbox.adapters.processes.memory import used_by
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
@@ -76,9 +77,8 @@ class ProcessRuntime(Runtime, Adopter):
         self._tasks = tasks
         self._memory_bytes = limits.memory_bytes
         self._disk = DiskGuard(layout, limits.disk_bytes)
-        self._running: dict[UUID, set[KeptProcess]] = {}
+        self._running: Running[KeptProcess] = Running()
         self._registries: Registries | None = None
-        self._closed = False
         tools.write_wrappers(layout.tools)
 
     @property
@@ -107,14 +107,14 @@ class ProcessRuntime(Runtime, Adopter):
         limit = self._memory_bytes
         while True:
             await asyncio.sleep(_LOOK_S)
-            kept = {one.pid: one for mine in self._running.values() for one in mine}
+            kept = {one.pid: one for one in self._running.all()}
             used = await asyncio.to_thread(used_by, kept) if kept else {}
             for pid, amount in used.items():
                 if amount > limit and not kept[pid].condemned:
                     _log.warning("a command held too much memory", bytes=amount)
                     reason = TOO_MUCH_MEMORY.format(limit >> 20)
                     self._tasks.create_task(kept[pid].condemn(reason))
-            await self._disk.look(self._running, self._tasks)
+            await self._disk.look(self._running.by_project, self._tasks)
 
     @override
     async def recover(self) -> int:
@@ -125,8 +125,7 @@ class ProcessRuntime(Runtime, Adopter):
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:
-        if self._closed:
-            raise RuntimeFailed("The sandbox service is stopping.")
+        self._running.admit()
         await self._disk.admit(project_id)
         registries = await self._find_registries() if command.installs else None
         modules = await self._modules(project_id)
@@ -142,9 +141,7 @@ class ProcessRuntime(Runtime, Adopter):
         finally:
             theirs.close()
         kept = KeptProcess(process, ours, plan, on_output)
-        mine = self._running.setdefault(project_id, set())
-        mine.add(kept)
-        self._tasks.create_task(self._keep(kept, mine))
+        self._tasks.create_task(self._running.keep(project_id, kept, kept.keep()))
         try:
             await kept.start(way_out(command, registries), self._tasks)
         except BaseException:
@@ -185,32 +182,20 @@ class ProcessRuntime(Runtime, Adopter):
             for handle in plan.pass_fds:
                 os.close(handle)
 
-    async def _keep(self, kept: "KeptProcess", mine: "set[KeptProcess]") -> None:
-        try:
-            await kept.keep()
-        finally:
-            mine.discard(kept)
-
     @override
     def adopt(self, spare: UUID, project_id: UUID) -> None:
-        running = self._running.pop(spare, set())
-        running |= self._running.get(project_id, set())
-        self._running[project_id] = running
+        self._running.hand_over(spare, project_id)
 
     @override
     async def end_all(self, project_id: UUID) -> None:
-        for kept in list(self._running.get(project_id, ())):
-            await kept.stop()
-        self._running.pop(project_id, None)
+        await self._running.stop(project_id)
         uid = self._layout.own_uid(project_id) if self.isolation.own_user else None
         mark = mark_of(self._layout.root, self._layout.born(project_id))
         await asyncio.to_thread(end_marked, mark, uid)
 
     @override
     async def close(self) -> None:
-        self._closed = True
-        everything = [kept for mine in self._running.values() for kept in mine]
-        await asyncio.gather(*(kept.stop() for kept in everything))
+        await self._running.close()
 
 
 class KeptProcess(Kept):
