@@ -9,7 +9,7 @@ from agent.domain import outcome
 from agent.domain.content import digest
 from agent.domain.plan import PhasePlan, PlanInvalid, read_plan
 from agent.domain.project import PROJECT
-from agent.domain.run import FailRun, next_effect
+from agent.domain.run import MAX_BARREN, DesignPhase, FailRun, next_effect
 from agent.domain.run_state import Said
 from agent.domain.views import file_contents, manifest, project_view
 from contracts.project import (
@@ -35,6 +35,7 @@ from contracts.requests import SpendLimits, UsageTotals
 from eventcore.errors import Rejected
 from tests.support.given import given
 from tests.unit.agent.examples import (
+    COMPLETE,
     DONE,
     FILE_ID,
     IDLE,
@@ -47,11 +48,13 @@ from tests.unit.agent.examples import (
     History,
     by_owner,
     call_begun,
+    design_effect,
     designed,
     implement_effect,
     ordered,
     project_after,
     saved,
+    then,
 )
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
@@ -281,3 +284,22 @@ def test_a_stopped_run_leaves_its_messages_and_pictures_to_the_next() -> None:
     run = project_after(history).run
     assert run is not None
     assert run.unseen == (Said("this", (image,)),)
+
+
+def test_an_answer_is_progress_whatever_else_is_said_meanwhile() -> None:
+    history = ordered(IDLE, PostMessage(MESSAGE_ID, RUN_ID, "What is it?"))
+    answer = PhasePlan("Answer", "", [], is_last_phase=True, reply="A board.")
+    for number in range(MAX_BARREN + 1):
+        effect = design_effect(project_after(history))
+        said = PostMessage(MESSAGE_ID, NEXT_RUN_ID, f"And then {number}?")
+        history = ordered(call_begun(history), said)
+        history = then(
+            history,
+            lambda now, effect=effect: outcome.phase_designed(  # type: ignore[misc] # bound now
+                now, effect, COMPLETE, answer, MESSAGE_ID
+            ),
+        )
+    run = project_after(history).run
+    assert run is not None
+    assert (run.barren, run.last_error, run.unseen) == (0, None, run.messages[-1:])
+    assert isinstance(next_effect(project_after(history)), DesignPhase)

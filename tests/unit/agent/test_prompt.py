@@ -190,3 +190,27 @@ def test_a_large_file_is_asked_for_as_a_patch_at_first() -> None:
     )
     again = implemented(history, end=CUT)
     assert "send a patch" not in implement(again)[-1].content
+
+
+def test_of_a_flood_of_messages_the_newest_are_told() -> None:
+    history = DESIGNING
+    for number in range(8):
+        said = f"wish {number} " + "x" * 6_000
+        history = ordered(history, PostMessage(MESSAGE_ID, NEXT_RUN_ID, said))
+    request = design(history)[1].content
+    messages = request.partition("# Messages\n")[2].partition("\n\n# Phases")[0]
+    assert messages.startswith("- (5 older ones, left out)\n- wish 5 ")
+    assert "wish 7 " in messages
+    assert len(request) < 40_000
+
+
+def test_a_single_message_is_told_however_long() -> None:
+    said = "y" * 20_000
+    history = ordered(DESIGNING, PostMessage(MESSAGE_ID, NEXT_RUN_ID, said))
+    assert said in design(history)[1].content
+
+
+def test_what_was_asked_is_not_told_twice() -> None:
+    said = "long " * 2_000
+    history = ordered(IDLE, PostMessage(MESSAGE_ID, NEXT_RUN_ID, said))
+    assert "# Said before" not in design(history)[1].content
