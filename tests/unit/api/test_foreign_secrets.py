@@ -14,6 +14,7 @@ async def test_a_delivery_sealed_under_another_key_ends_with_a_reason() -> None:
     delivery = DueDelivery(
         id=uuid4(),
         webhook_id=uuid4(),
+        user_id=uuid4(),
         url="https://example.org/",
         secret=b"sealed",
         body=b"{}",

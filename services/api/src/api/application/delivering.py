@@ -2,13 +2,12 @@
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import NoReturn
 from uuid import UUID
 
-from prometheus_client import Counter as Metric
+from prometheus_client import Counter
 
 from api.domain.webhook import (
     DeliveryState,
@@ -20,10 +19,8 @@ from api.ports import DeliveryQueue, NotOurs, Seal, Undeliverable, WebhookCaller
 from chassis import logs
 from eventcore.errors import Unavailable
 
-AT_ONCE = 16
+AT_ONCE = 64
 """Attempts of this process under way."""
-AT_ONCE_EACH = 2
-"""Of one webhook, so that a slow receiver delays itself alone."""
 HOLD_S = 60.0
 """Longer than an attempt takes at most."""
 LOOK_S = 1.0
@@ -35,7 +32,7 @@ _FIRST_FAILURE = HTTPStatus.MULTIPLE_CHOICES
 """Redirects are failures too: they are not followed."""
 _NOT_OURS = "its secret cannot be read with this SECRET_KEY: make the webhook anew"
 
-_TRIED = Metric("webhook_attempts_total", "Attempts by outcome.", ["outcome"])
+_TRIED = Counter("webhook_attempts_total", "Attempts by outcome.", ["outcome"])
 _log = logs.get(__name__)
 
 
@@ -56,7 +53,7 @@ class Courier:
         self._seal = seal
         self._clock = clock
         self._look_s = look_s
-        self._busy = Counter[UUID]()
+        self._busy = dict[UUID, DueDelivery]()
         self._freed = asyncio.Event()
 
     async def run(self) -> NoReturn:
@@ -66,18 +63,17 @@ class Courier:
             while True:
                 claimed = await self._claimed()
                 for delivery in claimed:
-                    self._busy[delivery.webhook_id] += 1
+                    self._busy[delivery.id] = delivery
                     tasks.create_task(self._attempt(delivery))
                 if not claimed:
                     await self._wait()
 
     async def _claimed(self) -> list[DueDelivery]:
-        free = AT_ONCE - self._busy.total()
+        free = AT_ONCE - len(self._busy)
         if free <= 0:
             return []
-        busy = [one for one, count in self._busy.items() if count >= AT_ONCE_EACH]
         try:
-            return await self._queue.claim(free, busy, HOLD_S)
+            return await self._queue.claim(free, self._busy.values(), HOLD_S)
         except Unavailable as error:
             _log.warning("deliveries wait", reason=str(error))
             return []
@@ -97,8 +93,7 @@ class Courier:
             # It is due again when the time for which it is ours is over.
             _log.warning("a delivery is not settled", reason=str(error))
         finally:
-            self._busy[delivery.webhook_id] -= 1
-            self._busy += Counter()  # drops those at zero
+            del self._busy[delivery.id]
             self._freed.set()
 
     async def deliver(self, delivery: DueDelivery) -> None:

@@ -23,6 +23,10 @@ MAX_BODY_BYTES = 256 * 1024
 """Larger events, files mostly, are told without their data."""
 MAX_PENDING = 1000
 """Deliveries of one webhook that wait; further ones are recorded as failed at once."""
+AT_ONCE_OF_WEBHOOK = 2
+"""Attempts under way in one process: a slow receiver delays itself alone."""
+AT_ONCE_OF_USER = 8
+"""The same of all webhooks of a person, however many there are."""
 DELIVERIES_KEPT = timedelta(days=7)
 RETRIES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 21600)
@@ -81,6 +85,7 @@ class DueDelivery(Struct, frozen=True):
 
     id: UUID
     webhook_id: UUID
+    user_id: UUID
     url: str
     secret: bytes
     """Encrypted."""

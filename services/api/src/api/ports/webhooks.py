@@ -85,11 +85,12 @@ class DeliveryQueue(Protocol):
     """
 
     async def claim(
-        self, limit: int, busy: Collection[UUID], hold_s: float
+        self, limit: int, busy: Collection[DueDelivery], hold_s: float
     ) -> list[DueDelivery]:
         """Return deliveries that are due, and let nobody else have them for a while.
 
-        None of the webhooks in *busy*. Whoever does not settle one in time, because it
+        Together with those in *busy* a webhook has ``AT_ONCE_OF_WEBHOOK`` at most, and
+        a person ``AT_ONCE_OF_USER``. Whoever does not settle one in time, because it
         died, leaves it to the others.
         """
         ...

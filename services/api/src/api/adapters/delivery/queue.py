@@ -15,6 +15,8 @@ from typing_extensions import override
 
 from api.adapters.database import projecting
 from api.domain.webhook import (
+    AT_ONCE_OF_USER,
+    AT_ONCE_OF_WEBHOOK,
     DELIVERIES_KEPT,
     MAX_BODY_BYTES,
     MAX_PENDING,
@@ -45,19 +47,44 @@ _END = """
 UPDATE hooks.webhook SET ended_at = clock_timestamp()
  WHERE project_id = ANY($1) AND ended_at IS NULL
 """
+# Each webhook that something waits for is found by one step in the index, and offers
+# its first few; the first ones of all go before the second ones of any.
 _CLAIM = """
+WITH RECURSIVE waiting AS (
+  (SELECT webhook_id FROM hooks.delivery WHERE state = 'pending'
+    ORDER BY webhook_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT d.webhook_id FROM hooks.delivery d
+           WHERE d.state = 'pending' AND d.webhook_id > w.webhook_id
+           ORDER BY d.webhook_id LIMIT 1)
+    FROM waiting w WHERE w.webhook_id IS NOT NULL
+), offered AS (
+  SELECT o.id, o.due_at, o.place, v.user_id
+    FROM waiting w
+    JOIN hooks.webhook v ON v.id = w.webhook_id AND v.enabled
+    CROSS JOIN LATERAL (
+      SELECT q.id, q.due_at, row_number() OVER (ORDER BY q.due_at, q.id) AS place
+        FROM hooks.delivery q
+       WHERE q.webhook_id = v.id AND q.state = 'pending'
+         AND q.due_at <= clock_timestamp()
+       ORDER BY q.due_at, q.id
+       LIMIT $2 - cardinality(array_positions($4::uuid[], v.id))) o
+), turns AS (
+  SELECT id, due_at, place, user_id,
+         row_number() OVER (PARTITION BY user_id ORDER BY place, due_at, id) AS turn
+    FROM offered
+), chosen AS (
+  SELECT q.id FROM hooks.delivery q JOIN turns t ON t.id = q.id
+   WHERE t.turn <= $3 - cardinality(array_positions($5::uuid[], t.user_id))
+     AND q.state = 'pending' AND q.due_at <= clock_timestamp()
+   ORDER BY t.turn, t.place, t.due_at
+   LIMIT $1 FOR UPDATE OF q SKIP LOCKED
+)
 UPDATE hooks.delivery AS d
-   SET due_at = clock_timestamp() + $3
+   SET due_at = clock_timestamp() + $6
   FROM hooks.webhook w
- WHERE w.id = d.webhook_id
-   AND d.id IN (
-     SELECT q.id FROM hooks.delivery q
-       JOIN hooks.webhook v ON v.id = q.webhook_id AND v.enabled
-      WHERE q.state = 'pending' AND q.due_at <= clock_timestamp()
-        AND q.webhook_id <> ALL($2)
-      ORDER BY q.due_at
-      LIMIT $1 FOR UPDATE OF q SKIP LOCKED)
-RETURNING d.id, d.webhook_id, w.url, w.secret, d.body, d.attempts
+ WHERE w.id = d.webhook_id AND d.id IN (SELECT id FROM chosen)
+RETURNING d.id, d.webhook_id, d.user_id, w.url, w.secret, d.body, d.attempts
 """
 _SETTLE = """
 UPDATE hooks.delivery
@@ -139,11 +166,15 @@ class PostgresDeliveryQueue(DeliveryQueue):
 
     @override
     async def claim(
-        self, limit: int, busy: Collection[UUID], hold_s: float
+        self, limit: int, busy: Collection[DueDelivery], hold_s: float
     ) -> list[DueDelivery]:
         async with projecting(self._pool) as connection:
             rows = await connection.fetch(
-                _CLAIM, limit, list(busy), timedelta(seconds=hold_s)
+                _CLAIM,
+                *(limit, AT_ONCE_OF_WEBHOOK, AT_ONCE_OF_USER),
+                [one.webhook_id for one in busy],
+                [one.user_id for one in busy],
+                timedelta(seconds=hold_s),
             )
         return [DueDelivery(**row) for row in rows]
 
