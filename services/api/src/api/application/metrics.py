@@ -1,4 +1,4 @@
-"""What the api counts of its read models; ``/metrics`` shows it."""
+"""What the api counts of its read models and on the bus; ``/metrics`` shows it."""
 
 import time
 from collections.abc import Sequence
@@ -8,6 +8,11 @@ from prometheus_client import Counter, Histogram
 from contracts.envelope import Recorded
 
 FOLDED = Counter("api_events_folded", "Events that were folded into the read models.")
+REFUSED = Counter(
+    "api_requests_refused",
+    "Questions on the bus that were none, by what is asked there.",
+    ["asked"],
+)
 EVENT_TO_VIEW = Histogram(
     "api_event_to_view_seconds",
     "From a recorded event's commit to where the REST API shows it.",

@@ -1,1 +1,1 @@
-"""What comes in from the bus: events to follow, and questions about sessions."""
+"""What comes in from the bus: events to follow, and questions of other services."""

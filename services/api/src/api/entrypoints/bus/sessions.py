@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from api.application import metrics
 from api.application.accounts import Identity
 from api.application.socket_tokens import SocketTokens
 from contracts import codec, subjects
@@ -32,7 +33,8 @@ async def serve_sessions(bus: Bus, identity: Identity, tokens: SocketTokens) -> 
     async def verify_session(_: str, body: bytes, __: Headers) -> bytes:
         try:
             token = _sessions.decode(body).token
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except codec.Malformed:
+            metrics.REFUSED.labels("session").inc()
             return _REFUSED
         found = await identity.signed_in(token)
         if found is None:
@@ -43,7 +45,8 @@ async def serve_sessions(bus: Bus, identity: Identity, tokens: SocketTokens) -> 
     async def verify_socket_token(_: str, body: bytes, __: Headers) -> bytes:
         try:
             asked = _socket_tokens.decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except codec.Malformed:
+            metrics.REFUSED.labels("socket token").inc()
             return _REFUSED
         claims = await tokens.read(asked.token, asked.project_id, opened=asked.opened)
         if claims is None:

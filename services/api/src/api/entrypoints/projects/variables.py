@@ -24,12 +24,7 @@ from api.entrypoints.http.shared import Shared
 from api.entrypoints.projects.resource import EXAMPLE as PROJECT
 from api.entrypoints.projects.resource import NOT_FOUND as NO_PROJECT
 from api.ports import ProjectViews
-from chassis import logs
-from contracts import codec, subjects
 from contracts.project import VARIABLE_NAME
-from contracts.requests import GetVariables, Refused
-from eventcore.errors import Unavailable
-from eventcore.ports import Bus, Headers
 
 
 class NewValue(Struct, frozen=True):
@@ -93,8 +88,6 @@ REMOVE = Operation(
 
 _NAME = re.compile(VARIABLE_NAME)
 _new_value = msgspec.json.Decoder(NewValue)
-_questions = codec.decoder(GetVariables)
-_log = logs.get(__name__)
 
 
 class VariableDoor(Shared):
@@ -176,29 +169,6 @@ def variable_routes(
             delete(one, status_code=HTTPStatus.OK, opt=REMOVE.opt)(door.remove),
         ],
     )
-
-
-async def serve_variables(bus: Bus, variables: VariablesOfApps) -> None:
-    """Answer the sandbox, together with all other processes of the api."""
-
-    async def answer(subject: str, body: bytes, _: Headers) -> bytes:
-        try:
-            project_id = _questions.decode(body).project_id
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return codec.encode(
-                Refused("invalid_message_data", "The request is not understood.")
-            )
-        if subject != subjects.variables(project_id):
-            return codec.encode(
-                Refused("invalid_message_data", "The subject names another project.")
-            )
-        try:
-            return codec.encode(await variables.of_app(project_id))
-        except Unavailable as error:
-            _log.warning("variables cannot be read", reason=str(error))
-            return codec.encode(Refused("unavailable", "Try again in a moment."))
-
-    await bus.serve(subjects.VARIABLES, subjects.API_QUEUE, answer)
 
 
 def _unfit(sentence: str) -> HttpError:
