@@ -10,12 +10,6 @@ from api.adapters.database import naming, projecting
 from api.adapters.projects.store import PostgresProjectStore
 from tests.integration.api.log import OWNER, SHARD, Log, written
 
-TENANT_TABLES = (
-    *("identity.account", "identity.session", "identity.invitation"),
-    *("identity.api_token", "identity.external_login", "identity.answered"),
-    *("views.project", "views.file", "views.service_grant", "views.usage"),
-    *("hooks.webhook", "hooks.delivery", "vault.variable"),
-)
 OTHER = UUID(int=77)
 
 
@@ -26,32 +20,6 @@ async def project_id(pool: asyncpg.Pool) -> UUID:
     project_id = log.new_project(written("a"))
     await PostgresProjectStore(pool).fold(SHARD, log.events[project_id], None)
     return project_id
-
-
-@pytest.mark.parametrize("table", TENANT_TABLES)
-async def test_row_security_is_on_for_the_owner_of_the_table_too(
-    owner: asyncpg.Connection, table: str
-) -> None:
-    row = await owner.fetchrow(
-        "SELECT relrowsecurity, relforcerowsecurity FROM pg_class"
-        " WHERE oid = $1::regclass",
-        table,
-    )
-    assert tuple(row) == (True, True)
-
-
-async def test_each_table_is_either_a_tenants_or_has_nothing_of_any(
-    owner: asyncpg.Connection,
-) -> None:
-    rows = await owner.fetch(
-        "SELECT schemaname || '.' || tablename AS name FROM pg_tables"
-        " WHERE schemaname IN ('identity', 'views', 'hooks', 'vault')"
-    )
-    shared = {
-        *("views.position", "views.checkpoint"),
-        *("identity.installation", "identity.administrator"),
-    }
-    assert {row["name"] for row in rows} == {*TENANT_TABLES, *shared}
 
 
 @pytest.mark.parametrize("role", ["api", "api_projector"])
@@ -66,14 +34,6 @@ async def test_the_roles_own_nothing_and_bypass_nothing(
     assert not any(row)
     owned = "SELECT count(*) FROM pg_tables WHERE tableowner = $1"
     assert await owner.fetchval(owned, role) == 0
-
-
-async def test_who_names_nobody_sees_nothing(
-    pool: asyncpg.Pool, project_id: UUID
-) -> None:
-    assert project_id
-    for table in TENANT_TABLES:
-        assert await pool.fetch(f"SELECT * FROM {table}") == []  # noqa: S608 - constants
 
 
 async def test_who_names_another_sees_nothing(
