@@ -24,6 +24,17 @@ IDLE: Message = {
 }
 
 
+AS_OWNER: dict[str, tuple[Message, str]] = {
+    "get_state": ({}, "state_update"),
+    "get_preview_url": ({}, "preview_url"),
+    "start_generation": ({"prompt": "a clock"}, "state_update"),
+    "stop_generation": ({}, "error"),  # there is nothing to stop
+    "user_message": ({"content": "do it"}, "state_update"),
+}
+"""What the owner says in a message of each type, and the type of the answer. The
+messages of the contract are asked for by their types, so a new one is missing here."""
+
+
 def tag(kind: type[Struct]) -> str:
     return str(kind.__struct_config__.tag)
 
@@ -62,12 +73,29 @@ async def test_no_such_project_is_denied(ada: Person, name: str) -> None:
     assert socket.connection.close_reason == "Forbidden"
 
 
+def test_each_message_is_in_the_table() -> None:
+    assert set(AS_OWNER) == {tag(kind) for kind in get_args(AnyClientMessage)}
+
+
+@pytest.mark.parametrize("kind", get_args(AnyClientMessage), ids=tag)
+async def test_each_message_of_the_owner_is_answered(
+    project: str, ada: Person, kind: type[Struct]
+) -> None:
+    data, expected = AS_OWNER[tag(kind)]
+    async with ada.socket(project) as socket:
+        await socket.say(tag(kind), **data)
+        answer = await socket.hear(
+            lambda said: said["type"] == expected and "seq" not in said
+        )
+    assert answer["data"].get("code") in (None, "generation_not_in_progress")
+
+
 @pytest.mark.parametrize("kind", get_args(AnyClientMessage), ids=tag)
 @pytest.mark.parametrize("stranger", ["another", "nobody"])
 async def test_no_message_of_a_stranger_does_anything(
     stack: Stack, project: str, ada: Person, kind: type[Struct], stranger: str
 ) -> None:
-    said = json.dumps({"type": tag(kind), "data": {"content": "do it"}})
+    said = json.dumps({"type": tag(kind), "data": AS_OWNER[tag(kind)][0]})
     async with person(stack) as eve:
         url = f"ws://localhost:{stack.port}/ws/{project}"
         cookies = "; ".join(f"{one}={value}" for one, value in eve.http.cookies.items())

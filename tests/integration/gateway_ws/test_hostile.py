@@ -3,18 +3,22 @@
 import asyncio
 import json
 import os
-import random
 import signal
+from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
+from contracts.browser import AnyClientMessage
 from tests.integration.gateway_ws.guests import Guest, Host, guest
 from tests.integration.gateway_ws.raw import PING, frame, raw
 from tests.support.backend import Backend
 from tests.support.servers import server_folder
 
 TEXT, CONTINUATION = 1, 0
+TYPES = [str(kind.__struct_config__.tag) for kind in get_args(AnyClientMessage)]
 
 
 async def denied(
@@ -116,37 +120,55 @@ async def test_abuse_of_the_protocol_closes_the_connection(
         assert await connection.close_code() == code
 
 
-def hostile(chance: random.Random) -> bytes:
-    """Return a frame that may be anything."""
-    payload = chance.choice(
-        [
-            chance.randbytes(chance.randrange(200)),
-            json.dumps({"type": chance.choice(["get_state", 1, "x"])}).encode(),
-            b'{"type":"user_message","data":' * chance.randrange(50),
-            b"[" * chance.randrange(2000),
-        ]
+PAYLOADS = (
+    st.binary(max_size=200)
+    | st.integers(0, 2000).map(lambda depth: b"[" * depth)
+    | st.integers(0, 50).map(lambda depth: b'{"type":"user_message","data":' * depth)
+    | st.fixed_dictionaries(
+        {"type": st.sampled_from([*TYPES, "x", 1, None])},
+        optional={
+            "data": st.dictionaries(
+                st.sampled_from(["content", "prompt", "model", "maxPhases", "images"]),
+                st.none() | st.integers() | st.text(max_size=20) | st.lists(st.none()),
+                max_size=3,
+            )
+        },
+    ).map(lambda message: json.dumps(message).encode())
+)
+FRAMES = (
+    st.builds(frame, st.sampled_from([TEXT, 2, 3, CONTINUATION]), PAYLOADS)
+    | st.builds(lambda text: frame(TEXT, text), PAYLOADS)
+    | st.builds(
+        lambda kind, text: frame(kind, text[:125]),
+        st.sampled_from([9, 10, 11]),
+        PAYLOADS,
     )
-    if chance.random() < 0.1:
-        return payload
-    opcode = chance.choice([TEXT, TEXT, TEXT, 2, CONTINUATION, 9, 10, 11])
-    return frame(opcode, payload[:125] if opcode > 7 else payload)
+    | PAYLOADS  # no frame at all
+)
 
 
-async def test_a_thousand_hostile_frames_crash_nothing(ada: Guest, host: Host) -> None:
-    chance = random.Random(7)  # noqa: S311 - the same frames each time
-    pid, sent = host.pid, 0
-    while sent < 1000:
-        async with raw(host.port, f"/ws/{ada.project}", ada.cookie) as connection:
-            for _ in range(chance.randrange(1, 40)):
-                connection.writer.write(hostile(chance))
-                sent += 1
-            connection.writer.write(frame(8, (1000).to_bytes(2, "big")))
-            await connection.close_code()
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@given(frames=st.lists(FRAMES, min_size=10, max_size=15))
+async def test_a_thousand_hostile_frames_crash_nothing(
+    ada: Guest, host: Host, frames: list[bytes]
+) -> None:
+    pid = host.pid
+    async with raw(host.port, f"/ws/{ada.project}", ada.cookie) as connection:
+        for one in frames:
+            connection.writer.write(one)
+        connection.writer.write(frame(8, (1000).to_bytes(2, "big")))
+        await connection.close_code()
+    assert host.pid == pid
+
+
+async def test_after_hostile_frames_others_are_served(ada: Guest, host: Host) -> None:
+    refused = host.count("gateway_refused_total", "invalid_message")
     async with ada.socket(host, after=0) as socket:
         await socket.hear(lambda message: message.get("seq") == 1)
-    assert host.pid == pid
+        await socket.connection.send("[")
+        await socket.hear("error")
+    assert host.count("gateway_refused_total", "invalid_message") == refused + 1
     assert "Traceback" not in host.log.read_text()
-    assert host.count("gateway_refused_total", "invalid_message") > 0
 
 
 async def test_a_gateway_that_ends_says_goodbye_little_by_little(

@@ -1,6 +1,6 @@
 """What a client may say, and the exact words for what it may not."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -22,13 +22,7 @@ class InvalidFrame(Exception):
 
 
 _TYPES = frozenset(
-    {
-        "get_state",
-        "get_preview_url",
-        "start_generation",
-        "stop_generation",
-        "user_message",
-    }
+    str(kind.__struct_config__.tag) for kind in get_args(AnyClientMessage)
 )
 _CONTENT = '"user_message" requires data.content as a non-empty string'
 _BAD_DATA = {
