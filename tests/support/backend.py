@@ -1,8 +1,10 @@
 """The api and the agent as processes, on a bus and a database of their own."""
 
 import os
+import socket
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -84,6 +86,60 @@ class Backend:
 def new_email() -> str:
     """Return an address that nobody has yet."""
     return f"{uuid4().hex}@example.org"
+
+
+class Partial:
+    """A request whose body comes as slowly as its sender likes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def send(self, data: bytes) -> None:
+        """Send more of the body."""
+        self._connection.sendall(data)
+
+    def status(self) -> int:
+        """Wait for the answer, and return its status."""
+        said = b""
+        while b"\r\n" not in said:
+            received = self._connection.recv(4096)
+            assert received, "the connection was closed without an answer"
+            said += received
+        return int(said.split(b" ", 2)[1])
+
+
+@contextmanager
+def partial(
+    backend: Backend,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    length: int = 1 << 20,
+    sent: int = 0,
+) -> Iterator[Partial]:
+    """Send the head of a request, and the first *sent* of *length* bytes."""
+    lines = {"Host": "localhost", "Content-Length": str(length), **headers}
+    head = [f"{method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in lines.items())]
+    address = ("127.0.0.1", backend.api.port)
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall("\r\n".join([*head, "", ""]).encode())
+        sending = Partial(connection)
+        sending.send(b"x" * sent)
+        yield sending
+
+
+def until(holds: Callable[[], bool], patience_s: float = 20.0) -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: It does not in time.
+
+    """
+    end = time.monotonic() + patience_s
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -55,7 +55,9 @@ from api.application.variables import VariablesOfApps
 from api.domain.keys import derived_key
 from api.entrypoints.bus.projector import run_forwarder, run_projector
 from api.entrypoints.bus.sessions import serve_sessions, tell_ended
+from api.entrypoints.bus.variables import serve_variables
 from api.entrypoints.http import errors
+from api.entrypoints.http.body_memory import BodyMemory
 from api.entrypoints.http.door import Door
 from api.entrypoints.http.idempotency import AnswerOnce
 from api.entrypoints.http.security import Security
@@ -78,7 +80,7 @@ from api.entrypoints.projects.screenshots import screenshot_routes
 from api.entrypoints.projects.settings import settings_routes
 from api.entrypoints.projects.socket_tokens import socket_token_routes
 from api.entrypoints.projects.usage import usage_routes
-from api.entrypoints.projects.variables import serve_variables, variable_routes
+from api.entrypoints.projects.variables import variable_routes
 from api.entrypoints.projects.webhooks import webhook_routes
 from api.ports import Agent, Apps, ProjectViews, Seal, UsageViews, Webhooks
 from api.settings import Settings
@@ -202,7 +204,10 @@ def application(
             *page_routes(FolderPageFiles(settings.static_dir), config, parts.apps),
             *health,
         ],
-        middleware=[AnswerOnce(parts.once, security, parts.once_key)],
+        middleware=[
+            BodyMemory(settings.body_memory_bytes),
+            AnswerOnce(parts.once, security, parts.once_key),
+        ],
         exception_handlers={Exception: errors.plain},
         openapi_config=None,
         logging_config=None,  # ours is there already

@@ -36,6 +36,9 @@ class Settings(Struct, frozen=True):
     """How many streams of events there are; the same number as the agent's."""
     static_dir: Path = _STATIC
     """The built web client."""
+    body_memory_bytes: int = 128 << 20
+    """What bodies of requests may take at once in this process, three quarters of it
+    those of files; then 503. What is made of them takes a few times as much."""
     sign_up: SignUp | None = None
     """Who may make an account: ``open``, ``invite`` or ``closed``; the first one always
     may. None: as administrators choose on the page, open until they do."""

@@ -1,10 +1,12 @@
 """Projects on their way in: a zip, or a repository, becomes files of a project."""
 
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID, uuid5
 
 from api.application.errors import LimitReached
 from api.application.projects import Projects
 from api.application.rate_limit import RateLimit
+from api.application.waiting import WaitingRoom
 from api.domain.file_content import encoding_of, told
 from api.domain.intake import LeftOut, Taken, Unfit
 from api.ports import Repositories, Unpacker
@@ -27,6 +29,16 @@ class Imports:
         self._repositories = repositories
         self._projects = projects
         self._fetches = fetches
+        self._zips = WaitingRoom()
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Return the turn of a zip, which is not read before it has one.
+
+        Raises:
+            Unavailable: When it is entered: too many are waiting.
+
+        """
+        return self._zips.turn()
 
     async def zip(
         self, user_id: UUID, project_id: UUID, command_id: UUID, data: bytes

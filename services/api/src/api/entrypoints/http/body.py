@@ -8,11 +8,9 @@ import msgspec
 from litestar import MediaType, Response
 
 from api.entrypoints.http.errors import AnyRequest, HttpError
+from api.entrypoints.http.operation import operation_of
 
 T = TypeVar("T")
-
-MAX_JSON_BYTES = 256 * 1024
-"""Largest body of any request but one that carries a file."""
 
 _PATTERN = re.compile(r"Expected `str` matching regex '.*'(?= - at |$)", re.DOTALL)
 _encoder = msgspec.json.Encoder()
@@ -29,13 +27,14 @@ def is_json(request: AnyRequest) -> bool:
     return request.content_type[0] == MediaType.JSON
 
 
-async def read_bytes(request: AnyRequest, max_bytes: int = MAX_JSON_BYTES) -> bytes:
-    """Return the body, read no further than *max_bytes*.
+async def read_bytes(request: AnyRequest) -> bytes:
+    """Return the body, read no further than the route's operation says.
 
     Raises:
-        HttpError: 413, it is longer.
+        HttpError: 413, it is longer; 408 and 503 as `BodyMemory` says.
 
     """
+    max_bytes = operation_of(request).max_bytes
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -47,15 +46,11 @@ async def read_bytes(request: AnyRequest, max_bytes: int = MAX_JSON_BYTES) -> by
     return bytes(body)
 
 
-async def read_json(
-    request: AnyRequest,
-    decoder: msgspec.json.Decoder[T],
-    max_bytes: int = MAX_JSON_BYTES,
-) -> T:
+async def read_json(request: AnyRequest, decoder: msgspec.json.Decoder[T]) -> T:
     """Return the body as what *decoder* makes of it.
 
     Raises:
-        HttpError: 413, it is longer than *max_bytes*; 422, it does not fit.
+        HttpError: As `read_bytes`; 422, it does not fit.
 
     """
     if not is_json(request):
@@ -63,7 +58,7 @@ async def read_json(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "The body must be JSON, with the header Content-Type: application/json",
         )
-    body = await read_bytes(request, max_bytes)
+    body = await read_bytes(request)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:

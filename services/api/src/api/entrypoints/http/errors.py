@@ -37,6 +37,7 @@ _SENTENCES: Mapping[HTTPStatus, str] = {
     HTTPStatus.FORBIDDEN: "The request comes from another site",
     HTTPStatus.NOT_FOUND: "Not found",
     HTTPStatus.METHOD_NOT_ALLOWED: "This method is not allowed here",
+    HTTPStatus.REQUEST_TIMEOUT: "The body did not come in time",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request does not fit",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests, try again later",

@@ -6,6 +6,7 @@ Besides, every POST, PUT and PATCH with a key gets the answer that it got before
 
 import hashlib
 import hmac
+import zlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4, uuid5
@@ -13,15 +14,18 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from litestar import Request
 from litestar.enums import ScopeType
-from litestar.types.asgi_types import HTTPRequestEvent
 from msgspec import Struct
 
 from api.application.once import Once
+from api.domain.scope import Needs
 from api.entrypoints.http.errors import AnyRequest, HttpError
+from api.entrypoints.http.operation import described, operation_of
 from api.entrypoints.http.security import Security
 from contracts import codec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from litestar.types import (
         ASGIApp,
         HTTPReceiveMessage,
@@ -35,10 +39,11 @@ if TYPE_CHECKING:
 HEADER = "idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
 MAX_KEY_CHARS = 200
-MAX_KEPT_BYTES = 120 * 1024
-"""Larger answers are made anew: what they answer is safe to do again."""
-_MAX_HEAD_BYTES = 8 << 20
-"""Of a body that is read here; longer ones are refused further in."""
+MAX_KEPT_BYTES = 8 << 20
+"""More than any answer has, which is a file in JSON at most."""
+_KEPT_AS = "deflated"
+"""Whoever keeps answers in another form looks for others."""
+_FAST = 1
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
 _DIGEST = "request_digest"
 
@@ -101,7 +106,8 @@ class AnswerOnce:
     """Around the handlers: gives the answer again that a request was given before.
 
     Requests are the same when the key, whoever shows the credential, method, address,
-    condition and body are. What failed may be tried again.
+    condition and body are. Who may not do it any more is given nothing; what failed may
+    be tried again.
     """
 
     def __init__(self, once: Once, security: Security, key: bytes) -> None:
@@ -118,56 +124,136 @@ class AnswerOnce:
                 return
             request: AnyRequest = Request(scope)
             key = _key(request)
-            if key is None:
+            if key is None or not await self._is_welcome(request):
                 await app(scope, receive, send)
                 return
-            body, is_whole = await _read(receive)
-            if not is_whole:
-                await app(scope, _again(body, receive, is_whole=False), send)
-                return
-            digest = self._digest(request, key, body)
-            scope.setdefault("state", {})[_DIGEST] = digest
-            kept = await self._once.begin(digest)
-            if kept is not None:
-                await _send(_answers.decode(kept), send, REPLAYED)
-                return
-            await self._answer(app, scope, _again(body, receive, is_whole=True), send)
+            attempt = _Attempt(self._once, receive, self._named(request, key))
+            await self._answer(app, request, attempt, send)
 
         return handle
 
-    async def _answer(
-        self, app: "ASGIApp", scope: "Scope", receive: "Receive", send: "Send"
-    ) -> None:
-        digest = scope["state"][_DIGEST]
-        made = _Made()
+    async def _is_welcome(self, request: AnyRequest) -> bool:
+        """Tell whether who asks may; if not, the route says so in its own way."""
+        operation = described(request.route_handler)
+        if operation is None:
+            return False
+        if operation.needs is Needs.NOTHING:
+            return True
         try:
-            await app(scope, receive, made.take)
+            await self._security.caller(request)
+        except HttpError:
+            return False
+        return True
+
+    async def _answer(
+        self, app: "ASGIApp", request: AnyRequest, attempt: "_Attempt", send: "Send"
+    ) -> None:
+        made = _Made()
+        scope = request.scope
+        try:
+            if not operation_of(request).has_body:
+                await attempt.begin(scope)
+            await app(scope, attempt.receiving(scope), made.take)
+        except _AnsweredBefore:
+            pass
         except BaseException:
-            await self._once.forget(digest)
+            await attempt.forget()
             raise
+        if attempt.kept is not None:
+            await _send(attempt.kept, send, REPLAYED)
+            return
         answer = made.answer()
-        content = msgspec.msgpack.encode(answer)
-        is_success = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
-        if is_success and len(content) <= MAX_KEPT_BYTES:
-            await self._once.keep(digest, content)
-        else:
-            await self._once.forget(digest)
+        await attempt.keep(answer)
         await _send(answer, send)
 
-    def _digest(self, request: AnyRequest, key: str, body: bytes) -> bytes:
+    def _named(self, request: AnyRequest, key: str) -> "Callable[[str], bytes]":
+        """Return what names the request, by the digest of its body."""
         credential = self._security.credential(request)
         parts = (
+            _KEPT_AS,
             credential.token if credential else "",
             request.method,
             request.url.path,
             request.url.query,
             request.headers.get("if-match", ""),
             request.headers.get("if-none-match", ""),
-            hashlib.sha256(body).hexdigest(),
-            key,
         )
-        text = "\n".join(parts).encode("utf-8", "surrogateescape")
-        return hmac.digest(self._key, text, hashlib.sha256)
+
+        def digest(body: str) -> bytes:
+            text = "\n".join((*parts, body, key)).encode("utf-8", "surrogateescape")
+            return hmac.digest(self._key, text, hashlib.sha256)
+
+        return digest
+
+
+class _AnsweredBefore(HttpError):
+    """There is an answer already, so the handler goes no further."""
+
+    def __init__(self) -> None:
+        super().__init__(HTTPStatus.OK, "Answered before")
+
+
+class _Attempt:
+    """A request with a key; it is known when its body has passed to the handler."""
+
+    def __init__(
+        self, once: Once, receive: "Receive", named: "Callable[[str], bytes]"
+    ) -> None:
+        self.kept: _Answer | None = None
+        self._once = once
+        self._receive = receive
+        self._named = named
+        self._body = hashlib.sha256()
+        self._ours: bytes | None = None
+
+    async def begin(self, scope: "Scope") -> None:
+        """Take the request, whose body is known now.
+
+        Raises:
+            _AnsweredBefore: It is in *kept*.
+            Busy: It is being answered at this moment.
+            Unavailable: The database does not answer.
+
+        """
+        digest = self._named(self._body.hexdigest())
+        kept = await self._once.begin(digest)
+        if kept is not None:
+            self.kept = _answers.decode(zlib.decompress(kept))
+            raise _AnsweredBefore
+        self._ours = digest
+        scope.setdefault("state", {})[_DIGEST] = digest
+
+    def receiving(self, scope: "Scope") -> "Receive":
+        """Return what the handler receives by: the last of the body begins."""
+        is_whole = self._ours is not None
+
+        async def receive() -> "HTTPReceiveMessage | WebSocketReceiveMessage":
+            nonlocal is_whole
+            message = await self._receive()
+            if message["type"] == "http.request" and not is_whole:
+                self._body.update(message["body"])
+                is_whole = not message["more_body"]
+                if is_whole:
+                    await self.begin(scope)
+            return message
+
+        return receive
+
+    async def keep(self, answer: _Answer) -> None:
+        """Give a success from now on; let the request be tried again otherwise."""
+        if self._ours is None:
+            return
+        is_success = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
+        content = zlib.compress(msgspec.msgpack.encode(answer), _FAST)
+        if is_success and len(content) <= MAX_KEPT_BYTES:
+            await self._once.keep(self._ours, content)
+        else:
+            await self.forget()
+
+    async def forget(self) -> None:
+        """Let the request be tried again."""
+        if self._ours is not None:
+            await self._once.forget(self._ours)
 
 
 class _Made:
@@ -189,33 +275,6 @@ class _Made:
 
     def answer(self) -> _Answer:
         return _Answer(self._status, self._headers, bytes(self._body))
-
-
-async def _read(receive: "Receive") -> tuple[bytes, bool]:
-    """Return the body, or its beginning and False where it is too long."""
-    body = bytearray()
-    while len(body) <= _MAX_HEAD_BYTES:
-        message = await receive()
-        if message["type"] != "http.request":
-            return bytes(body), False
-        body += message["body"]
-        if not message["more_body"]:
-            return bytes(body), True
-    return bytes(body), False
-
-
-def _again(body: bytes, receive: "Receive", *, is_whole: bool) -> "Receive":
-    """Return what receives *body* once more, and then what comes after it."""
-    is_given = False
-
-    async def receive_again() -> "HTTPReceiveMessage | WebSocketReceiveMessage":
-        nonlocal is_given
-        if is_given:
-            return await receive()
-        is_given = True
-        return HTTPRequestEvent(type="http.request", body=body, more_body=not is_whole)
-
-    return receive_again
 
 
 async def _send(answer: _Answer, send: "Send", *more: tuple[bytes, bytes]) -> None:

@@ -11,6 +11,8 @@ from api.entrypoints.http.errors import MISSING, AnyRequest
 
 OPERATION = "operation"
 """The key in a route's *opt*."""
+MAX_JSON_BYTES = 256 * 1024
+"""Largest body of any request but one that carries a file."""
 
 
 class Parameter(Struct, frozen=True):
@@ -36,6 +38,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     body_example: Any = None
     takes: str | None = None
     """Media type of a body that is no JSON; None: it is JSON, if there is one."""
+    max_bytes: int = MAX_JSON_BYTES
+    """Largest body."""
     answer: Any = None
     """Type of the success's body; None: it has none that is JSON."""
     example: Any = None
@@ -58,6 +62,11 @@ class Operation(Struct, frozen=True, kw_only=True):
     """What a 404 says."""
     speaks: Literal["sentence", "code"] = "sentence"
     """How errors look: a plain sentence, or the code and message of /api/auth."""
+
+    @property
+    def has_body(self) -> bool:
+        """Whether anything is read beside the head."""
+        return self.body is not None or self.takes is not None
 
     @property
     def opt(self) -> dict[str, Any]:

@@ -21,6 +21,11 @@ _KEYED = frozenset({"POST", "PUT", "PATCH"})
 _NAMES = {"service": "^[a-z][a-z0-9-]{0,31}$", "variable": VARIABLE_NAME}
 """Parameters of paths that are no ids, and their patterns."""
 _ALWAYS = (HTTPStatus.SERVICE_UNAVAILABLE,)
+_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_RETRY_AFTER: Json = {
+    "description": "Seconds after which to ask again",
+    "schema": {"type": "integer", "minimum": 1},
+}
 _ABOUT = """\
 Everything that the page does, and more. Success is bare JSON; errors are one plain
 sentence, and JSON with a code and a message below `/api/auth`. Programs show an API
@@ -32,11 +37,13 @@ _SENTENCES: dict[HTTPStatus, str] = {
     HTTPStatus.FORBIDDEN: "Not for you, or another site made the browser ask",
     HTTPStatus.NOT_FOUND: "There is none, or it is somebody else's",
     HTTPStatus.CONFLICT: "Not as things are now",
+    HTTPStatus.REQUEST_TIMEOUT: "The body did not come in time",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "It is too large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body must be JSON",
     HTTPStatus.UNPROCESSABLE_ENTITY: "It does not fit",
     HTTPStatus.TOO_MANY_REQUESTS: "Too often: Retry-After says when to come again",
-    HTTPStatus.SERVICE_UNAVAILABLE: "A part of Atelier does not answer: ask again",
+    HTTPStatus.SERVICE_UNAVAILABLE: "A part of Atelier does not answer, or too much "
+    "is asked of it at once: Retry-After says when to ask again",
 }
 
 
@@ -191,10 +198,7 @@ def _responses(
         sentence = _SENTENCES[status]
         if status is HTTPStatus.NOT_FOUND:
             sentence = operation.missing
-        responses[str(int(status))] = {
-            "description": sentence,
-            "content": _error_content(operation, sentence),
-        }
+        responses[str(int(status))] = _error(operation, status, sentence)
     if operation.conflict is not None:
         conflict = responses.setdefault(str(int(HTTPStatus.CONFLICT)), {})
         conflict["content"]["application/json"] = {
@@ -211,8 +215,8 @@ def _errors(path: str, method: str, operation: Operation) -> set[HTTPStatus]:
         errors |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if "{" in path:
         errors.add(HTTPStatus.NOT_FOUND)
-    if operation.body is not None or operation.takes is not None:
-        errors.add(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    if operation.has_body:
+        errors |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT}
     if operation.body is not None or operation.query or operation.headers:
         errors.add(HTTPStatus.UNPROCESSABLE_ENTITY)
     if operation.conflict is not None:
@@ -222,8 +226,12 @@ def _errors(path: str, method: str, operation: Operation) -> set[HTTPStatus]:
     return errors
 
 
-def _error_content(operation: Operation, sentence: str) -> Json:
+def _error(operation: Operation, status: HTTPStatus, sentence: str) -> Json:
+    content: Json = {"text/plain": {"schema": {"type": "string"}, "example": sentence}}
     if operation.speaks == "code":
         schema = {"$ref": f"{_COMPONENTS}{RefusalBody.__name__}"}
-        return {"application/json": {"schema": schema}}
-    return {"text/plain": {"schema": {"type": "string"}, "example": sentence}}
+        content = {"application/json": {"schema": schema}}
+    error: Json = {"description": sentence, "content": content}
+    if status in _AGAIN:
+        error["headers"] = {"Retry-After": _RETRY_AFTER}
+    return error

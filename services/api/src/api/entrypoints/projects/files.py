@@ -107,6 +107,7 @@ SAVE = Operation(
     headers=(_MATCH, _NEW),
     body=NewFile,
     body_example=NewFile(EXAMPLE.path, EXAMPLE.content),
+    max_bytes=MAX_PUT_BYTES,
     answer=FileRow,
     example=EXAMPLE,
     gives=(_TAG,),
@@ -147,6 +148,7 @@ UPLOAD = Operation(
     ),
     headers=(_MATCH, _NEW),
     takes="application/octet-stream",
+    max_bytes=MAX_ASSET_BYTES,
     answer=FileRow,
     example=EXAMPLE,
     gives=(_TAG,),
@@ -185,7 +187,7 @@ class FileDoor(Shared):
         """Create or replace a file by its path."""
         user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
-        body = await read_json(request, _new_file, MAX_PUT_BYTES)
+        body = await read_json(request, _new_file)
         return await self._saved(request, user.id, id_, body)
 
     async def _saved(
@@ -212,7 +214,7 @@ class FileDoor(Shared):
         user = await self._security.caller(request)
         id_ = id_in_path(request, project_id)
         path = parameters.words(request, "path", MAX_PATH_CHARS)
-        data = await read_bytes(request, MAX_ASSET_BYTES)
+        data = await read_bytes(request)
         encoding = encoding_of(data)
         file = NewFile(path, told(data, encoding), encoding)
         return await self._saved(request, user.id, id_, file)

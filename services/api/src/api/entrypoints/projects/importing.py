@@ -58,6 +58,7 @@ ZIP = Operation(
     "left away",
     needs=Needs.WRITE,
     takes=_ZIP,
+    max_bytes=MAX_ZIP_BYTES,
     answer=ImportBody,
     example=_EXAMPLE,
     errors=_ERRORS,
@@ -98,9 +99,10 @@ class ImportDoor(Shared):
         if request.content_type[0] != _ZIP:
             reason = f"The body must be a zip, with the header Content-Type: {_ZIP}"
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
-        data = await read_bytes(request, MAX_ZIP_BYTES)
-        command = command_id(request, caller.id, _Zip(sha256(data).hexdigest()))
-        taken = await self._imports.zip(caller.id, id_, command, data)
+        async with self._imports.turn():
+            data = await read_bytes(request)
+            command = command_id(request, caller.id, _Zip(sha256(data).hexdigest()))
+            taken = await self._imports.zip(caller.id, id_, command, data)
         return json_response(_body(taken))
 
     async def repository(

@@ -1,0 +1,96 @@
+"""Bodies that are coming: how many there may be, and who is refused then."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from http import HTTPStatus
+
+import httpx
+import pytest
+
+from tests.support.backend import Backend, Partial, backend_of, partial, until
+from tests.support.servers import PostgresServer, server_folder
+
+MIB = 1024 * 1024
+TODO = {"name": "Todo", "description": ""}
+
+
+@pytest.fixture(scope="module")
+def small(postgres_server: PostgresServer) -> Iterator[Backend]:
+    """An api that has room for 3 MiB of files."""
+    with (
+        server_folder() as folder,
+        backend_of(folder, postgres_server, BODY_MEMORY_BYTES=str(4 * MIB)) as started,
+    ):
+        yield started
+
+
+@pytest.fixture
+def ada(small: Backend) -> Iterator[httpx.Client]:
+    with small.person() as somebody:
+        yield somebody
+
+
+@pytest.fixture
+def assets(ada: httpx.Client) -> str:
+    """Where files of a project go."""
+    project = ada.post("/api/projects", json=TODO).json()["id"]
+    return f"/api/projects/{project}/assets?path=a.bin"
+
+
+def session(person: httpx.Client) -> dict[str, str]:
+    return {"Cookie": "; ".join(f"{k}={v}" for k, v in person.cookies.items())}
+
+
+def held(backend: Backend) -> float:
+    """Return how many bytes of bodies the api has in memory."""
+    with backend.client() as client:
+        lines = client.get("/metrics").text.splitlines()
+    return next(
+        float(line.split()[1]) for line in lines if line.startswith("http_body_bytes ")
+    )
+
+
+def upload(
+    backend: Backend, ada: httpx.Client, path: str
+) -> AbstractContextManager[Partial]:
+    """Begin to send a file of 3 MiB, all of it but the last byte."""
+    headers = {**session(ada), "Content-Type": "application/octet-stream"}
+    return partial(backend, "PUT", path, headers, 3 * MIB, 3 * MIB - 1)
+
+
+def test_beyond_what_fits_it_is_503_and_small_bodies_are_taken(
+    small: Backend, ada: httpx.Client, assets: str
+) -> None:
+    with upload(small, ada, assets):
+        until(lambda: held(small) >= 3 * MIB - 1)
+        refused = ada.put(assets, content=b"x" * MIB)
+        created = ada.post("/api/projects", json=TODO)
+    assert refused.text == "Too much is being sent at this moment, try again"
+    assert refused.headers["retry-after"] == "1"
+    assert created.status_code == HTTPStatus.OK
+    until(lambda: held(small) == 0)
+
+
+def test_a_body_that_is_finished_gives_its_room_back(
+    small: Backend, ada: httpx.Client, assets: str
+) -> None:
+    for _ in range(5):
+        with upload(small, ada, assets) as sending:
+            sending.send(b"x")
+            assert sending.status() == HTTPStatus.OK
+
+
+def test_zips_are_not_read_before_it_is_their_turn(
+    small: Backend, ada: httpx.Client, assets: str
+) -> None:
+    path = assets.replace("assets?path=a.bin", "import/zip")
+    headers = {**session(ada), "Content-Type": "application/zip"}
+    with ExitStack() as turns:
+        for _ in range(2):  # who sends these has the turns
+            turns.enter_context(partial(small, "POST", path, headers, MIB, 1))
+        large = 5 * MIB // 2
+        with partial(small, "POST", path, headers, large, large) as third:
+            answer = ada.put(assets, content=b"x" * MIB)
+            assert answer.status_code == HTTPStatus.OK  # no room, were it not outside
+            turns.close()
+            assert third.status() == HTTPStatus.UNPROCESSABLE_ENTITY

@@ -1,0 +1,75 @@
+"""The Idempotency-Key: for whom an answer is kept, and that it is the same one."""
+
+import secrets
+from http import HTTPStatus
+from uuid import uuid4
+
+import pytest
+
+from tests.support.backend import Backend, partial
+
+TOKEN = {"name": "CI", "scopes": ["projects:write"]}
+TODO = {"name": "Todo", "description": ""}
+LARGE = 300 * 1024
+
+
+def key() -> dict[str, str]:
+    return {"Idempotency-Key": uuid4().hex}
+
+
+def test_a_session_that_has_ended_is_given_no_answer_again(backend: Backend) -> None:
+    with backend.person() as ada:
+        cookies = dict(ada.cookies)
+        once = key()
+        first = ada.post("/api/tokens", json=TOKEN, headers=once)
+        ada.post("/api/auth/sign-out")
+    with backend.client() as thief:
+        thief.cookies.update(cookies)
+        again = thief.post("/api/tokens", json=TOKEN, headers=once)
+    assert first.status_code == HTTPStatus.OK
+    assert (again.status_code, again.text) == (401, "Unauthorized")
+
+
+def test_a_token_that_was_revoked_is_given_no_answer_again(backend: Backend) -> None:
+    with backend.person() as ada:
+        token = ada.post("/api/tokens", json=TOKEN).json()
+        with backend.client(Authorization=f"Bearer {token['token']}") as program:
+            once = key()
+            first = program.post("/api/projects", json=TODO, headers=once)
+            same = program.post("/api/projects", json=TODO, headers=once)
+            ada.delete(f"/api/tokens/{token['id']}")
+            again = program.post("/api/projects", json=TODO, headers=once)
+    assert same.headers["idempotency-replayed"] == "true"
+    assert same.json() == first.json()
+    assert (again.status_code, again.text) == (401, "Unauthorized")
+
+
+def test_a_large_answer_is_given_again_as_it_was(backend: Backend) -> None:
+    with backend.person() as ada:
+        project = ada.post("/api/projects", json=TODO).json()["id"]
+        path, once = f"/api/project-files/{project}", key()
+        body = {"path": "a.txt", "content": secrets.token_hex(LARGE)}
+        first = ada.put(path, json=body, headers=once)
+        ada.put(path, json={"path": "a.txt", "content": "newer"})
+        again = ada.put(path, json=body, headers=once)
+        now = ada.get(path).json()
+    assert again.json() == first.json()
+    assert again.headers["etag"] == first.headers["etag"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert [file["content"] for file in now] == ["newer"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer atl_forged"}])
+def test_nobody_is_refused_before_the_body_is_read(
+    backend: Backend, headers: dict[str, str]
+) -> None:
+    path = f"/api/project-files/{uuid4()}"
+    with partial(backend, "PUT", path, {**headers, **key()}) as upload:
+        assert upload.status() == HTTPStatus.UNAUTHORIZED
+
+
+def test_what_is_refused_in_codes_is_refused_so_with_a_key(backend: Backend) -> None:
+    body = {"newPassword": "x" * 9, "currentPassword": "y" * 9}
+    with backend.client() as nobody:
+        refused = nobody.post("/api/auth/change-password", json=body, headers=key())
+    assert refused.json()["code"] == "UNAUTHORIZED"
