@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.integration.agent.test_crashes import (
+    CORE_FAILPOINTS,
     FAILPOINTS,
     begun,
     check_finished,
@@ -69,6 +70,24 @@ async def test_a_worker_that_froze_at_a_border_changes_nothing_when_it_wakes_up(
         await finish_with_another(surroundings, client)
         await eventually(
             lambda: agent.counted("agent_drives_fenced_total") == 1, "it woke"
+        )
+        async with surroundings.agent():
+            await check_finished(client)
+    epochs = await epochs_of(surroundings.database_url, client.project_id)
+    assert epochs == sorted(epochs)
+
+
+@pytest.mark.parametrize("hit", [4, 6])
+@pytest.mark.parametrize("name", CORE_FAILPOINTS)
+async def test_a_worker_that_froze_in_the_core_changes_nothing_when_it_wakes_up(
+    surroundings: World, tmp_path: Path, name: str, hit: int
+) -> None:
+    place = f"{name}=sleep:3.5@{hit}"  # the lease lasts one second
+    with surroundings.process(tmp_path, ATELIER_FAILPOINTS=place) as agent:
+        client = await begun(surroundings)
+        await finish_with_another(surroundings, client)
+        await eventually(
+            lambda: agent.counted("agent_drives_fenced_total") is not None, "it woke"
         )
         async with surroundings.agent():
             await check_finished(client)

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agent.application.operating import recorded
 from agent.domain import outcome
 from agent.domain.changes import is_locked
+from agent.domain.estimate import Counted
 from agent.domain.outcome import CallEnd
 from agent.domain.plan import PhasePlan
 from agent.domain.project import PROJECT
@@ -42,6 +43,7 @@ from contracts.project import (
     DeleteFile,
     FileConflict,
     FileWritten,
+    Image,
     ModelCallEnded,
     ModelCallStarted,
     PlannedFile,
@@ -102,7 +104,11 @@ ends = st.builds(
     outcome=st.sampled_from(["complete", "complete", "length", "cut", "failed"]),
     model=st.just("fake/model"),
     hopeless=st.integers(0, 9).map(lambda number: number == 0),
+    suspect=st.sampled_from([None, "pictures", "anything"]),
+    certain=st.booleans(),
 )
+PROMPT_TOKENS = 100
+PICTURE = Image("image/png", b"\x89PNG\r\n\x1a\n")
 COMPLETELY = CallEnd("complete", "fake/model")
 
 
@@ -151,6 +157,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.effect: Effect | None = None
         self.ids = 0
         self.runs: dict[UUID, int] = {}
+        self.calls = 0
         self.open_calls = 0
         self.has_replied = False
         self.append([CREATED])
@@ -197,6 +204,7 @@ class Lifecycle(RuleBasedStateMachine):
             case AssistantReplied():
                 self.has_replied = True
             case ModelCallStarted():
+                self.calls += 1
                 self.open_calls += 1
             case ModelCallEnded():
                 self.open_calls -= 1
@@ -222,8 +230,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(speaks=st.integers(0, 5))
     def say(self, speaks: int) -> None:
-        if speaks == 0:
-            self.order(PostMessage(self.new_id(), self.new_id(), "more"))
+        if speaks <= 1:
+            images = [PICTURE] * speaks
+            self.order(PostMessage(self.new_id(), self.new_id(), "more", images))
 
     @rule(path=paths, content=st.text(max_size=5))
     def save(self, path: str, content: str) -> None:
@@ -256,12 +265,30 @@ class Lifecycle(RuleBasedStateMachine):
         self.effect = next_effect(self.project)
         effect = self.effect
         if isinstance(effect, DesignPhase | ImplementPhase):
-            self.record(lambda now: outcome.call_started(now, effect, "fake/model"))
+            self.record(
+                lambda now: outcome.call_started(
+                    now, effect, "fake/model", prompt_tokens=PROMPT_TOKENS
+                )
+            )
 
     @precondition(lambda self: self.effect is not None)
     @rule()
     def die(self) -> None:
         self.effect = None
+
+    @precondition(lambda self: isinstance(self.effect, DesignPhase | ImplementPhase))
+    @rule(chars=st.integers(0, 100))
+    def settle(self, chars: int) -> None:
+        """Count a call as a driver does that finds its run over."""
+        effect, before = self.effect, self.project.usage
+        assert isinstance(effect, DesignPhase | ImplementPhase)
+        if self.project.run is None or self.project.run.id != effect.run_id:
+            counted = Counted(PROMPT_TOKENS, chars)
+            for _ in range(2):
+                self.record(lambda now: outcome.call_counted(now, effect, counted))
+            self.effect = None
+        assert self.project.usage.calls == before.calls
+        assert self.project.usage.completion_tokens <= before.completion_tokens + 25
 
     @precondition(lambda self: isinstance(self.effect, ImplementPhase))
     @rule(extra=paths, planned=st.booleans())
@@ -338,6 +365,11 @@ class Lifecycle(RuleBasedStateMachine):
     def every_call_but_the_one_under_way_has_one_end(self) -> None:
         calling = self.project.run is not None and self.project.run.call is not None
         assert self.open_calls == int(calling)
+
+    @invariant()
+    def every_call_that_ended_is_counted_once(self) -> None:
+        calling = self.project.run is not None and self.project.run.call is not None
+        assert self.project.usage.calls == self.calls - int(calling)
 
     @invariant()
     def sizes_add_up(self) -> None:

@@ -169,10 +169,8 @@ class Asking:
         await self._wait(self._log.run(effect.run_id))
         model, *fallbacks = self._models(effect)
         price = _price(info)
-        run = self._log.run(effect.run_id)
-        tokens = _tokens(prompt(self._log.project, run))
         limits = await self._world.limits.current()
-        left_usd = await self._reserve(effect, info, tokens, limits)
+        left_usd = await self._reserve(effect, info, prompt, limits)
         begun: list[tuple[list[Message], Budget]] = []
 
         def begin(project: Project) -> list[ProjectEvent]:
@@ -215,7 +213,7 @@ class Asking:
         self,
         effect: ModelEffect,
         info: ModelInfo | None,
-        prompt_tokens: int,
+        prompt: Prompt,
         limits: SpendLimits,
     ) -> float | None:
         """Return what the day leaves for the call, held for it; None: any amount.
@@ -230,9 +228,13 @@ class Asking:
         owner_id = self._log.project.owner_id
         if owner_id is None or (limits.user_day_usd, limits.day_usd) == (None, None):
             return None
-        most = (info and info.context_tokens) or _LONGEST_ANSWER_TOKENS
-        answer = min(most, _LONGEST_ANSWER_TOKENS)
-        wanted = dollars(_price(info), prompt_tokens, answer) or 0.0
+        wanted = 0.0
+        if (price := _price(info)) is not None:
+            tokens = _tokens(prompt(self._log.project, self._log.run(effect.run_id)))
+            answer = min(
+                _window(info) or _LONGEST_ANSWER_TOKENS, _LONGEST_ANSWER_TOKENS
+            )
+            wanted = dollars(price, tokens, answer) or 0.0
         while True:
             held = await self._world.ledger.reserve(
                 self._log.project_id, owner_id, wanted, limits

@@ -24,6 +24,8 @@ _RECENT_CHARS = 6_000
 """What was said last and is told in full."""
 _MESSAGES_CHARS = 24_000
 """Of messages to the run, the newest of which are told in full."""
+_PHASE_CHARS = 2_000
+"""Of the description of an earlier phase."""
 _OLDER_CHARS = 4_000
 _SHORT_CHARS = 160
 """What was said before, each of it as a beginning of so many characters."""
@@ -169,7 +171,8 @@ def _context(
     if len(told) < len(run.messages):
         lines.insert(0, f"- ({len(run.messages) - len(told)} older ones, left out)")
     numbered = [
-        f"{number}. {_one_line(phase.name)}: {_one_line(phase.description)}"
+        f"{number}. {_one_line(phase.name)}: "
+        f"{_one_line(phase.description)[:_PHASE_CHARS]}"
         for number, phase in enumerate(phases, 1)
     ]
     request = (

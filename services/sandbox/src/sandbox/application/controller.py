@@ -162,8 +162,8 @@ class Controller:
         del self._edited[project_id]
         await _unasked(self.open(project_id).follow_edit, project_id)
 
-    def stopped(self, run_id: UUID, project_id: UUID) -> None:
-        """End what is done for a run that was stopped, whether it is driven or not."""
+    def run_ended(self, run_id: UUID, project_id: UUID) -> None:
+        """End what is done for a run that did not complete, whoever drove it."""
         operations = self._operations.get(project_id)
         if operations is not None:
             operations.end_run(run_id)

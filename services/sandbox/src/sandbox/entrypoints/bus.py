@@ -13,6 +13,7 @@ from contracts.project import (
     FileDeleted,
     FileWritten,
     ProjectDeleted,
+    RunFailed,
     RunStopped,
     SettingsChanged,
 )
@@ -37,7 +38,10 @@ _EVENTS = "evt.*.*"
 
 _FOLLOWED = {
     str(kind.__struct_config__.tag)
-    for kind in (FileWritten, FileDeleted, SettingsChanged, RunStopped, ProjectDeleted)
+    for kind in (
+        *(FileWritten, FileDeleted, SettingsChanged),
+        *(RunStopped, RunFailed, ProjectDeleted),
+    )
 }
 """Types of events that are worth decoding here."""
 
@@ -144,8 +148,8 @@ def _action_for(
             FileWritten(author="user") | FileDeleted(author="user") | SettingsChanged()
         ):
             return controller.edited
-        case RunStopped(run_id):
-            return partial(controller.stopped, run_id)
+        case RunStopped(run_id) | RunFailed(run_id):
+            return partial(controller.run_ended, run_id)
         case ProjectDeleted():
             return controller.deleted
         case _:
