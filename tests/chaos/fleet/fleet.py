@@ -138,8 +138,12 @@ async def fleet(*, agents: int = 3) -> AsyncIterator[Fleet]:
 def _service(module: str, folder: Path, environment: dict[str, str]) -> ServiceProcess:
     folder.mkdir(mode=0o711)
     if module == "sandbox":
+        previews = free_port()
         environment |= {
-            "PREVIEW_PORT": str(free_port()),
+            "PREVIEW_PORT": str(previews),
+            "SANDBOX_ADDRESS": f"127.0.0.1:{previews}",
+            "SANDBOX_LEASE_S": "4",
+            "STREAM_REPLICAS": "3",
             "SANDBOX_DIR": str(folder / "sandboxes"),
             "SANDBOX_PAGE_CHECK": "false",
             "SANDBOX_TEMPLATES": "false",

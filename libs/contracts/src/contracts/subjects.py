@@ -16,6 +16,7 @@ LIMITS = "limits.get"
 SET_LIMITS = "limits.set"
 ISOLATION = "isolation.tell"
 SCREENSHOTS = "screenshot.*"
+SANDBOX_PEERS = "peer.*.*.*"
 VARIABLES = "vars.*"
 AUTH_VERIFY = "auth.verify"
 AUTH_VERIFY_SOCKET = "auth.verify_socket"
@@ -28,6 +29,10 @@ RUN_POKE = "poke.run"
 AGENT_QUEUE = "agent"
 SANDBOX_QUEUE = "sandbox"
 API_QUEUE = "api"
+
+OWNERS_BUCKET = "sandboxes"
+"""Key-value bucket: which sandbox controller has which project."""
+_OWNERS_STREAM = f"KV_{OWNERS_BUCKET}"
 
 INTERNAL_SERVICES = frozenset({"agent", "api", "gateway", "sandbox"})
 """Services that are trusted with every project; no other one may have such a name."""
@@ -101,6 +106,11 @@ def open_file(project_id: UUID) -> str:
 def sandbox(project_id: UUID, verb: str) -> str:
     """Return where an operation on a sandbox is requested."""
     return f"sandbox.{project_id}.{verb}"
+
+
+def peer(controller: UUID, project_id: UUID, verb: str) -> str:
+    """Return where a controller is asked for what was asked of another one."""
+    return f"peer.{controller}.{project_id}.{verb}"
 
 
 def event(shard: int, project_id: UUID) -> str:
@@ -185,7 +195,7 @@ def service_permissions(service: str) -> Permissions:
 
 
 # A wildcard is a whole token: `EVT_*` would be a stream of that very name. There are no
-# other streams than those of events.
+# other streams than those of events, and the bucket of sandboxes' owners.
 PERMISSIONS: dict[str, Permissions] = {
     "agent": Permissions(
         publish=(
@@ -251,8 +261,20 @@ PERMISSIONS: dict[str, Permissions] = {
         subscribe=_with_inbox("gateway", "evt.*.*", "progress.*.*", AUTH_ENDED),
     ),
     "sandbox": Permissions(
-        publish=("progress.*.log", "query.*.manifest", "query.*.files", VARIABLES),
-        subscribe=_with_inbox("sandbox", SANDBOX, ISOLATION, SCREENSHOTS, "evt.*.*"),
+        publish=(
+            "progress.*.log",
+            "query.*.manifest",
+            "query.*.files",
+            VARIABLES,
+            SANDBOX_PEERS,
+            f"$KV.{OWNERS_BUCKET}.*",
+            f"$JS.API.STREAM.INFO.{_OWNERS_STREAM}",
+            f"$JS.API.STREAM.CREATE.{_OWNERS_STREAM}",
+            f"$JS.API.STREAM.MSG.GET.{_OWNERS_STREAM}",
+        ),
+        subscribe=_with_inbox(
+            "sandbox", SANDBOX, ISOLATION, SCREENSHOTS, SANDBOX_PEERS, "evt.*.*"
+        ),
     ),
     "integration": service_permissions("integration"),
 }

@@ -23,6 +23,7 @@ from proxy import Limits
 from proxy import serve as serve_proxy
 from sandbox.adapters.browser import Chromium
 from sandbox.adapters.bus.agent_files import AgentFiles
+from sandbox.adapters.bus.leases import open_leases
 from sandbox.adapters.bus.log_sink import BusLogSink
 from sandbox.adapters.containers import docker, trial
 from sandbox.adapters.containers.engine import Engine, EngineFailed
@@ -38,6 +39,7 @@ from sandbox.adapters.processes.plain import PlainLauncher
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.application import metrics
+from sandbox.application.alone import Alone
 from sandbox.application.controller import Controller
 from sandbox.application.output import Outputs
 from sandbox.application.pool import Pool
@@ -46,7 +48,7 @@ from sandbox.application.template_maker import Nobody, TemplateMaker
 from sandbox.domain.preview_name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
-from sandbox.ports import Adopter, Isolation, Runtime, RuntimeFailed
+from sandbox.ports import Adopter, Isolation, Owners, Runtime, RuntimeFailed
 from sandbox.settings import Settings
 
 USER = "sandbox"
@@ -166,14 +168,17 @@ async def _serve(
     isolation = runtime.isolation
     _log.info("apps are run apart", isolation=isolation.summary)
     site_of = partial(_site, settings)
-    controller = Controller(folders, parts, site_of, idle_s=settings.sandbox_idle_s)
+    owners = await _owners(settings, bus)
+    idle_s = settings.sandbox_idle_s
+    controller = Controller(folders, parts, site_of, idle_s=idle_s, owners=owners)
     metrics.RUNNING.set_function(lambda: controller.running)
     secret = settings.secret_key.encode()
     preview = Preview(controller, settings.preview_domain, secret)
-    works = (parts.outputs.run, controller.reconcile_forever)
+    keep = partial(owners.run, controller.lost)
+    works = (parts.outputs.run, controller.reconcile_forever, keep)
     async with _background(tasks, *works):
-        subscriptions = await doors.serve(bus, controller, isolation)
-        tasks.create_task(_wind_down(controller, runtime, stopping))
+        subscriptions = await doors.serve(bus, controller, isolation, owners.me)
+        tasks.create_task(_wind_down(controller, runtime, owners, stopping))
         async with TaskGroup() as servers:
             servers.create_task(
                 serve_proxy(listener, preview.route, stopping=stopping, limits=_LIMITS)
@@ -269,12 +274,26 @@ async def _recover(runtime: Runtime, folders: DiskFolders) -> None:
 
 
 async def _wind_down(
-    controller: Controller, runtime: Runtime, stopping: asyncio.Event
+    controller: Controller, runtime: Runtime, owners: Owners, stopping: asyncio.Event
 ) -> None:
     """End all apps while visitors and drivers are being let go."""
     await stopping.wait()
     controller.close()
     await runtime.close()
+    await owners.close()
+
+
+async def _owners(settings: Settings, bus: NatsBus) -> Owners:
+    """Return who has which project, where there may be other controllers."""
+    if not settings.sandbox_address:
+        return Alone()
+    host, _, port = settings.sandbox_address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise SettingsError("SANDBOX_ADDRESS is not a host and a port.")
+    address = (host.strip("[]"), int(port))
+    return await open_leases(
+        bus, address, settings.sandbox_lease_s, settings.stream_replicas
+    )
 
 
 @asynccontextmanager

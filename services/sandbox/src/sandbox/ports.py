@@ -418,6 +418,57 @@ class ProjectFiles(Protocol):
         ...
 
 
+class Owner(Struct, frozen=True):
+    """One of several controllers."""
+
+    id: UUID
+    host: str
+    """Where the others reach its previews."""
+    port: int
+
+
+class Owners(Protocol):
+    """Which controller has which project; nobody but that one touches its sandbox."""
+
+    @property
+    def me(self) -> UUID | None:
+        """Our own name, by which the others ask us; None where there are none."""
+        ...
+
+    def is_ours(self, project_id: UUID) -> bool:
+        """Whether it is ours at this moment."""
+        ...
+
+    @property
+    def held(self) -> Collection[UUID]:
+        """Return what is to be given back as soon as it is not used."""
+        ...
+
+    async def claim(self, project_id: UUID) -> Owner | None:
+        """Take a project that nobody has; return who has it, None for ourselves.
+
+        Raises:
+            Unavailable: That cannot be known now.
+
+        """
+        ...
+
+    async def release(self, project_id: UUID) -> None:
+        """Give a project back; nothing of it may be running."""
+        ...
+
+    async def run(self, lost: Callable[[UUID], None]) -> None:
+        """Keep what is ours, until cancelled; *lost* is called for what no longer is.
+
+        What runs for it has to end at once then: another controller may begin.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give everything back, and take nothing any more."""
+        ...
+
+
 class Look(Struct, frozen=True):
     """What was seen of a page."""
 

@@ -40,6 +40,14 @@ class Settings(Struct, frozen=True):
     sandbox_isolation: Literal["auto", "bubblewrap", "process"] = "auto"
     """`auto` takes bubblewrap where it works. Without it, apps of people who do not
     trust each other are not kept apart: then `process` has to be asked for."""
+    sandbox_address: str = ""
+    """Where other controllers reach our previews, as host:port; empty: there is no
+    other one. With several, each project has one of them at a time."""
+    sandbox_lease_s: float = 10.0
+    """Seconds of silence after which the projects of a controller go to others; the
+    first that starts decides."""
+    stream_replicas: int = 1
+    """Copies of the leases; 3 in a cluster."""
     sandbox_idle_s: float = 900.0
     """Seconds without a visitor after which an app is stopped until the next."""
     sandbox_page_check: bool = True

@@ -30,12 +30,13 @@ from contracts.sandbox import (
 )
 from eventcore.errors import Unavailable
 from sandbox.application import metrics
+from sandbox.application.alone import Alone
 from sandbox.application.checking import check, failed
 from sandbox.application.operations import Operations
 from sandbox.application.sandbox import Parts, Sandbox, Site
 from sandbox.application.trouble import Troubled
 from sandbox.domain.limits import IDLE_S
-from sandbox.ports import Folders, ProjectGone
+from sandbox.ports import Folders, Owner, Owners, ProjectGone
 
 _log = logs.get(__name__)
 
@@ -56,7 +57,9 @@ class Controller:
         site_of: Callable[[UUID], Site],
         *,
         idle_s: float = IDLE_S,
+        owners: Owners | None = None,
     ) -> None:
+        self._owners = owners or Alone()
         self._folders = folders
         self._parts = parts
         self._site_of = site_of
@@ -82,6 +85,15 @@ class Controller:
             self._operations[project_id] = Operations(self._parts.tasks)
             self._known.add(project_id)
         return self._sandboxes[project_id]
+
+    async def owner(self, project_id: UUID) -> Owner | None:
+        """Return which other controller has a project; None: it is ours now.
+
+        Raises:
+            Unavailable: That cannot be known now.
+
+        """
+        return await self._owners.claim(project_id)
 
     def close(self) -> None:
         """End what is under way, without an outcome: this instance is leaving."""
@@ -149,8 +161,8 @@ class Controller:
 
     def edited(self, project_id: UUID) -> None:
         """Follow a person who has changed a file of a project."""
-        if project_id not in self._known:
-            return
+        if project_id not in self._known or not self._owners.is_ours(project_id):
+            return  # whoever gets it next asks for the files anyway
         waiting = self._edited.get(project_id)
         if waiting is None or waiting.done():
             work = self._parts.tasks.create_task(self._follow_edit(project_id))
@@ -179,6 +191,7 @@ class Controller:
         self._operations[project_id].cancel()
         await _unasked(sandbox.remove, project_id)
         self._forget(project_id)
+        await self._owners.release(project_id)
 
     def _forget(self, project_id: UUID) -> None:
         self._sandboxes.pop(project_id, None)
@@ -189,6 +202,18 @@ class Controller:
         self._parts.outputs.forget(project_id)
 
     # --- what nobody tells ------------------------------------------------------------
+
+    def lost(self, project_id: UUID) -> None:
+        """End what runs for a project that another controller may have by now."""
+        self._parts.tasks.create_task(self._let_go(project_id))
+
+    async def _let_go(self, project_id: UUID) -> None:
+        if project_id in self._sandboxes:
+            self._operations[project_id].cancel()
+            rising = self._rising.get(project_id)
+            if rising is not None:
+                rising.cancel()
+            await _unasked(self._sandboxes[project_id].rest, project_id)
 
     async def reconcile_forever(self) -> None:
         """Look every 10 s at what should be and what is, until cancelled.
@@ -208,8 +233,20 @@ class Controller:
             if self._is_idle(project_id, sandbox, now):
                 _log.info("stopping an idle app", project=str(project_id))
                 await _unasked(sandbox.rest, project_id)
+        for project_id in self._owners.held:
+            if self._is_unused(project_id, now):
+                await self._let_go(project_id)
+                await self._owners.release(project_id)
         for project_id in list(self._unchecked):
             await self._check(project_id)
+
+    def _is_unused(self, project_id: UUID, now: float) -> bool:
+        sandbox = self._sandboxes.get(project_id)
+        if sandbox is None:
+            return True
+        runs = sandbox.server is not None and sandbox.server.process is not None
+        is_busy = runs or self._operations[project_id].under_way
+        return not is_busy and now - sandbox.used > self._idle_s
 
     def _is_idle(self, project_id: UUID, sandbox: Sandbox, now: float) -> bool:
         return (

@@ -9,7 +9,9 @@ from typing import TypeAlias
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _OUR_COOKIES = (b"better-auth.", b"__secure-better-auth.", b"__host-better-auth.")
-_NOT_TO_APP = frozenset({b"authorization", b"forwarded", b"x-real-ip"})
+HOP = b"x-atelier-hop"
+"""Says that another controller has passed the request on: nobody does it twice."""
+_NOT_TO_APP = frozenset({b"authorization", b"forwarded", b"x-real-ip", HOP})
 _NOT_TO_APP_PREFIXES = (b"proxy-", b"x-forwarded-")
 _NOT_TO_BROWSER = frozenset(
     {

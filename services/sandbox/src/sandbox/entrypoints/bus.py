@@ -1,5 +1,6 @@
 """Requests of drivers and recorded events, from the bus to the controller."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from uuid import UUID
@@ -21,20 +22,28 @@ from contracts.sandbox import (
     Failed,
     GetScreenshot,
     IsolationTold,
+    Pending,
     SandboxAnswer,
     SandboxRequest,
     Screenshot,
 )
+from eventcore.ask import ask
+from eventcore.errors import Unavailable
 from eventcore.ports import Bus, Headers, Subscription
 from sandbox.application import metrics
 from sandbox.application.controller import Controller
-from sandbox.ports import Isolation
+from sandbox.ports import Isolation, Owner
 
 _log = logs.get(__name__)
 _requests = codec.decoder(SandboxRequest)
 _questions = codec.decoder(GetScreenshot)
 
+_answers = codec.decoder(SandboxAnswer)
+
 _EVENTS = "evt.*.*"
+_PEER_S = 8.0
+"""Less than whoever asks us waits, and more than an operation lets us wait."""
+_LATER_S = 0.5
 
 _FOLLOWED = {
     str(kind.__struct_config__.tag)
@@ -51,7 +60,7 @@ _INTERNAL = Failed("The sandbox service failed; its log says why.")
 
 
 async def serve(
-    bus: Bus, controller: Controller, isolation: Isolation
+    bus: Bus, controller: Controller, isolation: Isolation, me: UUID | None
 ) -> list[Subscription]:
     """Begin to answer drivers, to follow projects, and to say how apps are run."""
     told = codec.encode(
@@ -59,9 +68,15 @@ async def serve(
     )
 
     async def handle(subject: str, body: bytes, headers: Headers) -> bytes:
-        given = await answer(controller, subject, body, headers)
+        given = await answer(controller, bus, subject, body, headers)
         metrics.ANSWERS.labels(str(given.__struct_config__.tag)).inc()
         return codec.encode(given)
+
+    async def stand_in(subject: str, body: bytes, headers: Headers) -> bytes:
+        # Nobody asks a second time: who has it by now is found by the next question.
+        *_, project, verb = subject.split(".")
+        own = f"sandbox.{project}.{verb}"
+        return codec.encode(await answer(controller, None, own, body, headers))
 
     async def tell(_: str, __: bytes, ___: Headers) -> bytes:
         return told
@@ -72,8 +87,10 @@ async def serve(
     def listen(_: str, body: bytes, __: Headers) -> None:
         follow(controller, body)
 
+    peers = [] if me is None else [f"peer.{me}.*.*"]
     return [
         await bus.serve(subjects.SANDBOX, subjects.SANDBOX_QUEUE, handle),
+        *[await bus.serve(own, subjects.SANDBOX_QUEUE, stand_in) for own in peers],
         await bus.serve(subjects.ISOLATION, subjects.SANDBOX_QUEUE, tell),
         await bus.serve(subjects.SCREENSHOTS, subjects.SANDBOX_QUEUE, show),
         await bus.listen(_EVENTS, listen),
@@ -81,9 +98,17 @@ async def serve(
 
 
 async def answer(
-    controller: Controller, subject: str, body: bytes, headers: Headers
+    controller: Controller,
+    peers: Bus | None,
+    subject: str,
+    body: bytes,
+    headers: Headers,
 ) -> SandboxAnswer:
-    """Return the answer to one request, whatever it is."""
+    """Return the answer to one request, whatever it is.
+
+    Another controller that has the project is asked over *peers*; without them the
+    answer is that it is to be asked for again.
+    """
     try:
         request: SandboxRequest = _requests.decode(body)
     except (msgspec.MsgspecError, RecursionError):
@@ -91,15 +116,44 @@ async def answer(
     if _project_of(subject) != request.project_id:
         return _MISMATCH
     try:
+        owner = await controller.owner(request.project_id)
+        if owner is not None:
+            return await _asked(peers, owner, request, headers)
         # Asked again and again until it is over: the span is of the operation itself.
         with (
             tracing.under(headers.get("traceparent")),
             logs.bound(project=request.project_id, operation=request.key),
         ):
             return await controller.answer(request)
+    except Unavailable:
+        return await _later()
     except Exception:  # noqa: BLE001 - the next request may be a good one
         _log.exception("a request failed")
         return _INTERNAL
+
+
+async def _asked(
+    peers: Bus | None, owner: Owner, request: SandboxRequest, headers: Headers
+) -> SandboxAnswer:
+    """Return what the controller says that has the project."""
+    if peers is None:
+        return await _later()
+    verb = codec.tag(request.operation)
+    given: SandboxAnswer = await ask(
+        peers,
+        subjects.peer(owner.id, request.project_id, verb),
+        request,
+        _answers,
+        timeout_s=_PEER_S,
+        traceparent=headers.get("traceparent"),
+    )
+    return given
+
+
+async def _later() -> SandboxAnswer:
+    """Say that it is to be asked for again: a lease ends, or the bus comes back."""
+    await asyncio.sleep(_LATER_S)
+    return Pending()
 
 
 async def shown(controller: Controller, subject: str, body: bytes) -> Screenshot:

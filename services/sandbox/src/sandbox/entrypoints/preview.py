@@ -8,14 +8,15 @@ import asyncio
 from urllib.parse import parse_qs
 from uuid import UUID
 
-from proxy import Answer, RequestHead, Upstream
+from eventcore.errors import Unavailable
+from proxy import Answer, RequestHead, TcpAddress, Upstream
 from sandbox.application.controller import Controller
 from sandbox.application.sandbox import Sandbox
 from sandbox.domain import pages, static_site
 from sandbox.domain.limits import SERVED_BYTES
-from sandbox.domain.preview_headers import ADDED, to_app, to_browser
+from sandbox.domain.preview_headers import ADDED, HOP, Headers, to_app, to_browser
 from sandbox.domain.preview_name import read_preview_name
-from sandbox.ports import Process
+from sandbox.ports import Owner, Process
 
 _HTML = "text/html; charset=utf-8"
 _NO_STORE = (b"Cache-Control", b"no-store")
@@ -41,6 +42,12 @@ class Preview:
         project_id = self._project_of(head)
         if project_id is None or static_site.is_refused(head.path):
             return _missing()
+        try:
+            owner = await self._controller.owner(project_id)
+        except Unavailable:
+            return _later()
+        if owner is not None:
+            return _later() if head.header(HOP.decode()) else _to_other(owner)
         sandbox = self._controller.open(project_id)
         if not _is_ping(head):
             await self._wake(project_id, sandbox)
@@ -78,6 +85,29 @@ def _pass_on(process: Process, sandbox: Sandbox) -> Upstream:
         unavailable=unavailable,
         broken=unavailable,
     )
+
+
+def _to_other(owner: Owner) -> Upstream:
+    def named(headers: Headers) -> Headers:
+        return [*headers, (HOP, b"1")]
+
+    def unavailable(_: RequestHead) -> Answer:
+        return _later()
+
+    return Upstream(
+        TcpAddress(owner.host, owner.port),
+        request_headers=named,
+        forwarded=False,
+        unavailable=unavailable,
+        broken=unavailable,
+    )
+
+
+def _later() -> Answer:
+    """Answer while it is not known who shows the app, which is soon over."""
+    page = pages.waiting_page(None, None, "")
+    headers = [(b"Retry-After", b"1"), _NO_STORE, *ADDED]
+    return Answer(503, page.encode(), _HTML, headers)
 
 
 def _missing() -> Answer:

@@ -1,0 +1,191 @@
+"""Two controllers on one bus: each project has one of them, until that one is gone."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeAlias
+from uuid import UUID
+
+import httpx
+import pytest
+
+from contracts.sandbox import (
+    Failed,
+    InstallDependencies,
+    Pending,
+    RemoveSandbox,
+    Running,
+    StartServer,
+    SyncFiles,
+)
+from standalone.ports import free_port
+from tests.integration.sandbox.stage import (
+    SandboxServer,
+    Stage,
+    host_of,
+    stage,
+    until,
+)
+from tests.support.servers import NatsServer, server_folder
+
+LEASE_S = 3.0
+SERVER = """
+const {createServer} = require('http');
+createServer((_, answer) => answer.end('I am ' + process.pid)).listen(process.env.PORT);
+"""
+APP = {
+    "package.json": '{"scripts": {"dev": "node server.js"}}',
+    "server.js": SERVER,
+    "more.txt": "all of it",
+}
+
+Pair: TypeAlias = tuple[SandboxServer, SandboxServer]
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with server_folder() as folder, ExitStack() as stack:
+        nats = stack.enter_context(NatsServer(folder))
+        servers = []
+        for name in ("one", "two"):
+            place = folder / name
+            place.mkdir(mode=0o711)
+            port = free_port()
+            server = SandboxServer(
+                *(place, nats.url),
+                PREVIEW_PORT=str(port),
+                SANDBOX_ADDRESS=f"127.0.0.1:{port}",
+                SANDBOX_LEASE_S=str(LEASE_S),
+                SANDBOX_TEMPLATES="false",
+                SANDBOX_PAGE_CHECK="false",
+            )
+            server.preview_port = port
+            servers.append(stack.enter_context(server))
+        yield servers[0], servers[1]
+
+
+@pytest.fixture
+async def world(pair: Pair) -> AsyncIterator[Stage]:
+    async with stage(pair[0]) as made:
+        yield made
+
+
+async def build(world: Stage) -> UUID:
+    project = world.add(APP)
+    for operation in (SyncFiles(1), InstallDependencies()):
+        outcome = await world.ask(project, operation)
+        assert not isinstance(outcome, Failed), outcome
+    assert isinstance(await world.ask(project, StartServer()), Running)
+    return project
+
+
+def running(server: SandboxServer, project: UUID) -> list[int]:
+    """Return what works in a controller's folder of a project."""
+    there = server.root / "sandboxes" / "boxes" / str(project) / "app"
+    found = []
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone
+        try:
+            if entry.isdigit() and Path(f"/proc/{entry}/cwd").samefile(there):
+                found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
+def by_owner(pair: Pair, project: UUID) -> tuple[SandboxServer, SandboxServer]:
+    """Return who runs a project, and who does not."""
+    one, two = pair
+    first, second = running(one, project), running(two, project)
+    assert bool(first) != bool(second), (first, second)
+    return (one, two) if first else (two, one)
+
+
+async def seen(server: SandboxServer, project: UUID) -> str:
+    """Return what a visitor is shown; nothing, where that takes too long."""
+    headers = {"host": host_of(project), "accept": "text/html"}
+    url = f"http://127.0.0.1:{server.preview_port}/"
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        try:
+            return (await client.get(url, headers=headers)).text
+        except httpx.TimeoutException:
+            return ""
+
+
+async def test_whoever_is_asked_one_controller_has_the_project(
+    world: Stage, pair: Pair
+) -> None:
+    for _ in range(4):
+        project = await build(world)
+        owner, _ = by_owner(pair, project)
+        texts = {await seen(server, project) for server in pair}
+        assert len(texts) == 1
+        assert texts.pop().startswith("I am ")
+        operations = [world.ask(project, StartServer()) for _ in range(6)]
+        assert {type(one) for one in await asyncio.gather(*operations)} == {Running}
+        assert by_owner(pair, project)[0] is owner
+        await world.ask(project, RemoveSandbox())
+        assert not running(owner, project)
+
+
+async def test_the_projects_of_a_controller_that_dies_go_to_the_other(
+    world: Stage, pair: Pair
+) -> None:
+    project = await build(world)
+    owner, other = by_owner(pair, project)
+    owner.kill()
+    try:
+        answer = await world.ask_once(project, StartServer(), "again")
+        assert isinstance(answer, Pending | Running)
+
+        async def shown() -> bool:
+            return (await seen(other, project)).startswith("I am ")
+
+        await until(shown, "the other one shows the app")
+        there = other.root / "sandboxes" / "boxes" / str(project) / "app"
+        assert {name.name for name in there.iterdir()} >= set(APP)
+    finally:
+        owner.start()
+    assert (await seen(owner, project)).startswith("I am ")
+    assert by_owner(pair, project)[0] is other
+
+
+async def test_a_controller_that_was_frozen_ends_what_is_no_longer_its_own(
+    world: Stage, pair: Pair
+) -> None:
+    project = await build(world)
+    owner, other = by_owner(pair, project)
+    os.kill(owner.pid, signal.SIGSTOP)
+    try:
+
+        async def shown() -> bool:
+            return (await seen(other, project)).startswith("I am ")
+
+        await until(shown, "the other one shows the app")
+    finally:
+        os.kill(owner.pid, signal.SIGCONT)
+
+    async def alone() -> bool:
+        return not running(owner, project)
+
+    await until(alone, "the first one has let go")
+    assert running(other, project)
+    assert await seen(owner, project) == await seen(other, project)
+
+
+async def test_a_controller_that_stops_gives_its_projects_back(
+    world: Stage, pair: Pair
+) -> None:
+    project = await build(world)
+    owner, other = by_owner(pair, project)
+    owner.stop()
+    try:
+
+        async def shown() -> bool:
+            return (await seen(other, project)).startswith("I am ")
+
+        await until(shown, "the other one shows the app")
+    finally:
+        owner.start()

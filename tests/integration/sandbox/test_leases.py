@@ -1,0 +1,85 @@
+"""Leases of projects, over a bus whose users may do what they need and no more."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+
+from contracts.subjects import PERMISSIONS
+from eventcore.adapters.nats import open_bus
+from sandbox.adapters.bus.leases import Leases, open_leases
+from standalone.nats_users import authorization
+from tests.integration.sandbox.stage import until
+from tests.support.servers import NatsServer, server_folder
+
+PASSWORDS = dict.fromkeys(PERMISSIONS, "a-password")
+LEASE_S = 1.0
+
+
+@pytest.fixture(scope="module")
+def nats() -> Iterator[NatsServer]:
+    users = authorization(PASSWORDS, system_password="system")  # noqa: S106 - a test's
+    with server_folder() as folder, NatsServer(folder, authorization=users) as started:
+        yield started
+
+
+@asynccontextmanager
+async def controllers(nats: NatsServer) -> AsyncIterator[tuple[Leases, Leases]]:
+    """Lend the leases of two controllers, each on a connection of its own."""
+    async with AsyncExitStack() as stack:
+        made = []
+        for port in (1, 2):
+            url = nats.nats.url("sandbox", PASSWORDS["sandbox"])
+            bus = await stack.enter_async_context(open_bus(url, user="sandbox"))
+            made.append(await open_leases(bus, ("127.0.0.1", port), LEASE_S, 1))
+        yield made[0], made[1]
+
+
+async def test_of_many_who_want_a_project_one_gets_it(nats: NatsServer) -> None:
+    async with controllers(nats) as (one, two):
+        for project in [uuid4() for _ in range(20)]:
+            wanted = [leases.claim(project) for leases in (one, two) * 3]
+            await asyncio.gather(*wanted)
+            assert one.is_ours(project) != two.is_ours(project)
+            loser = two if one.is_ours(project) else one
+            owner = await loser.claim(project)
+            assert owner is not None
+            assert owner.port == (1 if loser is two else 2)
+
+
+async def test_what_is_given_back_can_be_had_at_once(nats: NatsServer) -> None:
+    async with controllers(nats) as (one, two):
+        project = uuid4()
+        assert await one.claim(project) is None
+        await one.release(project)
+        assert not one.is_ours(project)
+        assert await two.claim(project) is None
+        await two.close()
+
+
+async def test_a_lease_lasts_while_it_is_renewed_and_ends_before_another_begins(
+    nats: NatsServer,
+) -> None:
+    async with controllers(nats) as (one, two):
+        project = uuid4()
+        lost: list[UUID] = []
+        assert await one.claim(project) is None
+        keeping = asyncio.ensure_future(one.run(lost.append))
+        await asyncio.sleep(LEASE_S * 3)  # the time itself is what is tried
+        assert await two.claim(project) is not None
+        keeping.cancel()
+
+        async def taken() -> bool:
+            return await two.claim(project) is None and not one.is_ours(project)
+
+        await until(taken, "the other one has it")
+        assert lost == []
+        keeping = asyncio.ensure_future(one.run(lost.append))
+
+        async def told() -> bool:
+            return lost == [project]
+
+        await until(told, "the first one is told")
+        keeping.cancel()
