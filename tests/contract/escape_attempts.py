@@ -626,28 +626,39 @@ def write_a_file_of_a_gigabyte() -> bool:
     return True
 
 
-@attempt
-def fill_the_temporary_folder() -> bool:
+def fill(folder: str) -> bool:
+    """Put more into *folder* than a sandbox may have in memory."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    made = [Path(f"/tmp/fill-{number}") for number in range(2)]  # noqa: S108 - the sandbox's
+    made = [Path(folder, f"fill-{number}") for number in range(2)]
     try:
         for path in made:
             with path.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, 100 * _MIB)
     finally:
         for path in made:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
     return True
 
 
 @attempt
+def fill_the_temporary_folder() -> bool:
+    return fill("/tmp")  # noqa: S108 - the sandbox's
+
+
+@attempt
 def fill_the_shared_memory() -> bool:
-    handle = os.open("/dev/shm/fill", os.O_RDWR | os.O_CREAT, 0o600)  # noqa: S108 - the sandbox's
-    try:
-        os.posix_fallocate(handle, 0, 100 * _MIB)
-    finally:
-        os.unlink("/dev/shm/fill")  # noqa: PTH108, S108 - the sandbox's
-    return True
+    return fill("/dev/shm")  # noqa: S108 - the sandbox's
+
+
+@attempt
+def fill_the_folder_of_devices() -> bool:
+    return fill("/dev")
+
+
+@attempt
+def fill_the_root_of_all_folders() -> bool:
+    return fill("/")
 
 
 @attempt

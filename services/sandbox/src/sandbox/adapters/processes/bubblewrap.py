@@ -39,6 +39,7 @@ _SERVER_PORT = 3000
 _EGRESS_PORT = 3128
 _EGRESS_URL = f"http://127.0.0.1:{_EGRESS_PORT}"
 _TEMPORARY_BYTES = 134_217_728
+_SHARED_MEMORY_BYTES = 67_108_864
 _PROBE_S = 10.0
 
 # What programs look at in /etc, beside the files that we write ourselves.
@@ -65,6 +66,9 @@ os.setgroups([])
 os.setresgid({FIRST_UID}, {FIRST_UID}, {FIRST_UID})
 os.setresuid({FIRST_UID}, {FIRST_UID}, {FIRST_UID})
 """
+
+_CLOSED = ("--remount-ro", "/dev", "--remount-ro", "/")
+"""What is made for the mounts to lie in is memory, of which nobody has a bound."""
 
 Users = Literal["own", "mapped"]
 
@@ -136,6 +140,7 @@ class BubblewrapLauncher(Launcher):
             if registries.certificates is not None:
                 options += _parents(registries.certificates)
                 options += ["--ro-bind-try", *[registries.certificates] * 2]
+        options += _CLOSED
         mark = new_mark(self._layout.root, self._layout.born(project_id))
         leaves = registries is not None or command.reaches is not None
         way = _EGRESS_PORT if leaves else 0
@@ -164,7 +169,7 @@ class BubblewrapLauncher(Launcher):
         nothing = self._layout.etc
         passed: list[int] = []
         options = [*self._namespaces(), *self._mounts(nothing, nothing)]
-        options += self._filtered(passed)
+        options += [*self._filtered(passed), *_CLOSED]
         python = str(self._tools.python)
         script = _BECOME if self._users == "own" else ""
         try:
@@ -225,9 +230,8 @@ class BubblewrapLauncher(Launcher):
         if self._users == "mapped" and launch.is_root():
             # Settings of the kernel ask for the user alone, and outside this is root.
             options += ["--ro-bind", "/proc/sys", "/proc/sys"]
-        if not self._is_old:
-            options += ["--size", str(_TEMPORARY_BYTES)]
-        options += ["--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's
+        options += self._in_memory("/tmp", _TEMPORARY_BYTES)  # noqa: S108 - the sandbox's
+        options += self._in_memory("/dev/shm", _SHARED_MEMORY_BYTES)  # noqa: S108 - the same
         options += _parents(*_ETC, _TOOLS, _HOME, *map(str, self._tools.roots))
         for name in _ETC:
             options += ["--ro-bind-try", name, name]
@@ -239,6 +243,11 @@ class BubblewrapLauncher(Launcher):
         options += ["--ro-bind", str(launch.KEEPER), _KEEPER]
         # The keeper enters /app: nobody but the project's user may.
         return [*options, "--bind", str(app), _APP, "--bind", str(home), _HOME]
+
+    def _in_memory(self, folder: str, size: int) -> list[str]:
+        """Return a folder for everybody inside, with a bound that the kernel keeps."""
+        bound = [] if self._is_old else ["--size", str(size)]
+        return [*bound, "--perms", "1777", "--tmpfs", folder]
 
     def _environment(self, port: int, registries: Registries | None) -> dict[str, str]:
         found = launch.base_environment(Path(_TOOLS), _HOME)
