@@ -9,13 +9,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
-from standalone.doctor import machine, servers, services
+from standalone.doctor import engine, machine, servers, services
 from standalone.doctor.finding import Finding, Level
 from standalone.machine import data_dir
 from standalone.migrate import MIGRATIONS
 from standalone.settings import Settings
 from tests.e2e.test_backup import atelier
+from tests.support.engine import engine_url
 from tests.support.stack import Stack
 
 NOWHERE = "127.0.0.1:9"
@@ -162,3 +164,19 @@ async def test_a_model_that_refuses_is_named(status: int, said: str) -> None:
         found = await all_of(services.model(settings))
     assert said in problems(found)
     assert bool(problems(found)) == bool(said)
+
+
+async def test_what_a_container_engine_lacks_is_named() -> None:
+    good = Settings(sandbox_runtime="docker", docker_host=engine_url())
+    assert problems(await all_of(engine.engine(good))) == ""
+    odd = replace(good, sandbox_oci_runtime="odd", sandbox_image="missing")
+    said = problems(await all_of(engine.engine(odd)))
+    assert "SANDBOX_OCI_RUNTIME=odd, but it knows only" in said
+    assert "There is no image missing: `docker build" in said
+
+
+async def test_an_engine_that_is_not_there_is_named() -> None:
+    for host in ("unix:///nowhere.sock", "tcp://127.0.0.1:9"):
+        settings = Settings(sandbox_runtime="docker", docker_host=host)
+        assert host in problems(await all_of(engine.engine(settings)))
+    assert not await all_of(engine.engine(Settings()))

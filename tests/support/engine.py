@@ -32,6 +32,9 @@ from tests.support.servers import Server, server_folder
 
 IMAGE = "atelier-sandbox"
 BASE = "node:22-bookworm"
+ANOTHER = "runsc"
+"""A runtime that our engine has beside its default: the same program, by the name of
+the one that people take for a thicker wall."""
 _DOCKERFILE = ROOT / "deploy" / "sandbox.Dockerfile"
 _USUAL = "unix:///var/run/docker.sock"
 _BUILD_S = 120.0
@@ -57,7 +60,7 @@ class EngineServer(Server):
             *("--exec-root", f"{folder}/exec"),
             *("--bridge=none", "--iptables=false", "--ip-forward=false"),
             *("--ip-masq=false", f"--userland-proxy={str(publishes).lower()}"),
-            "--log-level=warn",
+            *("--log-level=warn", "--add-runtime", f"{ANOTHER}={_runc()}"),
         )
         super().__init__(Program("dockerd", words, {"PATH": _path()}), folder)
 
@@ -100,6 +103,10 @@ class EngineServer(Server):
             with suppress(OSError):
                 if os.fsencode(self.folder) in (entry / "cmdline").read_bytes():
                     os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _runc() -> str:
+    return shutil.which("runc", path=_path()) or "runc"
 
 
 def _path() -> str:

@@ -1,19 +1,28 @@
 """The service with an engine: what it says at the start, and what it removes."""
 
+import asyncio
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
+import aiodocker
 import pytest
 
-from sandbox.adapters.containers.container_body import LABEL
+from contracts.sandbox import Running, StartServer
+from sandbox.adapters.containers.container_body import LABEL, PROJECT_LABEL
+from sandbox.adapters.containers.engine import Engine, EngineFailed
 from sandbox.adapters.files.claim import Claimed, claim
 from tests.integration.sandbox.stage import SandboxServer, sandbox_server, stage, until
 from tests.integration.sandbox.test_life import start
 from tests.integration.sandbox.test_problems import check, place
-from tests.support.engine import IMAGE, client, engine_url
+from tests.support.engine import ANOTHER, IMAGE, client, engine_url
 
 DOCKER = {"SANDBOX_RUNTIME": "docker"}
+SERVES = '{"scripts": {"start": "node server.js"}}'
+SERVER = """
+require('http').createServer((_, answer) => answer.end('up'))
+  .listen(process.env.PORT, process.env.HOST);
+"""
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +122,41 @@ def test_a_runtime_that_the_engine_does_not_know_is_told(url: str) -> None:
     outcome = start({**DOCKER, "DOCKER_HOST": url, "SANDBOX_OCI_RUNTIME": "odd"})
     assert outcome.returncode == 1
     assert "odd" in outcome.stdout
+    assert "runc" in outcome.stdout
+
+
+async def test_another_runtime_of_the_engine_gets_every_container(url: str) -> None:
+    with client(url) as engine:
+        known = engine.get("/info").json()["Runtimes"]
+    if ANOTHER not in known:
+        pytest.skip(f"the engine has no runtime {ANOTHER}")
+    with sandbox_server(
+        SANDBOX_RUNTIME="docker", DOCKER_HOST=url, SANDBOX_OCI_RUNTIME=ANOTHER
+    ) as server:
+        async with stage(server) as world:
+            project = world.add({"package.json": SERVES, "server.js": SERVER})
+            running = await world.ask(project, StartServer())
+            assert isinstance(running, Running), running
+            label = f'{{"label": ["{PROJECT_LABEL}={project}"]}}'
+            with client(url) as engine:
+                listed = engine.get("/containers/json", params={"filters": label})
+                (one,) = listed.json()
+                shown = engine.get(f"/containers/{one['Id']}/json").json()
+        assert shown["HostConfig"]["Runtime"] == ANOTHER
+        assert await asyncio.to_thread(server.is_ready)
+
+
+async def test_an_engine_is_asked_whether_it_is_still_there(url: str) -> None:
+    here, nowhere = (
+        Engine(aiodocker.Docker(one), "i") for one in (url, "unix:///nowhere.sock")
+    )
+    try:
+        await here.check()
+        await here.knows("runc")
+        with pytest.raises(EngineFailed, match=r"knows no runtime odd, but .*runc"):
+            await here.knows("odd")
+        with pytest.raises(EngineFailed):
+            await nowhere.check()
+    finally:
+        await here.close()
+        await nowhere.close()

@@ -28,6 +28,12 @@ class Settings(msgspec.Struct, frozen=True):
     preview_domain: str = "preview.localhost"
     """Below it each preview has a host name."""
     sandbox_runtime: Literal["auto", "docker", "process", "kubernetes"] = "auto"
+    docker_host: str = "unix:///var/run/docker.sock"
+    """The container engine, with sandbox_runtime `docker`."""
+    sandbox_image: str = "atelier-sandbox"
+    """What containers are made of; `deploy/sandbox.Dockerfile` makes it."""
+    sandbox_oci_runtime: str = ""
+    """One of the engine's runtimes, such as runsc; empty: its default."""
     openrouter_api_key: str | None = None
     """Without it (and without openrouter_base_url) the built-in demo model answers."""
     openrouter_base_url: str | None = None

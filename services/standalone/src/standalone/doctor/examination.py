@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from standalone.doctor import machine, servers, services
+from standalone.doctor import engine, machine, servers, services
 from standalone.doctor.finding import Finding
 from standalone.settings import Settings
 
@@ -20,6 +20,7 @@ async def examination(settings: Settings, migrations: Path) -> AsyncIterator[Fin
     for findings in (
         servers.postgres(settings, migrations),
         servers.nats(settings),
+        engine.engine(settings),
         services.services(settings),
         services.model(settings),
     ):

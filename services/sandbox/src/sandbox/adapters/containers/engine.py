@@ -115,6 +115,31 @@ class Engine:
         except NotThere:
             pass
 
+    async def check(self) -> None:
+        """Make a round trip, for readiness.
+
+        Raises:
+            EngineFailed: It does not answer.
+
+        """
+        async with _asked(_ASK_S):
+            await self._client.version()
+
+    async def knows(self, oci_runtime: str) -> None:
+        """See that containers can have *oci_runtime*.
+
+        Raises:
+            EngineFailed: It does not answer, or knows no such runtime.
+
+        """
+        known = (await self.info()).get("Runtimes") or {}
+        # A name with dots is a program that it looks for when a container starts.
+        if oci_runtime not in known and "." not in oci_runtime:
+            names = ", ".join(sorted(known))
+            raise EngineFailed(
+                f"The container engine knows no runtime {oci_runtime}, but {names}."
+            )
+
     async def info(self) -> dict[str, Any]:
         """Return what the engine says of itself."""
         async with _asked(_ASK_S):
