@@ -26,6 +26,8 @@ from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.keeping.launch import Launcher
 from sandbox.adapters.processes.bubblewrap import BubblewrapLauncher, Users
+from sandbox.adapters.processes.groups import Bounds, find_bounds
+from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.adapters.processes.plain import PlainLauncher
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
@@ -130,8 +132,12 @@ async def bench(
     memory_bytes: int = 1 << 30,
     disk_bytes: int = 1 << 31,
     is_old: bool = False,
+    grouped: bool = True,
 ) -> AsyncIterator[Bench]:
-    """Lend a runtime of this *kind*; skip where the machine cannot have it."""
+    """Lend a runtime of this *kind*; skip where the machine cannot have it.
+
+    It has control groups where the machine has them, unless *grouped* is false.
+    """
     with server_folder() as root, _umask(0o077):
         layout = Layout(root)
         layout.make()
@@ -142,7 +148,8 @@ async def bench(
                 lent = _docker(layout, tools, environ, limits)
             else:
                 launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
-                lent = _processes(launcher, layout, tools, environ, limits)
+                parts = (launcher, layout, tools, environ, limits)
+                lent = _processes(*parts, grouped=grouped)
             runtime = await stack.enter_async_context(lent)
             own = runtime.isolation.own_user
             project_id = uuid4()
@@ -157,11 +164,15 @@ async def _processes(
     tools: Toolbox,
     environ: Mapping[str, str],
     limits: Limits,
+    *,
+    grouped: bool,
 ) -> AsyncIterator[Runtime]:
+    name = mark_of(layout.root).replace(":", "-")
+    bounds = await find_bounds(name, limits) if grouped else Bounds(limits)
     async with asyncio.TaskGroup() as tasks:
         runtime = ProcessRuntime(
             *(layout, tools, launcher, environ, tasks),
-            limits=limits,
+            bounds=bounds,
         )
         guard = tasks.create_task(runtime.watch())
         try:

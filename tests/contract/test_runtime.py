@@ -119,7 +119,9 @@ async def test_an_app_stands_back(lent: Bench) -> None:
         "console.log(require('os').getPriority(),"
         "require('fs').readFileSync('/proc/self/oom_score_adj', 'utf8'))"
     )
-    assert printed.split() == ["5", "500"]
+    nice = min(19, os.getpriority(os.PRIO_PROCESS, 0) + 5)
+    # An engine has a priority of its own.
+    assert printed.split() in (["5", "500"], [str(nice), "500"])
 
 
 async def test_limits_are_in_force(lent: Bench) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
@@ -13,9 +13,10 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, get
+from msgspec import Struct
 
 from chassis import logs
-from chassis.health import health_routes
+from chassis.health import Check, health_routes
 from chassis.process import CannotListen, serve
 from chassis.settings import SettingsError
 from eventcore.adapters.nats import NatsBus, open_bus
@@ -35,6 +36,8 @@ from sandbox.adapters.files.mounts import find_mounts
 from sandbox.adapters.files.template_store import TemplateStore
 from sandbox.adapters.keeping.launch import Launcher
 from sandbox.adapters.processes import bubblewrap
+from sandbox.adapters.processes.groups import find_bounds
+from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.adapters.processes.plain import PlainLauncher
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
@@ -75,16 +78,16 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         await stack.enter_async_context(_alone(layout))
         tools = await find_tools(settings.node_bin or None, os.environ)
         tools = msgspec.structs.replace(tools, bun_folder=store and store.bun_folder())
-        make, layers = await _chosen(settings, layout, tools, stack)
+        chosen = await _chosen(settings, layout, tools, stack)
         listener = stack.enter_context(
             _listening(settings.http_host, settings.preview_port)
         )
         bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
         async with TaskGroup() as tasks:
-            runtime = make(tasks)
+            runtime = chosen.make(tasks)
             eyes = await _eyes(settings, layout, tools, runtime, tasks)
             folders = DiskFolders(
-                layout, own_users=runtime.isolation.own_user, layers=layers
+                layout, own_users=runtime.isolation.own_user, layers=chosen.layers
             )
             await _recover(runtime, folders)
             parts = _parts(settings, (runtime, eyes), bus, tasks, store)
@@ -102,7 +105,8 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                     parts = msgspec.structs.replace(parts, pool=pool)
                     works.append(pool.run)
             async with _background(tasks, *works):
-                await _serve(settings, folders, parts, (bus, listener), stopping)
+                means = (bus, listener, chosen.checks)
+                await _serve(settings, folders, parts, means, stopping)
 
 
 def _parts(
@@ -160,10 +164,10 @@ async def _serve(
     settings: Settings,
     folders: DiskFolders,
     parts: Parts,
-    means: tuple[NatsBus, socket.socket],
+    means: tuple[NatsBus, socket.socket, Mapping[str, Check]],
     stopping: asyncio.Event,
 ) -> None:
-    bus, listener = means
+    bus, listener, checks = means
     runtime, tasks = parts.runtime, parts.tasks
     isolation = runtime.isolation
     _log.info("apps are run apart", isolation=isolation.summary)
@@ -184,7 +188,7 @@ async def _serve(
                 serve_proxy(listener, preview.route, stopping=stopping, limits=_LIMITS)
             )
             await serve(
-                _about_us(bus, isolation, stopping),
+                _about_us({"nats": bus.check, **checks}, isolation, stopping),
                 host=settings.http_host,
                 port=settings.http_port,
                 stopping=stopping,
@@ -202,13 +206,20 @@ async def _alone(layout: Layout) -> AsyncIterator[None]:
         raise SettingsError(f"SANDBOX_DIR: {exc}") from exc
 
 
+class _Chosen(Struct, frozen=True):
+    """A runtime that was seen to work here."""
+
+    make: Callable[[TaskGroup], Runtime]
+    layers: Layers
+    """How templates are laid, so that its commands see them."""
+    checks: Mapping[str, Check] = {}
+    """What it needs to work at any time, by name."""
+
+
 async def _chosen(
     settings: Settings, layout: Layout, tools: Toolbox, stack: AsyncExitStack
-) -> tuple[Callable[[TaskGroup], Runtime], Layers]:
-    """Return what makes the runtime that the settings ask for, seen to work here.
-
-    And how templates are laid, so that its commands see them.
-    """
+) -> _Chosen:
+    """Return the runtime that the settings ask for."""
     if settings.sandbox_runtime == "docker":
         engine = await docker.connect(settings.docker_host, layout.root)
         stack.push_async_callback(engine.close)
@@ -220,13 +231,17 @@ async def _chosen(
     if mounts is not None:
         stack.push_async_callback(mounts.close)
     layers = Layers(layout, mounts)
-    make = partial(ProcessRuntime, layout, tools, launcher, os.environ, layers=layers)
-    return make, layers
+    bounds = await find_bounds(mark_of(layout.root).replace(":", "-"))
+    parts = (layout, tools, launcher, os.environ)
+    make = partial(ProcessRuntime, *parts, layers=layers, bounds=bounds)
+    return _Chosen(make, layers)
 
 
 async def _docker(
     settings: Settings, layout: Layout, tools: Toolbox, engine: Engine
-) -> tuple[Callable[[TaskGroup], Runtime], Layers]:
+) -> _Chosen:
+    oci_runtime = settings.sandbox_oci_runtime
+
     def make(layout: Layout, layers: Layers, tasks: TaskGroup) -> Runtime:
         parts = (layout, tools, os.environ, tasks)
         return docker.DockerRuntime(engine, containers, *parts, layers=layers)
@@ -235,14 +250,20 @@ async def _docker(
         containers = docker.Containers(
             image=await docker.look(engine, settings.sandbox_image),
             preview_domain=settings.preview_domain,
-            oci_runtime=settings.sandbox_oci_runtime,
+            oci_runtime=oci_runtime,
         )
+        if oci_runtime:
+            await engine.knows(oci_runtime)
         found = await trial.look(make, layout.root)
     except (EngineFailed, RuntimeFailed) as exc:
         raise SettingsError(f"SANDBOX_RUNTIME=docker: {exc}") from exc
     containers = msgspec.structs.replace(containers, has_uv=found.has_uv)
     layers = Layers(layout, None, mounted_elsewhere=found.overlays)
-    return partial(make, layout, layers), layers
+    checks: dict[str, Check] = {"the container engine": engine.check}
+    if oci_runtime:
+        name = f"the runtime {oci_runtime} of the container engine"
+        checks[name] = partial(engine.knows, oci_runtime)
+    return _Chosen(partial(make, layout, layers), layers, checks)
 
 
 async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launcher:
@@ -327,12 +348,14 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _about_us(bus: NatsBus, isolation: Isolation, stopping: asyncio.Event) -> Litestar:
+def _about_us(
+    checks: Mapping[str, Check], isolation: Isolation, stopping: asyncio.Event
+) -> Litestar:
     @get("/isolation", include_in_schema=False)
     async def tell() -> dict[str, Any]:
         fields: dict[str, Any] = msgspec.structs.asdict(isolation)
         return fields | {"summary": isolation.summary}
 
     about = f"apps are run by {isolation.summary}"
-    routes = health_routes({"nats": bus.check}, stopping=stopping, about=about)
+    routes = health_routes(checks, stopping=stopping, about=about)
     return Litestar([*routes, tell], openapi_config=None)

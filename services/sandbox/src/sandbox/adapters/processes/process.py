@@ -33,10 +33,10 @@ from sandbox.adapters.keeping.kept import (
 from sandbox.adapters.keeping.launch import Launcher, Mounted, Plan
 from sandbox.adapters.keeping.pump import pump
 from sandbox.adapters.keeping.running import Running
+from sandbox.adapters.processes.groups import BOUNDS, Bounds, Group
 from sandbox.adapters.processes.leftovers import end_marked, mark_of
 from sandbox.adapters.processes.memory import used_by
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
-from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     Adopter,
@@ -53,6 +53,7 @@ _log = logs.get(__name__)
 _START_S = 10.0
 _LOOK_S = 2.0
 _UNKNOWN_CODE = 255
+_KILLED = 128 + signal.SIGKILL
 
 
 class ProcessRuntime(Runtime, Adopter):
@@ -67,7 +68,7 @@ class ProcessRuntime(Runtime, Adopter):
         tasks: TaskGroup,
         *,
         layers: Layers | None = None,
-        limits: Limits = LIMITS,
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._layout = layout
         self._layers = layers or Layers(layout, None)
@@ -75,8 +76,9 @@ class ProcessRuntime(Runtime, Adopter):
         self._launcher = launcher
         self._environ = environ
         self._tasks = tasks
-        self._memory_bytes = limits.memory_bytes
-        self._disk = DiskGuard(layout, limits.disk_bytes)
+        self._memory_bytes = bounds.limits.memory_bytes
+        self._groups = bounds.groups
+        self._disk = DiskGuard(layout, bounds.limits.disk_bytes)
         self._running: Running[KeptProcess] = Running()
         self._registries: Registries | None = None
         tools.write_wrappers(layout.tools)
@@ -104,22 +106,31 @@ class ProcessRuntime(Runtime, Adopter):
     @override
     async def watch(self) -> None:
         """End commands that take more memory or disk than they may, until cancelled."""
-        limit = self._memory_bytes
         while True:
             await asyncio.sleep(_LOOK_S)
-            kept = {one.pid: one for one in self._running.all()}
-            used = await asyncio.to_thread(used_by, kept) if kept else {}
-            for pid, amount in used.items():
-                if amount > limit and not kept[pid].condemned:
-                    _log.warning("a command held too much memory", bytes=amount)
-                    reason = TOO_MUCH_MEMORY.format(limit >> 20)
-                    self._tasks.create_task(kept[pid].condemn(reason))
+            for kept in await self._greedy():
+                if not kept.condemned:
+                    _log.warning("a command held too much memory")
+                    reason = TOO_MUCH_MEMORY.format(self._memory_bytes >> 20)
+                    self._tasks.create_task(kept.condemn(reason))
             await self._disk.look(self._running.by_project, self._tasks)
+
+    async def _greedy(self) -> "list[KeptProcess]":
+        """Return those that take too much memory, or had the kernel end some of it."""
+        running = self._running.all()
+        if self._groups is not None:
+            return [one for one in running if one.ran_out]
+        kept = {one.pid: one for one in running}
+        used = await asyncio.to_thread(used_by, kept) if kept else {}
+        return [kept[pid] for pid, held in used.items() if held > self._memory_bytes]
 
     @override
     async def recover(self) -> int:
         """End what earlier instances have left; return how many processes."""
-        return await asyncio.to_thread(end_marked, mark_of(self._layout.root))
+        ended = await asyncio.to_thread(end_marked, mark_of(self._layout.root))
+        if self._groups is not None:
+            self._groups.sweep()
+        return ended
 
     @override
     async def launch(
@@ -134,14 +145,17 @@ class ProcessRuntime(Runtime, Adopter):
             plan = self._launcher.plan(
                 project_id, command, registries, theirs.fileno(), modules
             )
-            process = await self._spawn(plan, theirs)
+            group = self._group(plan)
+            process = await self._spawn(plan, theirs, group)
         except BaseException:
             ours.close()
             raise
         finally:
             theirs.close()
-        kept = KeptProcess(process, ours, plan, on_output)
-        self._tasks.create_task(self._running.keep(project_id, kept, kept.keep()))
+        kept = KeptProcess(process, ours, plan, on_output, group)
+        self._tasks.create_task(
+            self._running.keep(project_id, kept, self._see_to_its_end(kept))
+        )
         try:
             await kept.start(way_out(command, registries), self._tasks)
         except BaseException:
@@ -161,12 +175,21 @@ class ProcessRuntime(Runtime, Adopter):
             self._registries = await find_registries(self._tools, self._environ)
         return self._registries
 
+    def _group(self, plan: Plan) -> Group | None:
+        if self._groups is None:
+            return None
+        try:
+            return self._groups.make(plan.mark.rpartition(":")[2])
+        except OSError as exc:
+            raise RuntimeFailed(f"There is no control group: {exc.strerror}.") from exc
+
     async def _spawn(
-        self, plan: Plan, control: socket.socket
+        self, plan: Plan, control: socket.socket, group: Group | None
     ) -> asyncio.subprocess.Process:
+        entry = [] if group is None else group.entry
         try:
             return await asyncio.create_subprocess_exec(
-                *plan.argv,
+                *(*entry, *plan.argv),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -182,6 +205,13 @@ class ProcessRuntime(Runtime, Adopter):
             for handle in plan.pass_fds:
                 os.close(handle)
 
+    async def _see_to_its_end(self, kept: "KeptProcess") -> None:
+        try:
+            await kept.keep()
+        finally:
+            if self._groups is not None and kept.group is not None:
+                self._groups.discard(kept.group)
+
     @override
     def adopt(self, spare: UUID, project_id: UUID) -> None:
         self._running.hand_over(spare, project_id)
@@ -196,6 +226,8 @@ class ProcessRuntime(Runtime, Adopter):
     @override
     async def close(self) -> None:
         await self._running.close()
+        if self._groups is not None:
+            self._groups.close()
 
 
 class KeptProcess(Kept):
@@ -207,10 +239,19 @@ class KeptProcess(Kept):
         control: socket.socket,
         plan: Plan,
         on_output: OnOutput,
+        group: Group | None = None,
     ) -> None:
         super().__init__(Control(control), on_output)
         self._process = process
         self._plan = plan
+        self.group = group
+        self._was_short = False
+        """Some of it was ended because memory ran out."""
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the kernel had to end some of it, because memory ran out."""
+        return self.group is not None and self.group.kills > 0
 
     async def start(self, out: WayOut | None, tasks: TaskGroup) -> None:
         """Tell the keeper what to run, and serve its way out, if it has one."""
@@ -241,6 +282,11 @@ class KeptProcess(Kept):
                 await asyncio.wait(both, timeout=DRAIN_S)
                 for one in both:
                     one.cancel()
+            if self.group is not None and self.ran_out:
+                self._was_short = True
+                if not self.condemned:
+                    size = self.group.memory_bytes >> 20
+                    await self._tell(TOO_MUCH_MEMORY.format(size))
         finally:
             self._kill()
             self._control.close()
@@ -271,6 +317,8 @@ class KeptProcess(Kept):
         code = self._process.returncode
         if code is None:
             return _UNKNOWN_CODE
+        if code == 0 and self._was_short:
+            return _KILLED
         return code if code >= 0 else 128 - code
 
     @override

@@ -1,0 +1,66 @@
+"""Control groups of apps, where this machine has them, and where it would."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from sandbox.adapters.processes.groups import Groups, find_bounds
+from sandbox.domain.limits import Limits
+
+NAME = "atelier-test"
+
+
+async def test_a_command_begins_in_its_group_and_leaves_nothing() -> None:
+    bounds = await find_bounds(f"{NAME}-{os.getpid()}", Limits(processes=50))
+    if bounds.groups is None:
+        pytest.skip("no control groups can be made here")
+    group = bounds.groups.make("one")
+    try:
+        process = await asyncio.create_subprocess_exec(*group.entry, "cat")
+        try:
+            for folder in group.folders:
+                members = (folder / "cgroup.procs").read_text()
+                assert members.split() == [str(process.pid)]
+        finally:
+            process.kill()
+            await process.wait()
+        assert group.kills == 0
+    finally:
+        bounds.groups.discard(group)
+        bounds.groups.close()
+    assert not any(folder.parent.exists() for folder in group.folders)
+
+
+async def test_in_the_second_version_ours_lie_beside_the_service(
+    tmp_path: Path,
+) -> None:
+    service = tmp_path / "a" / "b"
+    service.mkdir(parents=True)
+    (tmp_path / "a" / "cgroup.subtree_control").write_text("cpu memory pids")
+    own = tmp_path / "own"
+    own.write_text("0::/a/b\n")
+    bounds = await find_bounds(NAME, Limits(), tmp_path, own)
+    assert bounds.groups is not None
+    handed_down = tmp_path / "a" / NAME / "cgroup.subtree_control"
+    assert handed_down.read_text() == "+memory +pids +cpu"
+
+
+@pytest.mark.parametrize("said", ["", "0::/\n", "1:name=systemd:/\n", "5:memory:/x\n"])
+async def test_without_all_controllers_there_are_none(
+    tmp_path: Path, said: str
+) -> None:
+    own = tmp_path / "own"
+    own.write_text(said)
+    (tmp_path / "cgroup.controllers").write_text("hugetlb")
+    bounds = await find_bounds(NAME, Limits(), tmp_path, own)
+    assert bounds.groups is None
+
+
+def test_what_a_service_has_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / "left").mkdir()
+    (tmp_path / "busy").mkdir()
+    (tmp_path / "busy" / "member").touch()
+    Groups((tmp_path,), Limits(), is_second=True).sweep()
+    assert [one.name for one in tmp_path.iterdir()] == ["busy"]
