@@ -68,7 +68,9 @@ async def test_the_first_person_decides_who_may_come_in(
         await expect(page.get_by_test_id("disable-user")).to_have_text("Enable")
         refused = await bob.http.get("/api/projects")
         assert refused.status_code == httpx.codes.UNAUTHORIZED
-        await page.get_by_label("Anybody may make an account").click()
+        anybody = page.get_by_label("Anybody may make an account")
+        await anybody.click()
+        await expect(anybody).to_be_checked()
 
 
 async def test_what_may_be_spent_is_chosen_on_the_page_and_ends_runs(
@@ -83,6 +85,7 @@ async def test_what_may_be_spent_is_chosen_on_the_page_and_ends_runs(
         await expect(fixed).to_be_disabled()
         tokens = limits.get_by_role("group", name="A run, in tokens")
         await tokens.get_by_label("Maximum").fill("300")
+        await limits.get_by_label("One person, $").fill("20")
         await page.get_by_test_id("save-limits").click()
         await expect(limits.get_by_role("status")).to_contain_text("Saved")
         await page.reload()
@@ -95,9 +98,10 @@ async def test_what_may_be_spent_is_chosen_on_the_page_and_ends_runs(
         await page.get_by_test_id("usage").click()
         await expect(page.get_by_test_id("limit")).to_contain_text("of 300")
         await shoot(page, "workspace-limit-reached")
-    (answer,) = [
-        await first.http.patch("/api/admin/limits", json={"maxRunTokens": None})
-    ]
+        await page.goto(f"{house.url}/account")
+        await expect(page.get_by_test_id("limit")).to_contain_text("of $20.00")
+        await shoot(page, "account-limit-desktop", whole=True)
+    answer = await first.http.patch("/api/admin/limits", json={"maxRunTokens": None})
     assert answer.json()["limits"]["maxRunTokens"] is None
 
 

@@ -58,7 +58,7 @@ ERROR = (
     "The language model could not be reached: check OPENROUTER_API_KEY, then try again."
 )
 STEPS: dict[str, tuple[list[Message], str | None, list[str]]] = {
-    "idle": ([], None, ["start"]),
+    "idle": ([], None, ["start", "build"]),
     "designing": (
         [event("run_started", **RUN), state("designing")],
         "Designing phase 1",
@@ -151,6 +151,34 @@ async def test_every_state_of_a_run_has_a_way_on(
             await shoot(page, f"run-{step}-{look}")
             found += await findings(page, axe)
     assert found == []
+
+
+async def test_another_prompt_is_built_after_a_failure(
+    browser: Browser, stack: Stack
+) -> None:
+    async with person(stack) as ada, window(browser, "phone") as page:
+        project = await ada.create_project("a page of birds")
+        await ada.http.patch(
+            f"/api/projects/{project}/settings", json={"maxRunTokens": 1}
+        )
+        await sign_in(page, ada)
+        await page.goto(f"{stack.url}/projects/{project}")
+        await page.get_by_test_id("build").click()
+        await expect(page.get_by_test_id("generation-error")).to_be_visible()
+        await ada.http.patch(
+            f"/api/projects/{project}/settings", json={"maxRunTokens": None}
+        )
+        await page.get_by_test_id("edit-prompt").click()
+        message = page.get_by_test_id("message-input")
+        await expect(message).to_have_value("a page of birds")
+        await message.fill("a pomodoro timer")
+        await page.get_by_test_id("send-message").click()
+        await expect(page.get_by_test_id("message").last).to_have_text(
+            "a pomodoro timer"
+        )
+        await page.get_by_test_id("stop").click()
+        await page.get_by_test_id("retry").click()
+        await expect(page.get_by_test_id("stop")).to_be_visible()
 
 
 @OPPOSITES

@@ -47,6 +47,38 @@ async def test_the_preview_is_shown_as_wide_as_a_device_and_stays_so(
 
 
 @BOTH
+async def test_the_preview_is_loaded_again_and_opened_in_a_tab(
+    browser: Browser, studio: Studio, size: Size
+) -> None:
+    async with window(browser, size, studio) as page:
+        await open_desk(page, studio)
+        await page.keyboard.press("Alt+1")
+        title = preview(page).locator("h1")
+        await title.evaluate("(title) => { title.textContent = 'scribbled' }")
+        await page.get_by_test_id("preview-reload").click()
+        await expect(title).not_to_have_text("scribbled")
+        async with page.context.expect_page() as opening:
+            await page.get_by_test_id("preview-open").click()
+        opened = await opening.value
+        await expect(opened.locator("h1")).to_be_visible()
+        assert await opened.evaluate("window.opener") is None
+
+
+@BOTH
+async def test_who_has_no_key_is_told_how_to_set_one(
+    browser: Browser, studio: Studio, size: Size
+) -> None:
+    async with window(browser, size, studio) as page:
+        await open_desk(page, studio)
+        banner = page.get_by_test_id("demo-banner")
+        await expect(banner).to_contain_text("Set OPENROUTER_API_KEY")
+        await banner.get_by_role("button", name="Hide").click()
+        await page.reload()
+        await expect(page.get_by_test_id("project-name")).to_be_visible()
+        await expect(banner).to_have_count(0)
+
+
+@BOTH
 async def test_of_a_long_log_only_what_is_seen_is_drawn(
     browser: Browser, studio: Studio, size: Size
 ) -> None:

@@ -2,9 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
+import { limitsQuery } from "../limits";
 import { type Spent, usage, type UsageReport } from "../settings-api";
 import { count } from "../state";
 import { Button } from "../ui/button";
+import { Limit } from "../ui/limit";
 import { Notice } from "../ui/notice";
 import { ROW, Section } from "../ui/section";
 import { dollarsOf, tokensOf } from "../units";
@@ -23,6 +25,7 @@ export function lastDays(now: number, many: number): string[] {
 export function Usage() {
   const [days] = useState(() => lastDays(Date.now(), DAYS));
   const from = days[0] ?? "";
+  const limits = useQuery(limitsQuery);
   const report = useQuery({ queryKey: ["usage", from], queryFn: () => usage(from) });
   return (
     <Section
@@ -30,8 +33,10 @@ export function Usage() {
       about={`What language models have read, written and cost for you in the last ${DAYS} days.`}
       testId="usage-report"
     >
-      {report.data !== undefined && <Report report={report.data} days={days} />}
-      {report.data === undefined && report.error === null && <div className="h-44" />}
+      {report.data !== undefined && !limits.isPending && (
+        <Report report={report.data} days={days} most={limits.data?.limits.userDayUsd ?? null} />
+      )}
+      {report.error === null && (report.data === undefined || limits.isPending) && <div className="h-44" />}
       {report.data === undefined && report.error !== null && (
         <Notice
           actions={
@@ -47,7 +52,14 @@ export function Usage() {
   );
 }
 
-function Report({ report, days }: { report: UsageReport; days: readonly string[] }) {
+interface ReportProps {
+  report: UsageReport;
+  days: readonly string[];
+  /** What may be spent in a day, in US dollars; null is any amount. */
+  most: number | null;
+}
+
+function Report({ report, days, most: limit }: ReportProps) {
   const { total } = report;
   const spent = new Map(report.days.map((day) => [day.day, day]));
   const most = Math.max(1, ...report.days.map(tokens));
@@ -59,6 +71,14 @@ function Report({ report, days }: { report: UsageReport; days: readonly string[]
         <Figure label="Written" value={`${tokensOf(total.completionTokens)} tokens`} />
         <Figure label="Calls" value={total.calls.toLocaleString("en")} />
       </dl>
+      <div className="mt-4 max-w-sm empty:hidden">
+        <Limit
+          label="Cost of today, in UTC"
+          spent={spent.get(days.at(-1) ?? "")?.costUsd ?? 0}
+          limit={limit}
+          show={dollarsOf}
+        />
+      </div>
       <div
         role="img"
         aria-label={`Tokens by day: ${tokensOf(tokens(total))} in ${count(report.days.length, "day")}`}

@@ -7,6 +7,7 @@ import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../stat
 import { Button, Spinner } from "../../ui/button";
 import { Notice } from "../../ui/notice";
 import { MAX_PROMPT } from "../../ui/prompt-box";
+import { useDroppedFiles } from "./use-dropped-files";
 import type { ProjectLink } from "./use-project";
 
 /** What is being typed: a message of the conversation, or another prompt for the run. */
@@ -64,6 +65,7 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
     setProblem(taken.problem);
     setDraft({ ...draft, pictures: taken.pictures });
   };
+  const held = useDroppedFiles((files) => void add(files));
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (able && link.send(messageOf(draft))) setDraft({ ...draft, sent: markOf(project) });
@@ -80,7 +82,8 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
       {problem !== null && <Notice testId="picture-problem">{problem}</Notice>}
       <form
         onSubmit={submit}
-        className="rounded-lg border border-control bg-surface focus-within:border-accent focus-within:ring-1 focus-within:ring-accent"
+        data-held={held}
+        className="rounded-lg border border-control bg-surface focus-within:border-accent focus-within:ring-1 focus-within:ring-accent data-[held=true]:border-dashed data-[held=true]:border-accent data-[held=true]:bg-accent-soft"
       >
         {draft.purpose === "prompt" && (
           <p className="flex items-center justify-between border-b border-line py-1 pr-1 pl-3.5 text-sm text-muted">
@@ -104,14 +107,6 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
           data-testid="message-input"
           value={draft.text}
           onChange={(event) => setDraft({ ...draft, text: event.target.value, sent: undefined })}
-          onDragOver={(event) => {
-            if (event.dataTransfer.types.includes("Files")) event.preventDefault();
-          }}
-          onDrop={(event) => {
-            const files = [...event.dataTransfer.files];
-            if (files.length > 0) event.preventDefault();
-            void add(files);
-          }}
           onPaste={(event) => {
             const files = [...event.clipboardData.files];
             if (files.length > 0) event.preventDefault();
@@ -155,7 +150,7 @@ export function Composer({ link, draft: typed, setDraft }: ComposerProps) {
             </label>
           )}
           <span className="mr-auto px-1 text-xs text-muted">
-            {running ? "Taken in at the next phase" : "Enter sends"}
+            {held ? "Drop pictures to add them" : running ? "Taken in at the next phase" : "Enter sends"}
           </span>
           <button
             type="submit"

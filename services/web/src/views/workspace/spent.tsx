@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import { limitsOf, limitsQuery } from "../../limits";
 import type { ProjectState, Usage } from "../../state";
+import { Limit } from "../../ui/limit";
 import { Popover } from "../../ui/popover";
 import { dollarsOf, tokensOf } from "../../units";
 
@@ -71,41 +72,5 @@ function Amounts({ title, usage }: { title: string; usage: Usage }) {
         <dd className="text-right">{usage.costUsd === null ? "not told" : dollarsOf(usage.costUsd)}</dd>
       </dl>
     </>
-  );
-}
-
-interface LimitProps {
-  label: string;
-  spent: number;
-  limit: number | null;
-  show: (amount: number) => string;
-}
-
-function Limit({ label, spent, limit, show }: LimitProps) {
-  if (limit === null) return null;
-  const share = limit === 0 ? 1 : Math.min(1, spent / limit);
-  return (
-    <div className="mt-2" data-testid="limit">
-      <p className="flex justify-between text-xs">
-        <span>{label}</span>
-        <span className="tabular-nums">
-          {show(spent)} of {show(limit)}
-        </span>
-      </p>
-      <div
-        role="meter"
-        aria-label={label}
-        aria-valuemin={0}
-        aria-valuemax={limit}
-        aria-valuenow={Math.min(spent, limit)}
-        aria-valuetext={`${show(spent)} of ${show(limit)}`}
-        className="mt-1 h-1.5 overflow-hidden rounded-full bg-sunken"
-      >
-        <div
-          className={`h-full rounded-full ${share > 0.9 ? "bg-danger" : "bg-accent"}`}
-          style={{ width: `${share * 100}%` }}
-        />
-      </div>
-    </div>
   );
 }
