@@ -18,7 +18,8 @@ BEAT_S = 2.0
 FROZEN = "10s"
 """One that stands still for so long loses it to another."""
 
-# Advisory locks belong to one database: 7000 is the migrator's, 7002 the relay's.
+# Advisory locks belong to one database: 7000 is the migrator's, 7002 the relay's, 7004
+# is held while money is reserved.
 _LOCK = 7003
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
 
