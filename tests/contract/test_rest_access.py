@@ -98,6 +98,7 @@ ELSEWHERE: dict[Route, Private] = {
 `test_rest_import` and `test_rest_screenshots` ask as the owner."""
 OF_ONESELF: set[Route] = {
     ("GET", "/api/models"),
+    ("GET", "/api/limits"),
     ("GET", "/api/usage"),
     ("POST", "/api/projects"),
     ("POST", "/api/tokens"),
@@ -114,6 +115,7 @@ ADMINISTRATION: set[Route] = {
     ("PATCH", "/api/admin/users/{user_id}"),
     ("GET", "/api/admin/sign-up"),
     ("PATCH", "/api/admin/sign-up"),
+    ("PATCH", "/api/admin/limits"),
     ("GET", "/api/admin/invitations"),
     ("POST", "/api/admin/invitations"),
     ("DELETE", "/api/admin/invitations/{invitation_id}"),
@@ -156,6 +158,7 @@ def needs_of_routes() -> dict[Route, Needs]:
 
 NEEDS = needs_of_routes()
 GUARDED = sorted(route for route, needs in NEEDS.items() if needs is not Needs.NOTHING)
+SAFE = ("GET", "HEAD")
 OF_PROJECTS = [*PRIVATE, *ELSEWHERE]
 WRITING = sorted(route for route in GUARDED if NEEDS[route] is Needs.WRITE)
 FOR_PEOPLE = sorted(
@@ -259,6 +262,18 @@ def test_nobody_is_unauthorized(people: Cast, route: Route) -> None:
     answer = people.ask(people.nobody, route)
     assert answer.status_code == HTTPStatus.UNAUTHORIZED
     assert "nauthorized" in answer.text
+
+
+def test_another_site_does_nothing_with_the_cookie(people: Cast) -> None:
+    elsewhere = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    people.owner.headers.update(elsewhere)
+    for route in [one for one in GUARDED if one[0] not in SAFE]:
+        answer = people.ask(people.owner, route)
+        assert answer.status_code == HTTPStatus.FORBIDDEN, route
+    for name in elsewhere:
+        del people.owner.headers[name]
+    mine = people.owner.get(f"/api/projects/{people.ids['project_id']}").json()
+    assert mine["name"] == "Private"
 
 
 @pytest.mark.parametrize("route", sorted(ADMINISTRATION))

@@ -1,7 +1,9 @@
 """Recorded events by REST: in pages, and as a stream."""
 
 import json
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
 from itertools import islice
@@ -36,10 +38,11 @@ def seqs(events: list[Event]) -> list[int]:
     return [event["seq"] for event in events]
 
 
-def streamed(lines: Iterator[str], count: int) -> list[Event]:
+def streamed(lines: Iterable[str], count: int) -> list[Event]:
     """Return so many events of a stream, having looked at their form."""
     events: list[Event] = []
-    blocks = (line for line in lines if line.startswith(("id:", "event:", "data:")))
+    said = (line.rstrip("\n") for line in lines)
+    blocks = (line for line in said if line.startswith(("id:", "event:", "data:")))
     while len(events) < count:
         id_, type_, data = islice(blocks, 3)
         event = json.loads(data.removeprefix("data: "))
@@ -91,6 +94,24 @@ def test_a_stream_tells_what_was_and_what_happens(ada: httpx.Client, path: str) 
     assert names == ["live", "alive"]
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_curl_hears_what_was_and_what_happens(
+    backend: Backend, ada: httpx.Client, path: str
+) -> None:
+    cookie = "; ".join(f"{name}={value}" for name, value in ada.cookies.items())
+    headers = ("-H", "Accept: text/event-stream", "-H", f"Cookie: {cookie}")
+    words = ("curl", "-sN", *headers, f"{backend.api.url}{path}?after=5")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as curl:
+        assert curl.stdout is not None
+        heard = streamed(curl.stdout, 2)
+        ada.patch(path.removesuffix("/events"), json={"name": "live"})
+        heard += streamed(curl.stdout, 1)
+        ada.delete(path.removesuffix("/events"))
+        assert curl.wait(30) == 0  # the stream ends with the project
+    assert seqs(heard) == [6, 7, 8]
+    assert heard[2]["data"]["name"] == "live"
+
+
 def test_a_stream_goes_on_after_the_last_event(ada: httpx.Client, path: str) -> None:
     again = {"Accept": "text/event-stream", "Last-Event-ID": "6"}
     with ada.stream("GET", path, params={"after": 0}, headers=again) as stream:
@@ -105,6 +126,22 @@ def test_a_stream_ends_with_the_project(ada: httpx.Client, path: str) -> None:
             pass
         ada.delete(path.removesuffix("/events"))
         assert "event: project_deleted" in list(lines)
+
+
+def test_a_stream_ends_at_once_with_the_session(
+    backend: Backend, ada: httpx.Client, path: str
+) -> None:
+    sse = {"Accept": "text/event-stream"}
+    patience = httpx.Timeout(10)  # sooner than it is looked at anyway
+    with (
+        backend.client() as elsewhere,
+        ada.stream("GET", path, headers=sse, timeout=patience) as stream,
+    ):
+        elsewhere.cookies.update(ada.cookies)
+        lines = stream.iter_lines()
+        assert seqs(streamed(lines, 7))[-1] == 7
+        elsewhere.post("/api/auth/sign-out").raise_for_status()
+        assert [line for line in lines if line.startswith("event: ")] == []
 
 
 def test_a_person_has_ten_streams_at_a_time(ada: httpx.Client, path: str) -> None:

@@ -245,6 +245,7 @@ PERMISSIONS: dict[str, Permissions] = {
             "api",
             AUTH_VERIFY,
             AUTH_VERIFY_SOCKET,
+            AUTH_ENDED,
             VARIABLES,
             "evt.*.*",
             "progress.*.*",

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from uuid import UUID
 
 from api.application.errors import LimitReached
@@ -78,7 +78,8 @@ class Events:
         """Yield all events after *after*, each once and in order, until there are none.
 
         An empty page says that nothing has happened for a while. It ends after the
-        project does, when the process stops, or when it is not allowed any more.
+        project does, when the process stops, or when it is not allowed any more, which
+        is looked at when sessions of this person end and every ``BEAT_S`` besides.
 
         Raises:
             Rejected: As `page`.
@@ -86,20 +87,30 @@ class Events:
 
         """
         heard: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        looked = time.monotonic()
 
         def hear(_: str, body: bytes, __: Headers) -> None:
             with suppress(asyncio.QueueFull):  # then the log is asked anyway
                 heard.put_nowait(body)
 
-        listening = await self._bus.listen(subjects.events_of(project_id), hear)
-        try:
+        def hear_ended(subject: str, _: bytes, headers: Headers) -> None:
+            nonlocal looked
+            looked = -BEAT_S
+            hear(subject, b"", headers)
+
+        async with AsyncExitStack() as stack:
+            for subject, told_of in (
+                (subjects.events_of(project_id), hear),
+                (subjects.auth_ended(user_id), hear_ended),
+            ):
+                listening = await self._bus.listen(subject, told_of)
+                stack.push_async_callback(listening.close)
             told: Sequence[Recorded] = ()
-            looked = time.monotonic()
             while not self._stopping.is_set():
                 if time.monotonic() - looked >= BEAT_S:
+                    looked = time.monotonic()
                     if not await is_allowed():
                         return
-                    looked = time.monotonic()
                 page = told or await self._next_page(user_id, project_id, after, heard)
                 if page:
                     yield page
@@ -111,12 +122,8 @@ class Events:
                 body = await self._next(heard)
                 told = _next_events(body, after)
                 if body is None:
-                    if not await is_allowed():
-                        return
-                    looked = time.monotonic()
+                    looked = -BEAT_S
                     yield ()
-        finally:
-            await listening.close()
 
     async def _next_page(
         self,

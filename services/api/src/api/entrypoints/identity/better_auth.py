@@ -47,6 +47,9 @@ STATUS: Mapping[str, HTTPStatus] = {
 }
 """What refusals are over HTTP, by the code that the client reads."""
 
+MAX_BYTES = 16 * 1024
+"""Largest body of somebody who is not signed in."""
+
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 
 

@@ -15,6 +15,7 @@ from api.entrypoints.http.operation import Operation
 from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
 from api.entrypoints.identity.better_auth import (
+    MAX_BYTES,
     NO_STORE,
     SESSION_EXAMPLE,
     USER_EXAMPLE,
@@ -91,6 +92,7 @@ SIGN_UP = Operation(
     about="Make an account and sign in",
     needs=Needs.NOTHING,
     body=SignUpBody,
+    max_bytes=MAX_BYTES,
     body_example=SignUpBody(USER_EXAMPLE.name, USER_EXAMPLE.email, _PASSWORD),
     answer=SignedUpBody,
     example=SignedUpBody(SESSION_EXAMPLE.token, USER_EXAMPLE),
@@ -103,6 +105,7 @@ SIGN_IN = Operation(
     about="Begin a session under a new token",
     needs=Needs.NOTHING,
     body=SignInBody,
+    max_bytes=MAX_BYTES,
     body_example=SignInBody(USER_EXAMPLE.email, _PASSWORD),
     answer=SignedInBody,
     example=SignedInBody(

@@ -26,6 +26,7 @@ from api.entrypoints.http.operation import Operation, Parameter
 from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
 from api.entrypoints.identity.better_auth import (
+    MAX_BYTES,
     NO_STORE,
     check_origin,
     explain,
@@ -71,6 +72,7 @@ SIGN_IN = Operation(
     about="Where to sign in with the configured issuer (OpenID Connect)",
     needs=Needs.NOTHING,
     body=SocialBody,
+    max_bytes=MAX_BYTES,
     body_example=_SOCIAL,
     answer=SocialAnswer,
     example=SocialAnswer("https://issuer.example/authorize?...", redirect=True),
@@ -83,6 +85,7 @@ LINK = Operation(
     about="Add a login with the configured issuer to your account",
     needs=Needs.SESSION,
     body=SocialBody,
+    max_bytes=MAX_BYTES,
     body_example=_SOCIAL,
     answer=SocialAnswer,
     example=SocialAnswer("https://issuer.example/authorize?...", redirect=True),
