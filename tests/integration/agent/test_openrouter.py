@@ -310,6 +310,26 @@ async def test_a_long_wait_is_left_to_the_run(seconds: float) -> None:
     assert end.unpaid
 
 
+@pytest.mark.parametrize(
+    ("wanted", "date", "seconds"),
+    [
+        ("Thu, 26 Nov 2026 02:30:00 GMT", "Thu, 26 Nov 2026 02:00:00 GMT", 1_800.0),
+        ("Thu, 26 Nov 2026 01:30:00 GMT", "Thu, 26 Nov 2026 02:00:00 GMT", 0.0),
+        ("Thu, 26 Nov 2026 02:30:00 GMT", "soon", None),
+        ("inf", "", 86_400.0),
+        ("nan", "", None),
+        ("-1", "", None),
+    ],
+)
+async def test_a_wait_may_be_told_as_a_date(
+    wanted: str, date: str, seconds: float | None
+) -> None:
+    busy = refusal("429 Busy", "Slow down.", Retry_After=wanted, Date=date)
+    limits = replace(FAST, tries=1)
+    _, end = await answer_to(busy, limits=limits)
+    assert end.retry_after_s == seconds
+
+
 async def test_an_error_about_a_header_does_not_repeat_it() -> None:
     key = "sk-or-hush\nhush"
     async with model_server() as server, open_model(server.url, key, FAST) as model:

@@ -1,5 +1,7 @@
 """What a run does next in every state."""
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
@@ -7,6 +9,7 @@ from agent.domain import outcome
 from agent.domain.manifest import manifest_digest
 from agent.domain.outcome import CallEnd
 from agent.domain.run import (
+    MAX_BUSY,
     MAX_CALLS,
     MAX_INTERRUPTIONS,
     CloseCall,
@@ -21,7 +24,7 @@ from agent.domain.run import (
     SyncSandbox,
     next_effect,
 )
-from agent.domain.run_state import Said
+from agent.domain.run_state import Run, Said
 from contracts.project import (
     PlannedFile,
     PostMessage,
@@ -273,3 +276,46 @@ def test_planned_files_keep_their_order() -> None:
 
 def test_the_state_is_what_a_client_sees() -> None:
     assert project_after(WRITTEN).state is RunState.IMPLEMENTING
+
+
+# --- a provider that wants to be left alone -------------------------------------------
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def busy(history: History, times: int) -> History:
+    """Return the history with calls after each of which the provider wanted a wait."""
+    for _ in range(times):
+        effect = implement_effect(project_after(history))
+        history = then(
+            call_begun(history),
+            lambda now, effect=effect: outcome.call_ended(now, effect, CUT, NOON),  # type: ignore[misc] # bound now
+        )
+    return history
+
+
+def run_after(history: History) -> Run:
+    run = project_after(history).run
+    assert run is not None
+    return run
+
+
+def test_a_provider_that_wants_a_wait_is_no_failure_of_the_model() -> None:
+    run = run_after(busy(IMPLEMENTING, MAX_BUSY - 1))
+    assert (run.barren, run.busy, run.not_before) == (0, MAX_BUSY - 1, NOON)
+    assert isinstance(following(busy(IMPLEMENTING, MAX_BUSY - 1)), ImplementPhase)
+
+
+def test_a_provider_that_always_wants_a_wait_ends_the_run() -> None:
+    effect = following(busy(IMPLEMENTING, MAX_BUSY))
+    assert isinstance(effect, FailRun)
+    assert "asked 10 times in a row to wait" in effect.message
+
+
+def test_a_wait_is_over_when_the_next_call_begins() -> None:
+    assert run_after(call_begun(busy(IMPLEMENTING, 1))).not_before is None
+
+
+def test_a_file_ends_the_row_of_waits() -> None:
+    assert run_after(implemented(busy(IMPLEMENTING, 3), "index.html")).busy == 0

@@ -9,6 +9,8 @@ import base64
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,7 +61,7 @@ class Limits(Struct, frozen=True):
     """Requests for one call, all but the last of them refused before any text."""
     pause_s: float = 0.5
     """Before the second try; doubled for each further one, and shaken."""
-    longest_pause_s: float = 30.0
+    longest_pause_s: float = 5.0
     """A provider that asks for more patience than this ends the call, which says so."""
 
 
@@ -213,7 +215,7 @@ class OpenRouter(Model):
                 "check OPENROUTER_BASE_URL.",
             )
         body = await self._body(call, response, deadline, _MAX_REFUSAL_BYTES)
-        raise self._refused(call, status, body, response.headers.get("retry-after"))
+        raise self._refused(call, status, body, _retry_after(response))
 
     async def _body(
         self,
@@ -282,10 +284,10 @@ class OpenRouter(Model):
         )
 
     def _refused(
-        self, call: ModelCall, status: int, body: bytes, retry_after: str | None
+        self, call: ModelCall, status: int, body: bytes, wait_s: float | None
     ) -> _Failed:
         refusal = explain(status, problem_of(body), call.model)
-        retry_after_s = _seconds(retry_after) if refusal.retryable else None
+        retry_after_s = wait_s if refusal.retryable else None
         end = CallEnd("failed", call.model, retry_after_s=retry_after_s)
         return _Failed(
             self._told(end, refusal, unpaid=True),
@@ -377,13 +379,30 @@ def _media_type(response: httpx.Response) -> str:
     return kind.partition(";")[0].strip().lower()
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return for how many seconds the server wants no request; None: it says nothing.
+
+    It says a number, or a date (RFC 9110, 10.2.3) by the clock that it tells as well.
+    """
+    wanted: str = response.headers.get("retry-after", "")
     try:
-        seconds = float(retry_after or "")
+        seconds = float(wanted)
     except ValueError:
-        return None  # a date, which no provider of this protocol sends
+        until = _date(wanted)
+        now = _date(response.headers.get("date", ""))
+        if until is None or now is None:
+            return None
+        seconds = max(0.0, (until - now).total_seconds())
     # false for NaN; without end is as long as it gets
     return min(seconds, _LONGEST_RETRY_AFTER_S) if seconds >= 0 else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, IndexError):
+        return None
+    return date if date.tzinfo else None
 
 
 def _now() -> float:

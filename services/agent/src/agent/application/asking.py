@@ -46,6 +46,8 @@ Prompt: TypeAlias = Callable[[Project, Run], list[Message]]
 
 _LONGEST_ANSWER_TOKENS = 128_000
 """No model writes more at once: as much is held of a day's limit for an answer."""
+_MAX_DOUBLINGS = 5
+"""Of the pause after a call that came to nothing."""
 _HELD_PAUSE_S = 1.0
 """Before money is asked for again that calls of other projects may still take."""
 
@@ -200,8 +202,8 @@ class Asking:
     async def _wait(self, run: Run) -> None:
         """Let time pass after a call that came to nothing, as long as was asked for."""
         pause_s = 0.0
-        if run.barren:
-            pause_s = self._settings.pause_s * 2 ** (run.barren - 1)
+        if failures := run.barren + run.busy:
+            pause_s = self._settings.pause_s * 2 ** min(failures - 1, _MAX_DOUBLINGS)
             pause_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
         if run.not_before is not None:
             # The clocks of workers differ, and one may be wrong.

@@ -20,6 +20,8 @@ _N = TypeVar("_N", int, float)
 
 MAX_BARREN = 3
 """Calls in a row that bring nothing before the run fails."""
+MAX_BUSY = 10
+"""Times in a row that a run waits because its provider wants that."""
 MAX_REPAIRS = 3
 """Times in a row that an app is repaired before the run fails."""
 MAX_INTERRUPTIONS = 10
@@ -230,6 +232,12 @@ def _unless_hopeless(run: Run, effect: ModelEffect) -> Effect:
         message = (
             f"The work broke off {run.interruptions} times at the same step: look at "
             "the agent's log, then start the run again."
+        )
+        return FailRun(run.id, message)
+    if run.busy >= MAX_BUSY:
+        message = (
+            f"The language model's provider asked {run.busy} times in a row to wait: "
+            "send a message later to go on, or choose another model."
         )
         return FailRun(run.id, message)
     if run.calls >= MAX_CALLS:

@@ -114,6 +114,8 @@ class Run(Struct, frozen=True):
     """Calls for this step in a row that ended without bringing anything."""
     interruptions: int = 0
     """Calls for this step in a row that no worker lived to end."""
+    busy: int = 0
+    """Calls for this step in a row after which the provider wanted to be left alone."""
     last_error: str | None = None
     """What the last barren call ended with."""
     not_before: datetime | None = None
@@ -198,8 +200,7 @@ def _note(run: Run, event: AnyEvent) -> Run:
             return replace(run, started=True)
         case AssistantReplied():
             # Whatever else was said meanwhile, the call has brought something.
-            answered = replace(run, barren=0, interruptions=0, last_error=None)
-            return replace(answered, seen=run.offered)
+            return replace(_fruitful(run), seen=run.offered)
         case _:
             return run
 
@@ -269,7 +270,9 @@ def _call(run: Run, event: ModelCallStarted) -> Run:
 def _hang_up(run: Run, event: ModelCallEnded) -> Run:
     run = replace(run, not_before=event.retry_at)
     if run.call is not None and run.call.progress:
-        return replace(run, call=None, barren=0, interruptions=0, last_error=None)
+        return _fruitful(replace(run, call=None))
+    if event.retry_at is not None:
+        return replace(run, call=None, busy=run.busy + 1)
     if event.outcome == "interrupted":
         return replace(run, call=None, interruptions=run.interruptions + 1)
     error = event.error or event.outcome
@@ -277,6 +280,9 @@ def _hang_up(run: Run, event: ModelCallEnded) -> Run:
 
 
 def _next_step(run: Run) -> Run:
-    return replace(
-        run, written=(), attempts=0, barren=0, interruptions=0, last_error=None
-    )
+    return replace(_fruitful(run), written=(), attempts=0)
+
+
+def _fruitful(run: Run) -> Run:
+    """Return *run* after a call that brought something."""
+    return replace(run, barren=0, interruptions=0, busy=0, last_error=None)

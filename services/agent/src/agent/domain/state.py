@@ -52,7 +52,7 @@ MAX_TURN_CHARS = 4_000
 """Characters of one of them that are remembered."""
 MAX_PROMPT_CHARS = 20_000
 """Of messages that came too late for a run and begin the next one."""
-FOLD = 2
+FOLD = 3
 """Number of the rules by which events make a state. Whoever changes what `evolve` makes
 of any event raises it, so that no snapshot of the old rules is trusted."""
 
