@@ -11,15 +11,16 @@ from tests.support.backend import Backend, Partial, backend_of, partial, until
 from tests.support.servers import PostgresServer, server_folder
 
 MIB = 1024 * 1024
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 TODO = {"name": "Todo", "description": ""}
 
 
 @pytest.fixture(scope="module")
 def small(postgres_server: PostgresServer) -> Iterator[Backend]:
-    """An api that has room for 3 MiB of files."""
+    """An api that has room for 6 MiB of files, and for 3 of one person."""
     with (
         server_folder() as folder,
-        backend_of(folder, postgres_server, BODY_MEMORY_BYTES=str(4 * MIB)) as started,
+        backend_of(folder, postgres_server, BODY_MEMORY_BYTES=str(8 * MIB)) as started,
     ):
         yield started
 
@@ -32,8 +33,12 @@ def ada(small: Backend) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def assets(ada: httpx.Client) -> str:
-    """Where files of a project go."""
-    project = ada.post("/api/projects", json=TODO).json()["id"]
+    return assets_of(ada)
+
+
+def assets_of(person: httpx.Client) -> str:
+    """Return where files of a project go."""
+    project = person.post("/api/projects", json=TODO).json()["id"]
     return f"/api/projects/{project}/assets?path=a.bin"
 
 
@@ -61,14 +66,30 @@ def upload(
 def test_beyond_what_fits_it_is_503_and_small_bodies_are_taken(
     small: Backend, ada: httpx.Client, assets: str
 ) -> None:
-    with upload(small, ada, assets):
-        until(lambda: held(small) >= 3 * MIB - 1)
+    with (
+        small.person() as eve,
+        small.person() as bob,
+        upload(small, bob, assets_of(bob)),
+        upload(small, eve, assets_of(eve)),
+    ):
+        until(lambda: held(small) >= 6 * MIB - 2)
         refused = ada.put(assets, content=b"x" * MIB)
         created = ada.post("/api/projects", json=TODO)
     assert refused.text == "Too much is being sent at this moment, try again"
     assert refused.headers["retry-after"] == "1"
     assert created.status_code == HTTPStatus.OK
     until(lambda: held(small) == 0)
+
+
+def test_nobody_takes_the_room_of_all(
+    small: Backend, ada: httpx.Client, assets: str
+) -> None:
+    with small.person() as eve, upload(small, ada, assets):
+        until(lambda: held(small) >= 3 * MIB - 1)
+        refused = ada.put(assets, content=b"x" * MIB)
+        taken = eve.put(assets_of(eve), content=b"x" * MIB)
+    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert taken.status_code == HTTPStatus.OK
 
 
 def test_a_body_that_is_finished_gives_its_room_back(
@@ -78,6 +99,21 @@ def test_a_body_that_is_finished_gives_its_room_back(
         with upload(small, ada, assets) as sending:
             sending.send(b"x")
             assert sending.status() == HTTPStatus.OK
+
+
+def test_who_sends_zips_slowly_delays_nobody_else(
+    small: Backend, ada: httpx.Client, assets: str
+) -> None:
+    path = assets.replace("assets?path=a.bin", "import/zip")
+    headers = {"Content-Type": "application/zip"}
+    with small.person() as eve, ExitStack() as slow:
+        theirs = assets_of(eve).replace("assets?path=a.bin", "import/zip")
+        for _ in range(5):
+            one = partial(small, "POST", path, {**session(ada), **headers}, MIB, 1)
+            slow.enter_context(one)
+        until(lambda: held(small) == 1)
+        answer = eve.post(theirs, content=EMPTY_ZIP, headers=headers)
+        assert answer.status_code == HTTPStatus.OK
 
 
 def test_zips_are_not_read_before_it_is_their_turn(

@@ -1,16 +1,29 @@
 """The Idempotency-Key: for whom an answer is kept, and that it is the same one."""
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from uuid import uuid4
 
 import pytest
 
-from tests.support.backend import Backend, partial
+from api.domain.scope import Needs
+from tests.contract.test_rest_access import NEEDS, Route
+from tests.support.backend import PASSWORD, Backend, partial
 
 TOKEN = {"name": "CI", "scopes": ["projects:write"]}
 TODO = {"name": "Todo", "description": ""}
 LARGE = 300 * 1024
+KEYED = sorted(
+    route
+    for route, needs in NEEDS.items()
+    if route[0] in ("POST", "PUT", "PATCH") and needs is not Needs.NOTHING
+)
+
+
+def filled(path: str) -> str:
+    """Return a path with something in the place of each parameter."""
+    return path.replace("{", "").replace("}", "")
 
 
 def key() -> dict[str, str]:
@@ -59,13 +72,53 @@ def test_a_large_answer_is_given_again_as_it_was(backend: Backend) -> None:
     assert [file["content"] for file in now] == ["newer"]
 
 
+@pytest.mark.parametrize("route", KEYED)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer atl_forged"}])
 def test_nobody_is_refused_before_the_body_is_read(
-    backend: Backend, headers: dict[str, str]
+    backend: Backend, route: Route, headers: dict[str, str]
 ) -> None:
-    path = f"/api/project-files/{uuid4()}"
-    with partial(backend, "PUT", path, {**headers, **key()}) as upload:
+    method, path = route
+    with partial(backend, method, filled(path), {**headers, **key()}) as upload:
         assert upload.status() == HTTPStatus.UNAUTHORIZED
+
+
+def test_another_site_is_given_no_answer_again(backend: Backend) -> None:
+    with backend.person() as ada:
+        once = key()
+        ada.post("/api/projects", json=TODO, headers=once)
+        foreign = {**once, "Origin": "http://evil.example"}
+        again = ada.post("/api/projects", json=TODO, headers=foreign)
+    assert again.status_code == HTTPStatus.FORBIDDEN
+
+
+def test_signing_in_again_never_gives_a_session_that_is_over(backend: Backend) -> None:
+    path, once = "/api/auth/sign-in/email", key()
+    with backend.person() as ada, backend.client() as again, backend.client() as later:
+        user = ada.get("/api/auth/get-session").json()["user"]
+        body = {"email": user["email"], "password": PASSWORD}
+        with backend.client() as first:
+            first.post(path, json=body, headers=once)
+            same = again.post(path, json=body, headers=once)
+            assert dict(first.cookies) == dict(again.cookies)
+            first.post("/api/auth/sign-out")
+        anew = later.post(path, json=body, headers=once)
+        assert later.get("/api/auth/get-session").json()["user"] == user
+    assert same.headers["idempotency-replayed"] == "true"
+    assert "idempotency-replayed" not in anew.headers
+
+
+def test_of_many_at_the_same_time_one_acts(backend: Backend) -> None:
+    once = key()
+    with backend.person() as ada, ThreadPoolExecutor(8) as threads:
+        asked = [
+            threads.submit(ada.post, "/api/tokens", json=TOKEN, headers=once)
+            for _ in range(8)
+        ]
+        answers = [one.result() for one in asked]
+        made = ada.get("/api/tokens").json()
+    assert {answer.status_code for answer in answers} <= {200, 409}
+    assert len({one.text for one in answers if one.status_code == HTTPStatus.OK}) == 1
+    assert len(made) == 1
 
 
 def test_what_is_refused_in_codes_is_refused_so_with_a_key(backend: Backend) -> None:

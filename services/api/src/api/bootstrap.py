@@ -205,7 +205,7 @@ def application(
             *health,
         ],
         middleware=[
-            BodyMemory(settings.body_memory_bytes),
+            BodyMemory(settings.body_memory_bytes, security),
             AnswerOnce(parts.once, security, parts.once_key),
         ],
         exception_handlers={Exception: errors.plain},

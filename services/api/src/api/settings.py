@@ -38,7 +38,8 @@ class Settings(Struct, frozen=True):
     """The built web client."""
     body_memory_bytes: int = 128 << 20
     """What bodies of requests may take at once in this process, three quarters of it
-    those of files; then 503. What is made of them takes a few times as much."""
+    those of files, and no more than half of that one person's; then 503. What is made
+    of them takes a few times as much."""
     sign_up: SignUp | None = None
     """Who may make an account: ``open``, ``invite`` or ``closed``; the first one always
     may. None: as administrators choose on the page, open until they do."""

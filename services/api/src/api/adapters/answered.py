@@ -13,6 +13,11 @@ ON CONFLICT (request) DO UPDATE SET at = clock_timestamp()
  WHERE answered.answer IS NULL AND answered.at < now() - interval '30 seconds'
 RETURNING true
 """
+_BEGIN_ANEW = """
+UPDATE identity.answered SET answer = NULL, at = clock_timestamp()
+ WHERE request = $1 AND answer IS NOT NULL
+RETURNING true
+"""
 _FORGET_OLD = "DELETE FROM identity.answered WHERE at < now() - interval '1 day'"
 
 
@@ -32,6 +37,11 @@ class PostgresAnswers(Answers):
                 "SELECT answer FROM identity.answered WHERE request = $1", request
             )
         return False, answer
+
+    @override
+    async def begin_anew(self, request: bytes) -> bool:
+        async with naming(self._pool, request=request.hex()) as connection:
+            return bool(await connection.fetchval(_BEGIN_ANEW, request))
 
     @override
     async def keep(self, request: bytes, answer: bytes) -> None:

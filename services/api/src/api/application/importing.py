@@ -13,6 +13,9 @@ from api.ports import Repositories, Unpacker
 from contracts.project import ProjectCommand, SaveFile
 from eventcore.errors import Rejected
 
+_AT_ONCE = 3
+"""Imports that are in memory, each of another person; fewer are unpacked at a time."""
+
 
 class Imports:
     """Reads what comes, and saves each file as the person did who sent it."""
@@ -29,16 +32,16 @@ class Imports:
         self._repositories = repositories
         self._projects = projects
         self._fetches = fetches
-        self._zips = WaitingRoom()
+        self._room = WaitingRoom(_AT_ONCE)
 
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Return the turn of a zip, which is not read before it has one.
+    def turn(self, user_id: UUID) -> AbstractAsyncContextManager[None]:
+        """Return the turn of a person's zip, which is not read before it has one.
 
         Raises:
             Unavailable: When it is entered: too many are waiting.
 
         """
-        return self._zips.turn()
+        return self._room.turn_of(str(user_id))
 
     async def zip(
         self, user_id: UUID, project_id: UUID, command_id: UUID, data: bytes
@@ -70,12 +73,13 @@ class Imports:
         wait_s = self._fetches.take(str(place[0]))
         if wait_s:
             raise LimitReached(wait_s)
-        try:
-            head, pack = await self._repositories.fetch(url, ref)
-            taken = await self._unpacker.check_out(pack, head)
-        except Unfit as error:
-            raise Rejected("invalid_message_data", str(error)) from error
-        return await self._saved(place, taken)
+        async with self.turn(place[0]):
+            try:
+                head, pack = await self._repositories.fetch(url, ref)
+                taken = await self._unpacker.check_out(pack, head)
+            except Unfit as error:
+                raise Rejected("invalid_message_data", str(error)) from error
+            return await self._saved(place, taken)
 
     async def _saved(self, place: tuple[UUID, UUID, UUID], taken: Taken) -> Taken:
         commands: dict[str, ProjectCommand] = {}

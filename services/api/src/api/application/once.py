@@ -28,6 +28,15 @@ class Once:
             raise Busy
         return self._seal.open(answer, request)
 
+    async def begin_anew(self, request: bytes) -> bool:
+        """Take back the answer that *request* has; False where another one was faster.
+
+        Raises:
+            Unavailable: The database does not answer.
+
+        """
+        return await self._answers.begin_anew(request)
+
     async def keep(self, request: bytes, answer: bytes) -> None:
         """Give *answer* from now on."""
         await self._answers.keep(request, self._seal.close(answer, request))

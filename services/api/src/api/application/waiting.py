@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 from eventcore.errors import Unavailable
 
@@ -17,6 +18,7 @@ class WaitingRoom:
         self, at_once: int = _AT_ONCE, patience_s: float = _PATIENCE_S
     ) -> None:
         self._free = asyncio.Semaphore(at_once)
+        self._own = WeakValueDictionary[str, asyncio.Lock]()
         self._patience_s = patience_s
 
     @asynccontextmanager
@@ -27,12 +29,31 @@ class WaitingRoom:
             Unavailable: Too many are waiting.
 
         """
+        async with self._held(self._free):
+            yield
+
+    @asynccontextmanager
+    async def turn_of(self, person: str) -> AsyncIterator[None]:
+        """Wait for a turn of *person*, who has one at a time, and have it.
+
+        Raises:
+            Unavailable: Too many are waiting, or this person has another turn.
+
+        """
+        own = self._own.setdefault(person, asyncio.Lock())
+        async with self._held(own), self._held(self._free):
+            yield
+
+    @asynccontextmanager
+    async def _held(
+        self, place: asyncio.Lock | asyncio.Semaphore
+    ) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._patience_s):
-                await self._free.acquire()
+                await place.acquire()
         except TimeoutError as error:
             raise Unavailable("too many are waiting") from error
         try:
             yield
         finally:
-            self._free.release()
+            place.release()

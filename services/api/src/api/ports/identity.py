@@ -192,6 +192,13 @@ class Answers(Protocol):
         """
         ...
 
+    async def begin_anew(self, request: bytes) -> bool:
+        """Forget the answer: it is the caller's to make again; False if there is none.
+
+        Of those who ask at the same time one alone is told True.
+        """
+        ...
+
     async def keep(self, request: bytes, answer: bytes) -> None:
         """Store the answer."""
         ...

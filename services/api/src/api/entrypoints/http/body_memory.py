@@ -1,10 +1,13 @@
 """How much memory bodies may take in this process, and how long one may be coming.
 
 A body is in memory from its first byte until its request is answered. Those of files
-never take the room of others, nor does whoever is not signed in.
+never take the room of others, nor does whoever is not signed in; and no one sender, a
+person or an address of strangers, takes more than half of a room.
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ from prometheus_client import Gauge
 from api.domain.scope import Needs
 from api.entrypoints.http.errors import RETRY_AFTER_S, AnyRequest, HttpError
 from api.entrypoints.http.operation import MAX_JSON_BYTES, Operation, described
+from api.entrypoints.http.security import Security
 
 if TYPE_CHECKING:
     from litestar.types import (
@@ -40,33 +44,39 @@ class _Room:
 
     def __init__(self, free: int) -> None:
         self._free = free
+        self._each = free // 2
+        self._of = Counter[str]()
 
-    def take(self, size: int) -> None:
+    def take(self, sender: str, size: int) -> None:
         """Take *size* bytes.
 
         Raises:
-            HttpError: 503, there are no more so many.
+            HttpError: 503, there are no more so many, or not for this sender.
 
         """
-        if size > self._free:
+        if size > self._free or self._of[sender] + size > self._each:
             raise HttpError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "Too much is being sent at this moment, try again",
                 retry_after_s=RETRY_AFTER_S,
             )
         self._free -= size
+        self._of[sender] += size
         _HELD.inc(size)
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, sender: str, size: int) -> None:
         self._free += size
+        self._of[sender] -= size
+        self._of += Counter()  # drops those at zero
         _HELD.dec(size)
 
 
 class BodyMemory:
     """Around the handlers: counts what they receive until they have answered."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, security: Security) -> None:
         """Let bodies take *max_bytes* at once."""
+        self._security = security
         share = max_bytes // 16
         self._files = _Room(share * _SIXTEENTHS_OF_FILES)
         self._json = _Room(share * _SIXTEENTHS_OF_JSON)
@@ -80,7 +90,13 @@ class BodyMemory:
             if operation is None or not operation.has_body:
                 await app(scope, receive, send)
                 return
-            body = _Body(self._room(operation), receive, operation.max_bytes)
+            request: AnyRequest = Request(scope)
+            body = _Body(
+                self._room(operation),
+                receive,
+                operation.max_bytes,
+                lambda: self._security.sender(request),
+            )
             try:
                 await app(scope, body.receive, send)
             finally:
@@ -104,9 +120,18 @@ def _operation(scope: "Scope") -> Operation | None:
 class _Body:
     """What is received of one request."""
 
-    def __init__(self, room: _Room, receive: "Receive", max_bytes: int) -> None:
+    def __init__(
+        self,
+        room: _Room,
+        receive: "Receive",
+        max_bytes: int,
+        sender: Callable[[], str],
+    ) -> None:
+        """Ask *sender* whose it is when it comes: the route has looked then."""
         self._room = room
         self._receive = receive
+        self._find_sender = sender
+        self._sender: str | None = None
         self._size = 0
         self._is_whole = False
         self._takes_s = _PATIENCE_S + max_bytes / _SLOWEST_BYTES_S
@@ -129,11 +154,13 @@ class _Body:
         except TimeoutError as error:
             raise HttpError(HTTPStatus.REQUEST_TIMEOUT) from error
         if message["type"] == "http.request":
-            self._room.take(len(message["body"]))
+            self._sender = self._sender or self._find_sender()
+            self._room.take(self._sender, len(message["body"]))
             self._size += len(message["body"])
             self._is_whole = not message["more_body"]
         return message
 
     def forget(self) -> None:
         """Give the room back."""
-        self._room.give_back(self._size)
+        if self._sender is not None:
+            self._room.give_back(self._sender, self._size)

@@ -16,6 +16,7 @@ from litestar import Request
 from litestar.enums import ScopeType
 from msgspec import Struct
 
+from api.application.errors import Busy
 from api.application.once import Once
 from api.domain.scope import Needs
 from api.entrypoints.http.errors import AnyRequest, HttpError
@@ -24,7 +25,7 @@ from api.entrypoints.http.security import Security
 from contracts import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from litestar.types import (
         ASGIApp,
@@ -127,7 +128,12 @@ class AnswerOnce:
             if key is None or not await self._is_welcome(request):
                 await app(scope, receive, send)
                 return
-            attempt = _Attempt(self._once, receive, self._named(request, key))
+            attempt = _Attempt(
+                self._once,
+                receive,
+                self._named(request, key),
+                lambda answer: self._is_stale(request, answer),
+            )
             await self._answer(app, request, attempt, send)
 
         return handle
@@ -144,6 +150,14 @@ class AnswerOnce:
         except HttpError:
             return False
         return True
+
+    async def _is_stale(self, request: AnyRequest, answer: "_Answer") -> bool:
+        """Tell whether an answer would give somebody a session that is over.
+
+        Who signs in shows nothing else that could be looked at.
+        """
+        is_public = operation_of(request).needs is Needs.NOTHING
+        return is_public and await self._security.gives_dead_session(answer.headers)
 
     async def _answer(
         self, app: "ASGIApp", request: AnyRequest, attempt: "_Attempt", send: "Send"
@@ -197,12 +211,17 @@ class _Attempt:
     """A request with a key; it is known when its body has passed to the handler."""
 
     def __init__(
-        self, once: Once, receive: "Receive", named: "Callable[[str], bytes]"
+        self,
+        once: Once,
+        receive: "Receive",
+        named: "Callable[[str], bytes]",
+        is_stale: "Callable[[_Answer], Awaitable[bool]]",
     ) -> None:
         self.kept: _Answer | None = None
         self._once = once
         self._receive = receive
         self._named = named
+        self._is_stale = is_stale
         self._body = hashlib.sha256()
         self._ours: bytes | None = None
 
@@ -218,8 +237,12 @@ class _Attempt:
         digest = self._named(self._body.hexdigest())
         kept = await self._once.begin(digest)
         if kept is not None:
-            self.kept = _answers.decode(zlib.decompress(kept))
-            raise _AnsweredBefore
+            answer = _answers.decode(zlib.decompress(kept))
+            if not await self._is_stale(answer):
+                self.kept = answer
+                raise _AnsweredBefore
+            if not await self._once.begin_anew(digest):
+                raise Busy
         self._ours = digest
         scope.setdefault("state", {})[_DIGEST] = digest
 

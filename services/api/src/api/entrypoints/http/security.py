@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from http.cookies import SimpleCookie
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -21,6 +22,7 @@ _COOKIE = "better-auth.session_token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 _BEARER = "bearer "
+_CALLER = "caller_id"
 
 
 class Credential(Struct, frozen=True):
@@ -80,7 +82,7 @@ class Security:
         needs = operation_of(request).needs
         credential = self.credential(request)
         if credential is not None and credential.token.startswith(PREFIX):
-            return await self._program(credential.token, needs)
+            return await self._program(request, credential.token, needs)
         signed_in = await self._signed_in(request, credential)
         account = signed_in.account
         if needs is Needs.ADMINISTRATOR and not account.is_administrator:
@@ -96,7 +98,7 @@ class Security:
         """
         credential = self.credential(request)
         if credential is not None and credential.token.startswith(PREFIX):
-            await self._program(credential.token, Needs.SESSION)
+            await self._program(request, credential.token, Needs.SESSION)
         return await self._signed_in(request, credential)
 
     async def _signed_in(
@@ -107,9 +109,10 @@ class Security:
             raise HttpError(HTTPStatus.UNAUTHORIZED)
         if credential.is_cookie and not self.is_own_will(request):
             raise HttpError(HTTPStatus.FORBIDDEN)
+        _note(request, found.account)
         return found
 
-    async def _program(self, token: str, needs: Needs) -> Caller:
+    async def _program(self, request: AnyRequest, token: str, needs: Needs) -> Caller:
         found = await self._tokens.use(token)
         if found is None:
             raise HttpError(HTTPStatus.UNAUTHORIZED)
@@ -120,6 +123,7 @@ class Security:
             raise HttpError(
                 HTTPStatus.FORBIDDEN, f"This token does not have the scope {needs}"
             )
+        _note(request, account)
         return Caller(account, api_token.id)
 
     def credential(self, request: AnyRequest) -> Credential | None:
@@ -129,6 +133,21 @@ class Security:
             return Credential(header[len(_BEARER) :].strip(), is_cookie=False)
         cookie = request.cookies.get(self.cookie_name)
         return Credential(cookie, is_cookie=True) if cookie else None
+
+    async def gives_dead_session(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Tell whether an answer's *headers* set the cookie of a session that is over.
+
+        Raises:
+            Unavailable: The database does not answer.
+
+        """
+        for name, text in headers:
+            if name.lower() != b"set-cookie":
+                continue
+            cookie = SimpleCookie(text.decode("latin-1")).get(self.cookie_name)
+            if cookie is not None and cookie.value:
+                return await self._identity.signed_in(cookie.value) is None
+        return False
 
     def is_own_will(self, request: AnyRequest) -> bool:
         """Tell whether our own page sent the request, or no browser did.
@@ -154,6 +173,14 @@ class Security:
             forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2]
             address = forwarded.strip() or address
         return Client(address[:64], request.headers.get("user-agent", ""))
+
+    def sender(self, request: AnyRequest) -> str:
+        """Return whose request it is, as far as is known: a person's or an address's.
+
+        A person is known from the moment when `caller` or `person` has looked.
+        """
+        caller = request.scope.get("state", {}).get(_CALLER)
+        return str(caller) if caller else self.client(request).counted_as
 
     def _is_trusted(self, address: str) -> bool:
         try:
@@ -181,3 +208,7 @@ class Security:
             samesite="lax",
             secure=self.is_https,
         )
+
+
+def _note(request: AnyRequest, account: Account) -> None:
+    request.scope.setdefault("state", {})[_CALLER] = account.id

@@ -99,7 +99,7 @@ class ImportDoor(Shared):
         if request.content_type[0] != _ZIP:
             reason = f"The body must be a zip, with the header Content-Type: {_ZIP}"
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
-        async with self._imports.turn():
+        async with self._imports.turn(caller.id):
             data = await read_bytes(request)
             command = command_id(request, caller.id, _Zip(sha256(data).hexdigest()))
             taken = await self._imports.zip(caller.id, id_, command, data)
