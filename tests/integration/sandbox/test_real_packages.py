@@ -44,49 +44,6 @@ APP = {
     "import.meta.hot.accept('./text.js', () => {});",
     "text.js": "export const text = 'first';",
 }
-STARLETTE = """\
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
-
-def home(request):
-    return PlainTextResponse("from starlette")
-
-app = Starlette(routes=[Route("/", home)])
-"""
-FLASK = """\
-from flask import Flask
-
-app = Flask(__name__)
-
-@app.get("/")
-def home():
-    return "from flask"
-"""
-WSGI = """\
-def application(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"from wsgi"]
-"""
-LISTENS = """\
-import os
-from bottle import route, run
-
-@route("/")
-def home():
-    return "from main"
-
-run(host="127.0.0.1", port=int(os.environ["PORT"]))
-"""
-PYTHON = {
-    "starlette": {
-        "pyproject.toml": '[project]\nname = "x"\ndependencies = ["starlette"]\n',
-        "main.py": STARLETTE,
-    },
-    "flask": {"requirements.txt": "flask\n", "app.py": FLASK},
-    "wsgi": {"requirements.txt": "", "wsgi.py": WSGI},
-    "main": {"requirements.txt": "bottle\n", "main.py": LISTENS},
-}
 REACT_APP = """\
 import { useState } from "react";
 
@@ -202,20 +159,6 @@ async def test_an_edit_reaches_an_open_page(world: Stage) -> None:
         assert message["updates"][0]["acceptedPath"] == "/text.js"
     assert "second" in (await world.visit(project, "/text.js")).text
     assert world.processes_of(project) == before
-
-
-async def served(world: Stage, files: dict[str, str]) -> str:
-    """Return what an app answers, once it is installed and started."""
-    project = world.add(files)
-    await install(world, project)
-    running = await world.ask(project, StartServer())
-    assert isinstance(running, Running), running
-    return (await world.visit(project)).text
-
-
-async def test_python_apps_of_each_kind_are_installed_and_served(world: Stage) -> None:
-    answers = await asyncio.gather(*(served(world, PYTHON[kind]) for kind in PYTHON))
-    assert answers == [f"from {kind}" for kind in PYTHON]
 
 
 async def test_a_react_app_is_checked_without_false_alarm_and_its_faults_are_found(
