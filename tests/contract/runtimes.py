@@ -25,6 +25,10 @@ from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.keeping.launch import Launcher
+from sandbox.adapters.pods.cluster import connect
+from sandbox.adapters.pods.folders import PodFolders
+from sandbox.adapters.pods.runtime import Found, PodRuntime
+from sandbox.adapters.pods.tenancy import Kind, Tenancies
 from sandbox.adapters.processes.bubblewrap import BubblewrapLauncher, Users
 from sandbox.adapters.processes.groups import Bounds, find_bounds
 from sandbox.adapters.processes.leftovers import mark_of
@@ -34,15 +38,17 @@ from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream
 from sandbox.ports import Command, Folder, Process, Runtime, Unreachable
+from tests.support.cluster import NAMESPACE, shared_cluster
 from tests.support.engine import IMAGE, engine_url
 from tests.support.npm import NODE
 from tests.support.servers import server_folder
 
 DOCKER = "docker"
+PODS = "kubernetes"
 BUBBLEWRAP = ("bubblewrap with own users", "bubblewrap with mapped users")
 """The second is what whoever is not root gets; root can have it too."""
 PLAIN = "process"
-APART = (DOCKER, *BUBBLEWRAP)
+APART = (DOCKER, PODS, *BUBBLEWRAP)
 KINDS = (*APART, PLAIN)
 DOMAIN = "preview.localhost"
 DEADLINE_S = 60.0
@@ -56,6 +62,8 @@ class Bench:
     layout: Layout
     folder: Folder
     project_id: UUID
+    place: Callable[[], Path]
+    """Where the project's folder lies on this machine, if it does now."""
     printed: dict[Stream, bytes] = field(
         default_factory=lambda: {"stdout": b"", "stderr": b""}
     )
@@ -102,7 +110,7 @@ class Bench:
 
     def _is_here(self, cwd: Path) -> bool:
         try:
-            return cwd.samefile(self.layout.box(self.project_id).app)
+            return cwd.samefile(self.place())
         except OSError:
             return False
 
@@ -144,6 +152,10 @@ async def bench(
         tools = await find_tools(str(NODE), environ)
         limits = replace(LIMITS, memory_bytes=memory_bytes, disk_bytes=disk_bytes)
         async with AsyncExitStack() as stack:
+            if kind == PODS:
+                pods = _pods(layout, tools, environ, limits)
+                yield await stack.enter_async_context(pods)
+                return
             if kind == DOCKER:
                 lent = _docker(layout, tools, environ, limits)
             else:
@@ -154,7 +166,8 @@ async def bench(
             own = runtime.isolation.own_user
             project_id = uuid4()
             folder = DiskFolders(layout, own_users=own).open(project_id)
-            yield Bench(runtime, layout, folder, project_id)
+            app = layout.box(project_id).app
+            yield Bench(runtime, layout, folder, project_id, lambda: app)
 
 
 @asynccontextmanager
@@ -208,6 +221,43 @@ async def _docker(
         assert await engine.own() == []
     finally:
         await engine.close()
+
+
+@asynccontextmanager
+async def _pods(
+    layout: Layout, tools: Toolbox, environ: Mapping[str, str], limits: Limits
+) -> AsyncIterator[Bench]:
+    fake = shared_cluster()
+    owner = uuid4().hex[:8]
+    cluster = await connect(str(fake.kubeconfig), NAMESPACE, owner)
+    project_id = uuid4()
+
+    def place() -> Path:
+        (pod,) = fake.pods(owner)
+        return fake.volume(pod) / "app"
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            kind = Kind(IMAGE, DOMAIN, limits)
+            tenancies = Tenancies(cluster, kind, layout, None, tasks)
+            runtime = PodRuntime(
+                tenancies, kind, Found(), layout, tools, environ, tasks
+            )
+            await runtime.recover()
+            guard = tasks.create_task(runtime.watch())
+            folder = PodFolders(DiskFolders(layout, own_users=False), tenancies).open(
+                project_id
+            )
+            try:
+                yield Bench(runtime, layout, folder, project_id, place)
+            finally:
+                guard.cancel()
+                await runtime.close()
+                await tenancies.discard(project_id)
+                for pod in fake.pods(owner):
+                    fake.remove(pod)
+    finally:
+        await cluster.close()
 
 
 async def _launcher(

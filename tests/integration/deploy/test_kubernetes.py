@@ -20,8 +20,10 @@ from tests.integration.deploy.tools import (
     make_secrets,
     unknown,
 )
+from tests.support.cluster import violations
 
 OVERLAYS = ("production", "trial")
+WITH_PODS = "production-with-pods"
 VERSIONS = ("1.35.0", "1.36.0", "1.37.0")
 Manifest = dict[str, Any]
 
@@ -32,8 +34,14 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("kubernetes")
     shutil.copytree(DEPLOY, folder / "deploy")
     files = {}
-    for name in OVERLAYS:
-        overlay = folder / "deploy" / "kubernetes" / "overlays" / name
+    overlays = folder / "deploy" / "kubernetes" / "overlays"
+    shutil.copytree(overlays / "production", overlays / WITH_PODS)
+    adapted = overlays / WITH_PODS / "kustomization.yaml"
+    text = adapted.read_text(encoding="utf-8")
+    assert "# components: [" in text
+    adapted.write_text(text.replace("# components: [", "components: ["))
+    for name in (*OVERLAYS, WITH_PODS):
+        overlay = overlays / name
         make_secrets(overlay / "secrets")
         files[name] = folder / f"{name}.yaml"
         files[name].write_text(kustomize(overlay), encoding="utf-8")
@@ -254,3 +262,70 @@ def test_other_peoples_images_are_those_of_compose(manifests: list[Manifest]) ->
     theirs = {image for image in images if "atelier" not in image}
     assert {image.partition(":")[0] for image in theirs} >= {"caddy", "nats"}
     assert all(f":-{image}}}" in compose for image in theirs)
+
+
+# --- apps in pods ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_pods(rendered: dict[str, Path]) -> list[Manifest]:
+    return list(yaml.safe_load_all(rendered[WITH_PODS].read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_schemas_of_the_version_accept_it_with_pods(
+    with_pods: list[Manifest], version: str
+) -> None:
+    for one in with_pods:
+        assert not faults(one, version), one["metadata"]["name"]
+
+
+def test_with_pods_every_namespace_is_restricted(with_pods: list[Manifest]) -> None:
+    enforced = {
+        one["metadata"]["name"]: one["metadata"]["labels"][
+            "pod-security.kubernetes.io/enforce"
+        ]
+        for one in of_kind(with_pods, "Namespace")
+    }
+    names = ("atelier", "atelier-apps", "atelier-sandbox")
+    assert enforced == dict.fromkeys(names, "restricted")
+    for name, pod in pods(with_pods):
+        if name != "door":  # its program is marked with a capability
+            assert not violations({"spec": pod}), name
+
+
+def test_with_pods_the_sandbox_alone_speaks_to_the_api_server(
+    with_pods: list[Manifest],
+) -> None:
+    told = {
+        name for name, pod in pods(with_pods) if pod["automountServiceAccountToken"]
+    }
+    assert told == {"sandbox"}
+    (role,) = of_kind(with_pods, "Role")
+    (binding,) = of_kind(with_pods, "RoleBinding")
+    assert not of_kind(with_pods, "ClusterRole", "ClusterRoleBinding")
+    assert role["metadata"]["namespace"] == "atelier-apps"
+    assert binding["subjects"][0]["namespace"] == "atelier-sandbox"
+    everything = {one for rule in role["rules"] for one in rule["verbs"]}
+    assert everything == {"create", "delete", "get", "list", "watch"}
+
+
+def test_with_pods_nothing_goes_in_or_out_of_the_apps_namespace(
+    with_pods: list[Manifest],
+) -> None:
+    policies = [
+        one["spec"]
+        for one in of_kind(with_pods, "NetworkPolicy")
+        if one["metadata"]["namespace"] == "atelier-apps"
+    ]
+    assert policies == [{"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}]
+
+
+def test_with_pods_the_service_reads_what_it_is_given(
+    with_pods: list[Manifest],
+) -> None:
+    env = dict(pods(with_pods))["sandbox"]["containers"][0]["env"]
+    given = {one["name"]: one["value"] for one in env}
+    assert not unknown("sandbox", set(given))
+    assert given["SANDBOX_RUNTIME"] == "kubernetes"
+    assert given["SANDBOX_ISOLATION"] == "auto"

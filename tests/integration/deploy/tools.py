@@ -74,10 +74,19 @@ def kustomize(folder: Path) -> str:
     pytest.skip("neither kustomize nor kubectl is installed")
 
 
+def _schema_folders(version: str) -> list[Path]:
+    pattern = "lib/python*/site-packages/kubernetes_validate/kubernetes-json-schema"
+    return list(_BIN.parent.glob(f"{pattern}/v{version}-local-strict"))
+
+
+def has_schemas(version: str) -> bool:
+    """Tell whether the schemas of Kubernetes of *version* are here."""
+    return bool(_schema_folders(version))
+
+
 @cache
 def _schemas(version: str) -> Registry[Any]:
-    pattern = "lib/python*/site-packages/kubernetes_validate/kubernetes-json-schema"
-    found = list(_BIN.parent.glob(f"{pattern}/v{version}-local-strict"))
+    found = _schema_folders(version)
     if not found:
         pytest.skip(f"the schemas of Kubernetes {version} are not here")
 

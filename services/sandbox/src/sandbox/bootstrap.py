@@ -7,7 +7,7 @@ from asyncio import TaskGroup
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -51,13 +51,25 @@ from sandbox.application.template_maker import Nobody, TemplateMaker
 from sandbox.domain.preview_name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
-from sandbox.ports import Adopter, Isolation, Owners, Runtime, RuntimeFailed
+from sandbox.ports import (
+    Adopter,
+    Folders,
+    Isolation,
+    Owners,
+    Runtime,
+    RuntimeFailed,
+)
 from sandbox.settings import Settings
+
+if TYPE_CHECKING:
+    from sandbox.adapters.pods.folders import PodFolders
 
 USER = "sandbox"
 """The NATS user whose permissions are in ``contracts.subjects``."""
 
 _log = logs.get(__name__)
+
+AllFolders: TypeAlias = "DiskFolders | PodFolders"
 
 # Every visitor comes through the door in front of us, as one peer. Open pages hold a
 # WebSocket as long as they are open: there is nothing to wait for when we stop.
@@ -73,7 +85,9 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """Answer drivers and visitors until *stopping* is set."""
     layout = Layout(settings.sandbox_dir, settings.sandbox_templates_dir)
     layout.make()
-    store = TemplateStore(layout) if settings.sandbox_templates else None
+    # Templates lie on this machine, where pods do not see them.
+    has_templates = settings.sandbox_templates and not settings.uses_pods
+    store = TemplateStore(layout) if has_templates else None
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_alone(layout))
         tools = await find_tools(settings.node_bin or None, os.environ)
@@ -84,11 +98,8 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         )
         bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
         async with TaskGroup() as tasks:
-            runtime = chosen.make(tasks)
+            runtime, folders = chosen.make(tasks)
             eyes = await _eyes(settings, layout, tools, runtime, tasks)
-            folders = DiskFolders(
-                layout, own_users=runtime.isolation.own_user, layers=chosen.layers
-            )
             await _recover(runtime, folders)
             parts = _parts(settings, (runtime, eyes), bus, tasks, store)
             works = [runtime.watch]
@@ -146,7 +157,7 @@ async def _eyes(
 
 
 def _pool(
-    settings: Settings, store: TemplateStore, folders: DiskFolders, runtime: Runtime
+    settings: Settings, store: TemplateStore, folders: Folders, runtime: Runtime
 ) -> Pool | None:
     """Return the sandboxes that run in advance, where there is room for any."""
     size = settings.sandbox_hot_mib // _HOT_MIB
@@ -162,7 +173,7 @@ def _pool(
 
 async def _serve(
     settings: Settings,
-    folders: DiskFolders,
+    folders: Folders,
     parts: Parts,
     means: tuple[NatsBus, socket.socket, Mapping[str, Check]],
     stopping: asyncio.Event,
@@ -209,9 +220,8 @@ async def _alone(layout: Layout) -> AsyncIterator[None]:
 class _Chosen(Struct, frozen=True):
     """A runtime that was seen to work here."""
 
-    make: Callable[[TaskGroup], Runtime]
-    layers: Layers
-    """How templates are laid, so that its commands see them."""
+    make: Callable[[TaskGroup], tuple[Runtime, AllFolders]]
+    """Returns it, and the folders that its commands see."""
     checks: Mapping[str, Check] = {}
     """What it needs to work at any time, by name."""
 
@@ -220,6 +230,8 @@ async def _chosen(
     settings: Settings, layout: Layout, tools: Toolbox, stack: AsyncExitStack
 ) -> _Chosen:
     """Return the runtime that the settings ask for."""
+    if settings.uses_pods:
+        return await _kubernetes(settings, layout, tools, stack)
     if settings.sandbox_runtime == "docker":
         engine = await docker.connect(settings.docker_host, layout.root)
         stack.push_async_callback(engine.close)
@@ -234,7 +246,54 @@ async def _chosen(
     bounds = await find_bounds(mark_of(layout.root).replace(":", "-"))
     parts = (layout, tools, launcher, os.environ)
     make = partial(ProcessRuntime, *parts, layers=layers, bounds=bounds)
-    return _Chosen(make, layers)
+    return _Chosen(partial(_on_disk, make, layout, layers))
+
+
+def _on_disk(
+    make: Callable[[TaskGroup], Runtime],
+    layout: Layout,
+    layers: Layers,
+    tasks: TaskGroup,
+) -> tuple[Runtime, DiskFolders]:
+    """Return a runtime whose commands see folders of this machine, and the folders.
+
+    *layers* say how templates are laid, so that these commands see them.
+    """
+    runtime = make(tasks)
+    own = runtime.isolation.own_user
+    return runtime, DiskFolders(layout, own_users=own, layers=layers)
+
+
+async def _kubernetes(
+    settings: Settings, layout: Layout, tools: Toolbox, stack: AsyncExitStack
+) -> _Chosen:
+    # The library for it costs 0.3 s and 60 MiB, which who has no cluster need not pay.
+    from sandbox.adapters.pods import cluster as api  # noqa: PLC0415 - see above
+    from sandbox.adapters.pods.installation import Installation  # noqa: PLC0415 - same
+    from sandbox.adapters.pods.tenancy import Kind  # noqa: PLC0415 - same
+
+    kind = Kind(
+        image=settings.sandbox_image,
+        preview_domain=settings.preview_domain,
+        runtime_class=settings.sandbox_oci_runtime,
+    )
+    try:
+        cluster = await api.connect(
+            settings.kubeconfig, settings.sandbox_namespace, settings.sandbox_owner
+        )
+        stack.push_async_callback(cluster.close)
+        installation = Installation(cluster, kind, layout, tools, os.environ)
+        found = await installation.look()
+    except (api.ClusterFailed, RuntimeFailed) as exc:
+        raise SettingsError(f"SANDBOX_RUNTIME=kubernetes: {exc}") from exc
+    if found.has_network and settings.sandbox_isolation != "process":
+        raise SettingsError(
+            f"Pods in the namespace {settings.sandbox_namespace} reach the network of "
+            f"the cluster: it needs a policy that shuts both ways, and a network that "
+            f"keeps to it. SANDBOX_ISOLATION=process if all who use this trust each "
+            f"other."
+        )
+    return _Chosen(partial(installation.open, found), {"the cluster": cluster.check})
 
 
 async def _docker(
@@ -263,7 +322,8 @@ async def _docker(
     if oci_runtime:
         name = f"the runtime {oci_runtime} of the container engine"
         checks[name] = partial(engine.knows, oci_runtime)
-    return _Chosen(partial(make, layout, layers), layers, checks)
+    containers_of = partial(make, layout, layers)
+    return _Chosen(partial(_on_disk, containers_of, layout, layers), checks)
 
 
 async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launcher:
@@ -287,7 +347,7 @@ async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launc
     return PlainLauncher(layout, tools, os.environ, domain)
 
 
-async def _recover(runtime: Runtime, folders: DiskFolders) -> None:
+async def _recover(runtime: Runtime, folders: AllFolders) -> None:
     left = await runtime.recover()
     if left:
         _log.warning("ended what an earlier instance had left", count=left)

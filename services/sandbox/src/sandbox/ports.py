@@ -18,7 +18,7 @@ from sandbox.domain.template import Template
 class Isolation(Struct, frozen=True):
     """What keeps an app apart from the machine; everything False is said plainly."""
 
-    name: Literal["docker", "bubblewrap", "process"]
+    name: Literal["docker", "kubernetes", "bubblewrap", "process"]
     files: bool
     """It sees its own folder and system programs, nothing else."""
     processes: bool

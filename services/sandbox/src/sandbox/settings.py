@@ -27,16 +27,25 @@ class Settings(Struct, frozen=True):
     """How a person reaches the door in front of all services; gives previews a port."""
     any_address: bool = False
     """Whether the door listens to more than this machine, whatever its address is."""
-    sandbox_runtime: Literal["auto", "docker", "process"] = "auto"
-    """How apps are run: in containers, or as processes of this machine, which needs
-    nothing installed and is what `auto` takes."""
+    sandbox_runtime: Literal["auto", "docker", "process", "kubernetes"] = "auto"
+    """How apps are run: in containers, in pods, or as processes of this machine, which
+    needs nothing installed and is what `auto` takes."""
     docker_host: str = "unix:///var/run/docker.sock"
     """The container engine: a socket of this machine, whose paths are our paths."""
+    kubeconfig: str = ""
+    """File that names a cluster and an account; empty: the cluster that this service
+    runs in, with the account of its pod."""
+    sandbox_namespace: str = "atelier-apps"
+    """Where pods of apps are, and nothing else is; see deploy/kubernetes."""
+    sandbox_owner: str = "sandbox"
+    """Tells the pods of this service from those of another one in the namespace. It
+    removes those of its own that it does not remember."""
     sandbox_image: str = "atelier-sandbox"
-    """Image of the containers; `deploy/sandbox.Dockerfile` makes it."""
+    """Image of containers and pods; `deploy/sandbox.Dockerfile` makes it."""
     sandbox_oci_runtime: str = ""
-    """One of the engine's runtimes, such as a stricter one; empty: its default. It has
-    to pass handles between container and machine, which is tried at the start."""
+    """One of the engine's runtimes, or one of the cluster's RuntimeClasses, such as a
+    stricter one; empty: the default. One of an engine has to pass handles between
+    container and machine, which is tried at the start."""
     sandbox_isolation: Literal["auto", "bubblewrap", "process"] = "auto"
     """`auto` takes bubblewrap where it works. Without it, apps of people who do not
     trust each other are not kept apart: then `process` has to be asked for."""
@@ -63,6 +72,11 @@ class Settings(Struct, frozen=True):
     about 160 MiB; 0: none. None either where the machine has less than 4 GiB."""
     node_bin: str = ""
     """Folder of node, or node itself; empty: the one on the PATH."""
+
+    @property
+    def uses_pods(self) -> bool:
+        """Whether apps are run in a cluster."""
+        return self.sandbox_runtime == "kubernetes"
 
     @property
     def is_local(self) -> bool:

@@ -32,13 +32,14 @@ from sandbox.adapters.files.claim import installation
 from sandbox.adapters.files.disk import DiskGuard
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
-from sandbox.adapters.keeping import launch, system_calls
+from sandbox.adapters.keeping import inside, launch
+from sandbox.adapters.keeping.inside import Inside
 from sandbox.adapters.keeping.keeper import Spec
 from sandbox.adapters.keeping.kept import way_out
 from sandbox.adapters.keeping.running import Running
 from sandbox.adapters.processes.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
-from sandbox.domain.limits import LIMITS, STOP_S, Limits
+from sandbox.domain.limits import LIMITS, Limits
 from sandbox.ports import (
     Adopter,
     Command,
@@ -54,9 +55,6 @@ _log = logs.get(__name__)
 _ARRIVE_S = 15.0
 _LOOK_S = 1.0
 _LOOKS_PER_REAP = 5
-_SERVER_PORT = 3000
-_EGRESS_PORT = 3128
-_EGRESS_URL = f"http://127.0.0.1:{_EGRESS_PORT}"
 _BUNDLE = "certificates.pem"
 
 
@@ -97,8 +95,6 @@ class DockerRuntime(Runtime, Adopter):
         """Containers that are ours now; every other one is left over."""
         self._registries: Registries | None = None
         self._own_users = launch.is_root()
-        filtered = system_calls.program()
-        self._filter = None if filtered is None else filtered.hex()
         self._disk = DiskGuard(layout, containers.limits.disk_bytes)
         _share(layout.shared, tools.certificates)
 
@@ -213,33 +209,17 @@ class DockerRuntime(Runtime, Adopter):
             ) from exc
 
     def _spec(self, command: Command, registries: Registries | None) -> Spec:
-        port = _SERVER_PORT if command.serves else 0
-        argv = launch.as_arguments(list(command.argv), port)
-        if "/" not in argv[0]:
-            argv = ["/usr/bin/env", self._named(argv[0]), *argv[1:]]
-        spec: Spec = {
-            "argv": argv,
-            "env": {**command.variables, **self._environment(port, registries)},
-            "cwd": container_body.APP,
-            "uid": None,
-            "drop": False,
-            "port": port,
-            "egress": 0 if registries is None else _EGRESS_PORT,
-            "limits": launch.limits(processes=False),
-            "tree": False,
-            "grace_s": STOP_S,
-            "cgroup": True,
-        }
-        if self._filter is not None:
-            spec["filter"] = self._filter
-        return spec
-
-    def _named(self, tool: str) -> str:
-        """Return what a tool of `ports.Command` is called in a container."""
-        folder = self._tools.bun_folder
-        if tool == "bun" and folder is not None:
-            return f"{container_body.SHARED}/{folder.name}"
-        return _NAMES.get(tool, tool)
+        shared, bun = container_body.SHARED, self._tools.bun_folder
+        bundle = f"{shared}/{_BUNDLE}"
+        where = Inside(
+            app=container_body.APP,
+            home=container_body.HOME,
+            cache=container_body.CACHE,
+            certificates=None if self._tools.certificates is None else bundle,
+            preview_domain=self._containers.preview_domain,
+            bun=None if bun is None else f"{shared}/{bun.name}",
+        )
+        return inside.spec(where, command, registries)
 
     async def _share_bun(self) -> None:
         """Put bun, which was fetched by now, where every container sees it."""
@@ -247,30 +227,6 @@ class DockerRuntime(Runtime, Adopter):
             target = self._layout.shared / self._tools.bun_folder.name
             if not target.exists():
                 await asyncio.to_thread(_put, self._tools.bun, target, 0o755)
-
-    def _environment(self, port: int, registries: Registries | None) -> dict[str, str]:
-        found = launch.base_environment(
-            Path("/usr/local/sbin"), container_body.HOME
-        ) | launch.trust_environment(self._bundle)
-        if port:
-            found |= launch.server_environment(port, self._containers.preview_domain)
-        if registries is not None:
-            proxies = {"HTTPS_PROXY": _EGRESS_URL, "HTTP_PROXY": _EGRESS_URL}
-            found |= launch.install_environment(
-                registries, container_body.CACHE, proxies
-            )
-            found |= {"npm_config_proxy": _EGRESS_URL, "npm_config_noproxy": ""}
-            found["npm_config_https_proxy"] = _EGRESS_URL
-            if self._bundle is not None:
-                found["npm_config_cafile"] = str(self._bundle)
-        return found
-
-    @property
-    def _bundle(self) -> Path | None:
-        """Where a container finds whom this machine trusts beside the usual."""
-        if self._tools.certificates is None:
-            return None
-        return Path(container_body.SHARED) / _BUNDLE
 
     async def _to_its_end(self, kept: KeptContainer, modules: Volume | None) -> None:
         await kept.keep(self._containers.limits.memory_bytes)
@@ -375,10 +331,6 @@ async def look(engine: Engine, image: str) -> str:
             f"There is no image {image}: docker build -t {image} -f "
             f"deploy/sandbox.Dockerfile deploy"
         ) from exc
-
-
-_NAMES = {"python": "python3"}
-"""Tools whose names in an image are not those of `ports.Command`."""
 
 
 def _share(folder: Path, certificates: Path | None) -> None:

@@ -68,7 +68,7 @@ class DiskGuard:
                     to.create_task(kept.condemn(self._sentence("held")))
 
     def _is_over(self, project_id: UUID) -> bool:
-        return _used_bytes(self._layout.box(project_id).path) > self._limit
+        return used_bytes(self._layout.box(project_id).path) > self._limit
 
     def _sentence(self, word: str) -> str:
         size = self._limit >> 20
@@ -80,7 +80,7 @@ def _free_bytes(layout: Layout) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def _used_bytes(path: "os.PathLike[str] | str") -> int:
+def used_bytes(path: "os.PathLike[str] | str") -> int:
     """Return what lies below *path* on its own file system; links are not followed."""
     total = 0
     device = None

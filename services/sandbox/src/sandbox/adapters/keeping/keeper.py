@@ -78,6 +78,8 @@ class Spec(TypedDict):
     """A program for `seccomp` in hexadecimal, which the app runs under."""
     cgroup: NotRequired[bool]
     """We are alone in a cgroup: look whether the kernel had to end somebody in it."""
+    others: NotRequired[list[int]]
+    """Where other commands of ours listen, in a network that nobody else has."""
 
 
 class Handles(NamedTuple):
@@ -102,12 +104,12 @@ def main() -> None:
         os.close(handles.stderr)
     _stand_back()
     if spec["tree"]:
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if spec["uid"] is not None and spec["drop"]:
         _become(spec["uid"])
-    if not spec["tree"] and not spec["drop"]:
+    if "others" in spec or not (spec["tree"] or spec["drop"]):
         # The app is the same user: it shall not look at our memory and handles.
-        _prctl(_PR_SET_DUMPABLE, 0)
+        prctl(_PR_SET_DUMPABLE, 0)
     wakeup, pen = os.pipe()
     os.set_blocking(pen, False)
     for sign in (signal.SIGCHLD, signal.SIGTERM):
@@ -120,7 +122,7 @@ def main() -> None:
     if spec["tree"]:
         _end_tree()
     if handles is not None:
-        os.write(handles.last, f"{code} {_out_of_memory()}".encode())
+        os.write(handles.last, f"{code} {out_of_memory()}".encode())
     os._exit(code)
 
 
@@ -154,7 +156,7 @@ def _receive(control: socket.socket, size: int) -> bytes:
     return data
 
 
-def _prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int) -> None:
     """Ask the kernel where it is Linux; elsewhere these wishes cannot be had."""
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415 - costs 10 ms, which few commands need to pay
@@ -193,8 +195,8 @@ def _start(spec: Spec) -> int:
         if spec["uid"] is not None and not spec["drop"]:
             _become(spec["uid"])
         if spec["tree"]:
-            _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-            _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            prctl(_PR_SET_NO_NEW_PRIVS, 1)
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
                 os._exit(_CANNOT_EXECUTE)
         if "filter" in spec:
@@ -209,7 +211,7 @@ def _start(spec: Spec) -> int:
 
 def _filter(program: bytes) -> None:
     """Give up system calls for good (seccomp(2)); whoever cannot, does not go on."""
-    import ctypes  # noqa: PLC0415 - see `_prctl`
+    import ctypes  # noqa: PLC0415 - see `prctl`
 
     instructions = ctypes.create_string_buffer(program, len(program))
     count = len(program) // _INSTRUCTION_BYTES
@@ -241,6 +243,7 @@ def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
     """Do what the service asks until the app has ended; return the app's code."""
     deadline: float | None = None
     ending = False
+    before = out_of_memory()
     sources: list[Any] = [control, wakeup]
     while True:
         code = _reap(app)
@@ -256,7 +259,9 @@ def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
         asked = wakeup in ready and bytes([signal.SIGTERM]) in os.read(wakeup, 4096)
         if control in ready:
             wish = _next_wish(control)
-        elif not ending and (asked or (spec.get("cgroup") and _out_of_memory())):
+        elif not ending and (
+            asked or (spec.get("cgroup") and out_of_memory() > before)
+        ):
             wish = TERMINATE
         else:
             continue
@@ -271,7 +276,7 @@ def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
             _signal_group(app, signal.SIGKILL)
 
 
-def _out_of_memory() -> int:
+def out_of_memory() -> int:
     """Return how many processes of our cgroup the kernel had to end."""
     for name in _MEMORY_EVENTS:
         with (
@@ -320,10 +325,11 @@ def _connect(control: socket.socket, spec: Spec) -> None:
     In a network of its own every listener is the app's: one that does not listen where
     it was told to is found all the same.
     """
-    known = {spec["port"], spec["egress"]}
+    others = spec.get("others", None if spec["tree"] else [])
+    known = {spec["port"], spec["egress"], *(others or ())}
     if _connect_to(control, spec["port"]):
         return
-    for port in [] if spec["tree"] else _listening(but=known):
+    for port in [] if others is None else _listening(but=known):
         if _connect_to(control, port):
             return
     with suppress(OSError):

@@ -38,19 +38,69 @@ def way_out(command: Command, registries: Registries | None) -> WayOut | None:
     return None if command.reaches is None else Passage(command.reaches)
 
 
-class Kept(Process):
-    """One command and its keeper, until `_ended` is set."""
+class Endable(Process):
+    """A command that was started somewhere, until `_ended` is set."""
 
-    def __init__(self, control: Control, on_output: OnOutput) -> None:
-        self._control = control
+    def __init__(self, on_output: OnOutput) -> None:
         self._on_output = on_output
         self._ended = asyncio.Event()
-        self.condemned = False
-        """It is being ended, because it took too much of something."""
+
+    @abstractmethod
+    def _terminate(self) -> None:
+        """Ask the app to end."""
 
     @abstractmethod
     def _kill(self) -> None:
-        """End the keeper at once, and so everything that it keeps."""
+        """End it at once, with everything that it has started."""
+
+    async def _tell(self, sentence: str) -> None:
+        await self._on_output("stderr", f"{sentence}\n".encode())
+
+    @property
+    @override
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    @override
+    async def ask(self, host: str) -> int:
+        return await status_of(await self.connect(), host)
+
+    @override
+    async def fetch(self, host: str, target: str, accept: str) -> Fetched:
+        return await fetch(await self.connect(), host, target, accept)
+
+    @override
+    def attended(self, host: str) -> AbstractAsyncContextManager[asyncio.Event]:
+        return attended(self.connect, host)
+
+    @override
+    async def stop(self) -> None:
+        if self._ended.is_set():
+            return
+        self._terminate()
+        if await self._ends_within(STOP_S + INSIST_S):
+            return
+        self._kill()
+        if not await self._ends_within(INSIST_S + DRAIN_S):
+            _log.error("a command cannot be ended")
+
+    async def _ends_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Kept(Endable):
+    """One command and its keeper on this machine."""
+
+    def __init__(self, control: Control, on_output: OnOutput) -> None:
+        super().__init__(on_output)
+        self._control = control
+        self.condemned = False
+        """It is being ended, because it took too much of something."""
 
     async def _let_out(self, out: WayOut, tasks: asyncio.TaskGroup) -> None:
         """Let the command reach what *out* leads to.
@@ -69,45 +119,10 @@ class Kept(Process):
             await self._tell(sentence)
             await self.stop()
 
-    async def _tell(self, sentence: str) -> None:
-        await self._on_output("stderr", f"{sentence}\n".encode())
-
-    @property
-    @override
-    def ended(self) -> bool:
-        return self._ended.is_set()
-
     @override
     async def connect(self) -> socket.socket:
         return await self._control.connect()
 
     @override
-    async def ask(self, host: str) -> int:
-        return await status_of(await self.connect(), host)
-
-    @override
-    async def fetch(self, host: str, target: str, accept: str) -> Fetched:
-        return await fetch(await self.connect(), host, target, accept)
-
-    @override
-    def attended(self, host: str) -> AbstractAsyncContextManager[asyncio.Event]:
-        return attended(self.connect, host)
-
-    @override
-    async def stop(self) -> None:
-        if self._ended.is_set():
-            return
+    def _terminate(self) -> None:
         self._control.terminate()
-        if await self._ends_within(STOP_S + INSIST_S):
-            return
-        self._kill()
-        if not await self._ends_within(INSIST_S + DRAIN_S):
-            _log.error("a command cannot be ended")
-
-    async def _ends_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
-        except TimeoutError:
-            return False
-        return True

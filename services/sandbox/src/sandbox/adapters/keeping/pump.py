@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from asyncio import StreamReader
+from typing import Protocol
 
 from sandbox.domain.output import Stream
 from sandbox.ports import OnOutput
@@ -12,7 +12,15 @@ _BYTES_PER_S = 1_048_576
 """An app that writes more than this has to wait: nobody could read it anyway."""
 
 
-async def pump(reader: StreamReader, stream: Stream, on_output: OnOutput) -> None:
+class Source(Protocol):
+    """Where output comes from."""
+
+    async def read(self, n: int, /) -> bytes:
+        """Return at most *n* bytes; none at the end."""
+        ...
+
+
+async def pump(reader: Source, stream: Stream, on_output: OnOutput) -> None:
     """Hand over what comes from *reader* until its end."""
     since, taken = time.monotonic(), 0
     while data := await reader.read(_CHUNK):

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sandbox.adapters.keeping.kept import Kept
+from sandbox.adapters.keeping.kept import Endable
 from sandbox.ports import RuntimeFailed
 
-K = TypeVar("K", bound=Kept)
+K = TypeVar("K", bound=Endable)
 
 
 class Running(Generic[K]):

@@ -38,14 +38,15 @@ class Egress:
     async def serve_until(self, listener: socket.socket, ended: asyncio.Event) -> None:
         """Pass on what is allowed until the install has *ended*."""
         server = await asyncio.start_server(
-            self._admit, sock=listener, limit=_HEAD_BYTES
+            self.admit, sock=listener, limit=_HEAD_BYTES
         )
         try:
             await ended.wait()
         finally:
             server.close()
 
-    async def _admit(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def admit(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve one connection to its end."""
         self._open += 1
         try:
             if self._open <= _CONNECTIONS:

@@ -20,7 +20,7 @@ class Passage:
 
     async def serve_until(self, listener: socket.socket, ended: asyncio.Event) -> None:
         """Pass bytes both ways until the command has *ended*."""
-        server = await asyncio.start_server(self._admit, sock=listener)
+        server = await asyncio.start_server(self.admit, sock=listener)
         try:
             await ended.wait()
         finally:
@@ -28,7 +28,8 @@ class Passage:
             for writer in self._open:
                 writer.transport.abort()
 
-    async def _admit(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def admit(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve one connection to its end."""
         if len(self._open) >= _CONNECTIONS:
             writer.transport.abort()
             return

@@ -1,0 +1,1 @@
+"""Sandboxes as pods of a cluster. Nothing here knows another runtime's machine."""
