@@ -169,7 +169,7 @@ async def test_what_cannot_be_read_is_refused_and_the_service_lives_on(
     ("subject", "sender"), [("cmd", "inside"), ("svc.integration.query", "outside")]
 )
 async def test_what_is_refused_is_counted(
-    client: Client, subject: str, sender: str
+    client: Client, surroundings: World, subject: str, sender: str
 ) -> None:
     def counted() -> float:
         labels = {"sender": sender, "code": "invalid_message_data"}
@@ -178,8 +178,9 @@ async def test_what_is_refused_is_counted(
 
     before = counted()
     subject = f"{subject}.{client.project_id}.project"
-    for body in NONSENSE:
-        await client.bus.request(subject, body, timeout_s=5, traceparent=None)
+    async with open_bus(surroundings.nats_url, user="integration") as bus:
+        for body in NONSENSE:
+            await bus.request(subject, body, timeout_s=5, traceparent=None)
     assert counted() == before + len(NONSENSE)
 
 

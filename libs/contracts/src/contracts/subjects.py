@@ -26,6 +26,8 @@ SERVICE_QUERIES = "svc.*.query.*.*"
 RUN_POKE = "poke.run"
 """Empty message: some project may have work for a driver."""
 
+_INBOX = "_INBOX"
+
 AGENT_QUEUE = "agent"
 SANDBOX_QUEUE = "sandbox"
 API_QUEUE = "api"
@@ -168,6 +170,19 @@ def shard_of(project_id: UUID, shards: int) -> int:
     return crc32(project_id.bytes) % shards
 
 
+def may_answer(subject: str, reply: str) -> bool:
+    """Tell whether the answer to a request on *subject* may go to *reply*.
+
+    Whoever asks writes where the answer is to go, and whoever answers sends it there by
+    its own right, which reaches further: so it goes to inboxes alone, and that to a
+    service outside goes to its own.
+    """
+    inbox, _, rest = reply.partition(".")
+    if subject.startswith("svc."):
+        return bool(rest) and inbox == inbox_prefix(subject.split(".")[1])
+    return bool(rest) and inbox.startswith(_INBOX)
+
+
 class Permissions(Struct, frozen=True):
     """What one NATS user may publish and subscribe to."""
 
@@ -181,7 +196,7 @@ def _with_inbox(user: str, *subjects: str) -> tuple[str, ...]:
 
 def inbox_prefix(user: str) -> str:
     """Return the prefix of a user's reply subjects; others cannot read them."""
-    return f"_INBOX_{user}"
+    return f"{_INBOX}_{user}"
 
 
 def service_permissions(service: str) -> Permissions:

@@ -274,7 +274,8 @@ def _answers() -> Schema:
     return {
         "answers": _channel(
             "",
-            "Where a request says that it wants its answer.",
+            "Where a request says that it wants its answer: an inbox, which for a "
+            "service outside begins with `_INBOX_{service}.`. Others are dropped.",
             _messages(
                 (
                     *get_args(requests.CommandAnswer),

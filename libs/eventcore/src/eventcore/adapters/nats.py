@@ -9,10 +9,11 @@ from nats import errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
+from prometheus_client import Counter
 from typing_extensions import override
 
 from chassis import logs
-from contracts.subjects import inbox_prefix
+from contracts.subjects import inbox_prefix, may_answer
 from eventcore.errors import Unavailable
 from eventcore.ports import Bus, Handler, Listener, Subscription
 
@@ -28,6 +29,10 @@ MAX_OUTBOX_BYTES = 16 << 20
 FAILURE = "Atelier-Failure"
 """Header of an answer that is none: why the request could not be handled."""
 
+_MISDIRECTED = Counter(
+    "bus_requests_misdirected",
+    "Requests that were dropped: their answer was to go where no asker can listen.",
+)
 _log = logs.get(__name__)
 
 Callback = Callable[[], Awaitable[None]]
@@ -361,6 +366,9 @@ class _Served(Subscription):
 
     async def _handle(self, message: Msg) -> None:
         headers: dict[str, str] | None = None
+        if message.reply and not may_answer(message.subject, message.reply):
+            _MISDIRECTED.inc()
+            return
         try:
             answer = await self._handler(
                 message.subject, message.data, message.headers or {}
