@@ -60,8 +60,11 @@ async def until_ready(process: Process, host: str) -> None:
         )
 
 
-async def until_shown(process: Process, host: str) -> None:
+async def until_shown(process: Process, host: str, answered: asyncio.Event) -> None:
     """Wait until an app that ran before shows the files that it has just got.
+
+    *answered* is set as soon as its page is there. Its packages are bundled already, so
+    that whoever looks then need not wait for its modules to be made, but asks for them.
 
     Raises:
         Troubled: It never can; the sentence says how that shows.
@@ -71,6 +74,10 @@ async def until_shown(process: Process, host: str) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_NOTICED_S):
                 await noticed.wait()
+        with suppress(Unreachable, TimeoutError):
+            page = await _fetch(process, host, "/", _PAGE)
+            if not is_error(page.status):
+                answered.set()
         await until_ready(process, host)
 
 

@@ -437,16 +437,25 @@ class Sandbox:
         self._serves(app, process)
 
     async def _is_seen(self, server: Server) -> bool:
-        """Wait for the modules of an app that ran before it had its files."""
-        if not self._unseen:
+        """Wait for the page of an app that ran before it had its files."""
+        if not self._unseen or server.process is None:
             return True
         self._unseen = False
+        answered = asyncio.Event()
+        tasks = self._parts.tasks
+        shown = tasks.create_task(self._see(server.process, answered))
+        there = tasks.create_task(answered.wait())
         try:
-            if server.process is not None:
-                await until_shown(server.process, self.site.host)
-        except Troubled:
-            return False
-        return True
+            await asyncio.wait({shown, there}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            there.cancel()
+        return answered.is_set()
+
+    async def _see(self, process: Process, answered: asyncio.Event) -> None:
+        """See all modules made; an app that cannot be seen is started anew."""
+        with suppress(Troubled):
+            await until_shown(process, self.site.host, answered)
+            answered.set()
 
     def _serves(self, app: App, process: Process | None) -> None:
         self.trouble = None
