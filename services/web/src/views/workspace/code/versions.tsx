@@ -140,7 +140,7 @@ function Choice({ label, testId, versions, value, onChange }: ChoiceProps) {
       onChange={(event) =>
         onChange(event.target.value === "now" ? "now" : Number(event.target.value))
       }
-      className="h-7 min-w-0 truncate rounded-md border border-control bg-surface px-1.5 text-sm max-sm:flex-1 sm:max-w-48"
+      className="h-7 min-w-0 truncate rounded-md border border-control bg-surface px-1.5 text-sm max-sm:flex-1 max-sm:basis-32 sm:max-w-48"
     >
       <option value="now">Now</option>
       {versions.toReversed().map((version) => (
