@@ -324,6 +324,18 @@ describe("the rest", () => {
     expect(project.runUsage).toEqual({ promptTokens: 10, completionTokens: 0, costUsd: 0.25 });
   });
 
+  test("what a stopped call had is added", () => {
+    const data = { promptTokens: 0, completionTokens: 7, costUsd: 0.5 };
+    const project = given(created("a"), { type: "model_call_counted", data });
+    expect(project.usage).toEqual({ promptTokens: 0, completionTokens: 7, costUsd: 0.5 });
+  });
+
+  test("a model that asks to wait is shown to be waited for", () => {
+    const data = { outcome: "failed", promptTokens: null, completionTokens: null, costUsd: null };
+    const busy = { type: "model_call_ended", data: { ...data, retryAt: "2026-01-01T12:00:00Z" } };
+    expect(JSON.stringify(given(created("a"), busy).entries)).toContain("asks to wait");
+  });
+
   test("a connection that was lost leaves a note in the log, and one at most", () => {
     const { logs } = given(connected(), log("one\n"), connected(), connected(), log("two\n"));
     expect(logs.map(({ stream }) => stream)).toEqual(["stdout", "note", "stdout"]);

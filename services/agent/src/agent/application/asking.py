@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agent.application import metrics
 from agent.application.budget import Budget, budget_of
 from agent.application.open_file import OpenText
 from agent.application.open_reply import OpenReply
@@ -37,7 +38,7 @@ from agent.domain.seam import Partial
 from agent.domain.state import Project
 from agent.ports import ModelCall, Reserved
 from chassis.failpoints import fp
-from contracts.project import Price, ProjectEvent
+from contracts.project import Price, ProjectEvent, RunState
 from contracts.requests import ModelInfo, SpendLimits
 from eventcore.errors import Unavailable
 
@@ -68,8 +69,8 @@ class Asking:
         self._log = log
         self._world = world
         self._settings = settings
-        self._budget: Budget | None = None
-        """Of the call that was made last."""
+        self._open: Asked | None = None
+        """The call that was made last, until its end is recorded here."""
         self._cut: tuple[UUID, int, Partial] | None = None
         """Run, phase and file that the last answer, of limited length, ended in."""
 
@@ -137,9 +138,11 @@ class Asking:
             Fenced: Another driver holds the lease: stop.
 
         """
-        budget, self._budget = self._budget, None
-        if budget is not None:
-            counted = budget.counted
+        asked, self._open = self._open, None
+        if asked is not None:
+            counted = asked.budget.counted
+            if self._log.project.state is RunState.IDLE:  # a stop is not ours to count
+                metrics.count_call("interrupted", asked.call.model, counted.usage)
             await self._log.record(
                 lambda project: outcome.call_counted(project, effect, counted)
             )
@@ -167,7 +170,7 @@ class Asking:
             RunOver: The run was stopped, or a limit ends it.
 
         """
-        self._budget = None
+        self._open = None
         await self._wait(self._log.run(effect.run_id))
         model, *fallbacks = self._models(effect)
         price = _price(info)
@@ -195,9 +198,10 @@ class Asking:
             with suppress(Unavailable):
                 await self._world.ledger.release(self._log.project_id)
             raise RunOver
-        messages, self._budget = begun[-1]
+        messages, budget = begun[-1]
+        self._open = Asked(ModelCall(model, messages, None, fallbacks), budget)
         fp("driver.before_call")
-        return Asked(ModelCall(model, messages, None, fallbacks), self._budget)
+        return self._open
 
     async def _wait(self, run: Run) -> None:
         """Let time pass after a call that came to nothing, as long as was asked for."""
@@ -266,7 +270,7 @@ class Asking:
         def end(project: Project) -> list[ProjectEvent]:
             events = outcome_of(project)
             if events:
-                self._budget = None  # nothing is left to be settled
+                self._open = None  # nothing is left to be settled
             return events
 
         await self._log.record(end)

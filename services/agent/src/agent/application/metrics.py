@@ -8,6 +8,7 @@ from contracts.project import (
     ProjectEvent,
     RunCompleted,
     RunFailed,
+    Usage,
 )
 
 FENCED = Counter(
@@ -61,7 +62,7 @@ def count(event: ProjectEvent) -> None:
     """Count what a driver has recorded."""
     match event:
         case ModelCallEnded():
-            _count_call(event)
+            count_call(event.outcome, event.model, event.usage)
         case ProblemsReported():
             REPAIRS.inc()
         case RunCompleted():
@@ -72,12 +73,12 @@ def count(event: ProjectEvent) -> None:
             pass
 
 
-def _count_call(event: ModelCallEnded) -> None:
-    CALLS.labels(event.outcome).inc()
-    usage = event.usage
+def count_call(outcome: str, model: str, usage: Usage) -> None:
+    """Count a call that is over, whoever has recorded its end."""
+    CALLS.labels(outcome).inc()
     if usage.prompt_tokens:
-        TOKENS.labels("read", event.model).inc(usage.prompt_tokens)
+        TOKENS.labels("read", model).inc(usage.prompt_tokens)
     if usage.completion_tokens:
-        TOKENS.labels("written", event.model).inc(usage.completion_tokens)
+        TOKENS.labels("written", model).inc(usage.completion_tokens)
     if usage.cost_usd:
-        COST.labels(event.model).inc(usage.cost_usd)
+        COST.labels(model).inc(usage.cost_usd)
