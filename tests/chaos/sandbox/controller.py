@@ -16,6 +16,7 @@ from uuid import UUID
 from sandbox.adapters.containers import docker
 from sandbox.adapters.containers.docker import Containers, DockerRuntime
 from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.processes import bubblewrap
 from sandbox.adapters.processes.process import ProcessRuntime
@@ -37,6 +38,28 @@ setInterval(() => {}, 1000);
 """
 
 
+TEMPLATE = "packages"
+
+
+def layers_of(kind: str, layout: Layout) -> Layers:
+    """Return what lays templates; an engine mounts them as overlays."""
+    return Layers(layout, None, mounted_elsewhere=kind == DOCKER)
+
+
+async def write_apps(kind: str, layout: Layout, runtime: Runtime) -> None:
+    """Give every project an app, and packages from a template."""
+    layers = layers_of(kind, layout)
+    package = layers.modules(TEMPLATE) / "package"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "index.js").write_text("module.exports = 1;\n", encoding="utf-8")
+    own = runtime.isolation.own_user
+    folders = DiskFolders(layout, own_users=own, layers=layers)
+    for project_id in PROJECTS:
+        folder = folders.open(project_id)
+        await folder.apply({"server.js": TREE.encode()}, ())
+        await folder.lay(TEMPLATE, ())
+
+
 @asynccontextmanager
 async def runtime_of(kind: str, layout: Layout, engine: str) -> AsyncIterator[Runtime]:
     """Lend a runtime that is looked after, as the service has it."""
@@ -47,7 +70,8 @@ async def runtime_of(kind: str, layout: Layout, engine: str) -> AsyncIterator[Ru
             stack.push_async_callback(found.close)
             containers = Containers(await docker.look(found, IMAGE), DOMAIN)
             parts = (layout, tools, os.environ, tasks)
-            runtime: Runtime = DockerRuntime(found, containers, *parts)
+            layers = layers_of(kind, layout)
+            runtime: Runtime = DockerRuntime(found, containers, *parts, layers=layers)
         else:
             path = os.environ.get("PATH", os.defpath)
             launcher = await bubblewrap.find(layout, tools, DOMAIN, path)
@@ -88,12 +112,10 @@ async def main(kind: str, root: Path, engine: str) -> None:
     layout = Layout(root)
     layout.make()
     async with runtime_of(kind, layout, engine) as runtime:
-        folders = DiskFolders(layout, own_users=runtime.isolation.own_user)
         await runtime.recover()
         sys.stdout.write("recovered\n")
         sys.stdout.flush()
-        for project_id in PROJECTS:
-            await folders.open(project_id).apply({"server.js": TREE.encode()}, ())
+        await write_apps(kind, layout, runtime)
         async with asyncio.TaskGroup() as lives:
             for project_id in PROJECTS:
                 lives.create_task(_live(runtime, project_id))

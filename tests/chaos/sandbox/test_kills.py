@@ -18,11 +18,10 @@ from pathlib import Path
 import pytest
 
 from sandbox.adapters.containers.container_body import LABEL
-from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed
-from tests.chaos.sandbox.controller import PROJECTS, TREE, ignore, runtime_of
+from tests.chaos.sandbox.controller import PROJECTS, ignore, runtime_of, write_apps
 from tests.contract.runtimes import DOCKER, until
 from tests.integration.sandbox.test_life import bubblewrap_works
 from tests.support.engine import EngineServer, cannot_run, client, engine_url, load
@@ -74,6 +73,16 @@ def containers(url: str, root: Path, *, running: bool) -> list[str]:
         answer = engine.get("/containers/json", params=params)
     assert answer.status_code == HTTPStatus.OK, answer.text
     return [one["Names"][0] for one in answer.json()]
+
+
+def volumes(url: str, root: Path) -> list[str]:
+    """Return the names of the volumes of an installation."""
+    installation = (root / "installation").read_text(encoding="ascii")
+    filters = f'{{"label": ["{LABEL}={installation}"]}}'
+    with client(url) as engine:
+        answer = engine.get("/volumes", params={"filters": filters})
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    return [one["Name"] for one in answer.json()["Volumes"] or ()]
 
 
 class Controller:
@@ -162,9 +171,7 @@ async def test_an_engine_that_is_killed_at_any_moment_leaves_no_container(
     layout = Layout(root)
     layout.make()
     async with runtime_of(DOCKER, layout, engine.url) as runtime:
-        folders = DiskFolders(layout, own_users=runtime.isolation.own_user)
-        for project_id in PROJECTS:
-            await folders.open(project_id).apply({"server.js": TREE.encode()}, ())
+        await write_apps(DOCKER, layout, runtime)
         for _ in range(RESTARTS):
             async with asyncio.TaskGroup() as starts:
                 begun = [starts.create_task(_launch(runtime, n)) for n in range(3)]
@@ -180,7 +187,9 @@ async def test_an_engine_that_is_killed_at_any_moment_leaves_no_container(
             await again.stop()
 
         async def nothing_is_left() -> bool:
-            return not containers(engine.url, root, running=False)
+            return not (
+                containers(engine.url, root, running=False) or volumes(engine.url, root)
+            )
 
         await until(nothing_is_left, "no container is left", timeout_s=30)
     assert apps(root) == []
