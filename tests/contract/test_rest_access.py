@@ -264,6 +264,14 @@ def test_nobody_is_unauthorized(people: Cast, route: Route) -> None:
     assert "nauthorized" in answer.text
 
 
+def test_the_same_again_under_a_key_gets_the_same_answer(people: Cast) -> None:
+    for route in [one for one in PRIVATE if one[0] in ("POST", "PUT", "PATCH")]:
+        people.owner.headers["idempotency-key"] = uuid4().hex
+        first, again = (people.ask(people.owner, route) for _ in range(2))
+        assert (again.status_code, again.content) == (200, first.content), route
+        assert again.headers["idempotency-replayed"] == "true", route
+
+
 def test_another_site_does_nothing_with_the_cookie(people: Cast) -> None:
     elsewhere = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
     people.owner.headers.update(elsewhere)

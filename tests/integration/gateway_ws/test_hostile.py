@@ -76,6 +76,19 @@ async def test_what_is_no_upgrade_is_refused(strict: Host) -> None:
     assert answer.startswith(b"HTTP/1.1 426")
 
 
+async def test_a_handshake_that_is_none_is_refused_and_counted(strict: Host) -> None:
+    counted = ("gateway_refused_total", "invalid_handshake")
+    before = strict.count(*counted)
+    async with raw(strict.port, "", upgrade=False) as connection:
+        connection.writer.write(
+            b"GET /ws/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+            b"Upgrade: websocket\r\nSec-WebSocket-Version: 12\r\n\r\n"
+        )
+        answer = await connection.reader.readuntil(b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert strict.count(*counted) == before + 1
+
+
 async def test_who_gives_no_sign_of_life_is_closed(ada: Guest, strict: Host) -> None:
     async with raw(strict.port, f"/ws/{ada.project}", ada.cookie) as connection:
         heard = []

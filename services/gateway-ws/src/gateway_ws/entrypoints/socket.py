@@ -246,6 +246,7 @@ class Socket(asyncio.Protocol, Client):
         try:
             request, answer = _opened(head)
         except handshake.Denied as error:
+            metrics.REFUSED.labels("invalid_handshake").inc()
             self._protocol.state = State.CLOSING
             self._transport.write(error.answer)
             self._transport.write_eof()
