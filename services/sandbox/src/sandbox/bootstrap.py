@@ -15,13 +15,12 @@ import msgspec
 from litestar import Litestar, get
 from msgspec import Struct
 
+import proxy
 from chassis import logs
 from chassis.health import Check, health_routes
 from chassis.process import CannotListen, serve
 from chassis.settings import SettingsError
 from eventcore.adapters.nats import NatsBus, open_bus
-from proxy import Limits
-from proxy import serve as serve_proxy
 from sandbox.adapters.browser import Chromium
 from sandbox.adapters.bus.agent_files import AgentFiles
 from sandbox.adapters.bus.leases import open_leases
@@ -29,6 +28,7 @@ from sandbox.adapters.bus.log_sink import BusLogSink
 from sandbox.adapters.containers import docker, trial
 from sandbox.adapters.containers.engine import Engine, EngineFailed
 from sandbox.adapters.files.claim import Claimed, claim
+from sandbox.adapters.files.disk import free_bytes
 from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
@@ -48,6 +48,7 @@ from sandbox.application.output import Outputs
 from sandbox.application.pool import Pool
 from sandbox.application.sandbox import Parts, Site
 from sandbox.application.template_maker import Nobody, TemplateMaker
+from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.preview_name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
@@ -73,7 +74,7 @@ AllFolders: TypeAlias = "DiskFolders | PodFolders"
 
 # Every visitor comes through the door in front of us, as one peer. Open pages hold a
 # WebSocket as long as they are open: there is nothing to wait for when we stop.
-_LIMITS = Limits(connections=2048, connections_of_a_peer=2048, drain_s=1.0)
+_LIMITS = proxy.Limits(connections=2048, connections_of_a_peer=2048, drain_s=1.0)
 
 _HOT_MIB = 160
 _LITTLE_MEMORY = 4 * 1024**3
@@ -185,7 +186,12 @@ async def _serve(
     site_of = partial(_site, settings)
     owners = await _owners(settings, bus)
     idle_s = settings.sandbox_idle_s
-    controller = Controller(folders, parts, site_of, idle_s=idle_s, owners=owners)
+    controller = Controller(
+        *(folders, parts, site_of),
+        idle_s=idle_s,
+        owners=owners,
+        lacks_room=partial(_lacks_room, settings),
+    )
     metrics.RUNNING.set_function(lambda: controller.running)
     secret = settings.secret_key.encode()
     preview = Preview(controller, settings.preview_domain, secret)
@@ -196,7 +202,7 @@ async def _serve(
         tasks.create_task(_wind_down(controller, runtime, owners, stopping))
         async with TaskGroup() as servers:
             servers.create_task(
-                serve_proxy(listener, preview.route, stopping=stopping, limits=_LIMITS)
+                proxy.serve(listener, preview.route, stopping=stopping, limits=_LIMITS)
             )
             await serve(
                 _about_us({"nats": bus.check, **checks}, isolation, stopping),
@@ -243,7 +249,9 @@ async def _chosen(
     if mounts is not None:
         stack.push_async_callback(mounts.close)
     layers = Layers(layout, mounts)
-    bounds = await find_bounds(mark_of(layout.root).replace(":", "-"))
+    bounds = await find_bounds(
+        mark_of(layout.root).replace(":", "-"), _limits(settings)
+    )
     parts = (layout, tools, launcher, os.environ)
     make = partial(ProcessRuntime, *parts, layers=layers, bounds=bounds)
     return _Chosen(partial(_on_disk, make, layout, layers))
@@ -309,6 +317,7 @@ async def _docker(
         containers = docker.Containers(
             image=await docker.look(engine, settings.sandbox_image),
             preview_domain=settings.preview_domain,
+            limits=_limits(settings),
             oci_runtime=oci_runtime,
         )
         if oci_runtime:
@@ -387,6 +396,18 @@ async def _background(
     finally:
         for one in running:
             one.cancel()
+
+
+def _limits(settings: Settings) -> Limits:
+    spare = settings.sandbox_free_mib << 20
+    return msgspec.structs.replace(LIMITS, spare_bytes=spare // 4)
+
+
+def _lacks_room(settings: Settings) -> bool:
+    """Tell whether folders of apps should go; those of pods lie elsewhere."""
+    if settings.sandbox_runtime == "kubernetes":
+        return False
+    return free_bytes(settings.sandbox_dir) < settings.sandbox_free_mib << 20
 
 
 def _site(settings: Settings, project_id: UUID) -> Site:

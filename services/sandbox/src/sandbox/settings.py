@@ -70,6 +70,10 @@ class Settings(Struct, frozen=True):
     sandbox_hot_mib: int = 256
     """Memory for sandboxes that run before they are asked for, of which each holds
     about 160 MiB; 0: none. None either where the machine has less than 4 GiB."""
+    sandbox_free_mib: int = 1024
+    """Room that should stay free on the disk of `sandbox_dir`. With less, folders of
+    apps that nobody uses go, and come back with the next visit; with a quarter of it
+    nothing starts, and the app that has most is ended. 0: nobody looks."""
     node_bin: str = ""
     """Folder of node, or node itself; empty: the one on the PATH."""
 

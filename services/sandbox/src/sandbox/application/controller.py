@@ -36,7 +36,7 @@ from sandbox.application.operations import Operations
 from sandbox.application.sandbox import Parts, Sandbox, Site
 from sandbox.application.trouble import Troubled
 from sandbox.domain.limits import IDLE_S
-from sandbox.ports import Folders, Owner, Owners, ProjectGone
+from sandbox.ports import Folders, FolderState, Owner, Owners, ProjectGone
 
 _log = logs.get(__name__)
 
@@ -58,12 +58,14 @@ class Controller:
         *,
         idle_s: float = IDLE_S,
         owners: Owners | None = None,
+        lacks_room: Callable[[], bool] = bool,
     ) -> None:
         self._owners = owners or Alone()
         self._folders = folders
         self._parts = parts
         self._site_of = site_of
         self._idle_s = idle_s
+        self._lacks_room = lacks_room
         self._sandboxes: dict[UUID, Sandbox] = {}
         self._operations: dict[UUID, Operations] = {}
         self._rising: dict[UUID, Task[None]] = {}
@@ -237,8 +239,31 @@ class Controller:
             if self._is_unused(project_id, now):
                 await self._let_go(project_id)
                 await self._owners.release(project_id)
+        if self._lacks_room():
+            await self._make_room(now)
         for project_id in list(self._unchecked):
             await self._check(project_id)
+
+    async def _make_room(self, now: float) -> None:
+        """Empty folders that nobody uses, the longest unused first, while need be.
+
+        With the next visit they come back from the log.
+        """
+        for project_id in sorted(self._known, key=self._last_used):
+            if not self._lacks_room():
+                return
+            if not self._is_unused(project_id, now):
+                continue
+            sandbox = self.open(project_id)
+            state = await sandbox.state()
+            if state.files:
+                _log.warning("the disk lacks room, a folder goes", id=str(project_id))
+                await _unasked(sandbox.remove, project_id)
+                await sandbox.folder.save(FolderState(epoch=state.epoch))
+
+    def _last_used(self, project_id: UUID) -> float:
+        sandbox = self._sandboxes.get(project_id)
+        return 0.0 if sandbox is None else sandbox.used
 
     def _is_unused(self, project_id: UUID, now: float) -> bool:
         sandbox = self._sandboxes.get(project_id)

@@ -18,6 +18,9 @@ class Limits(Struct, frozen=True):
     """Where they can be counted: a bundler uses two, the rest is for the others."""
     disk_bytes: int = 2_147_483_648
     """All of a project's folders. The packages of a rich app take a quarter of it."""
+    spare_bytes: int = 268_435_456
+    """What stays free of the disk that all share: below that nothing starts, and who
+    has most on it ends. Some megabytes less, and nobody can write anything."""
     core_bytes: int = 0
     """A crash writes no memory image: it would hold whatever the app knew."""
 

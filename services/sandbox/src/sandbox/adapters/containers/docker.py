@@ -95,7 +95,7 @@ class DockerRuntime(Runtime, Adopter):
         """Containers that are ours now; every other one is left over."""
         self._registries: Registries | None = None
         self._own_users = launch.is_root()
-        self._disk = DiskGuard(layout, containers.limits.disk_bytes)
+        self._disk = DiskGuard(layout, containers.limits)
         _share(layout.shared, tools.certificates)
 
     @property

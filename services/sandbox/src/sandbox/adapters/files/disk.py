@@ -11,11 +11,13 @@ import time
 from asyncio import TaskGroup
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from pathlib import Path
 from uuid import UUID
 
 from chassis import logs
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.keeping.kept import Kept
+from sandbox.domain.limits import Limits
 from sandbox.ports import RuntimeFailed
 
 _log = logs.get(__name__)
@@ -25,26 +27,33 @@ _STEP_BYTES = 67_108_864
 _LONGEST_S = 30.0
 """It may have become fuller and emptier at once: look now and then in any case."""
 _BLOCK_BYTES = 512
+_PAUSE_S = 10.0
+"""Between ending one app and the next, so that what the first had can go."""
+_FULL = "The disk of this machine is nearly full"
 
 
 class DiskGuard:
-    """Knows which projects have more than *limit_bytes* on the disk."""
+    """Knows which projects have too much on the disk, and when it is nearly full."""
 
-    def __init__(self, layout: Layout, limit_bytes: int) -> None:
+    def __init__(self, layout: Layout, limits: Limits) -> None:
         self._layout = layout
-        self._limit = limit_bytes
-        self._step = min(_STEP_BYTES, limit_bytes // 4)
-        self._free = _free_bytes(layout)
+        self._limit = limits.disk_bytes
+        self._spare = limits.spare_bytes
+        self._step = min(_STEP_BYTES, limits.disk_bytes // 4)
+        self._free = free_bytes(layout.root)
         self._looked = time.monotonic()
+        self._ended = 0.0
         self._over: set[UUID] = set()
 
     async def admit(self, project_id: UUID) -> None:
-        """Let a command start, unless its project has had too much and still has it.
+        """Let a command start, unless there is no room for what it may write.
 
         Raises:
-            RuntimeFailed: It has.
+            RuntimeFailed: The disk is nearly full, or the project has too much on it.
 
         """
+        if free_bytes(self._layout.root) < self._spare:
+            raise RuntimeFailed(f"{_FULL}: nothing can be started now.")
         if project_id not in self._over:
             return
         if await asyncio.to_thread(self._is_over, project_id):
@@ -55,7 +64,10 @@ class DiskGuard:
         self, running: Mapping[UUID, Collection[Kept]], to: TaskGroup
     ) -> None:
         """End, in tasks of *to*, what runs for projects that have too much."""
-        free, now = _free_bytes(self._layout), time.monotonic()
+        free, now = free_bytes(self._layout.root), time.monotonic()
+        if free < self._spare and now - self._ended > _PAUSE_S:
+            self._ended = now
+            await self._end_the_largest(running, to)
         self._free = max(self._free, free)
         if self._free - free < self._step and now - self._looked < _LONGEST_S:
             return
@@ -67,6 +79,20 @@ class DiskGuard:
                 for kept in list(running[project_id]):
                     to.create_task(kept.condemn(self._sentence("held")))
 
+    async def _end_the_largest(
+        self, running: Mapping[UUID, Collection[Kept]], to: TaskGroup
+    ) -> None:
+        def used(project_id: UUID) -> int:
+            return used_bytes(self._layout.box(project_id).path)
+
+        busy = [project_id for project_id, mine in running.items() if mine]
+        if not busy:
+            return
+        largest = await asyncio.to_thread(max, busy, key=used)
+        _log.warning("the disk is nearly full", ended=str(largest))
+        for kept in list(running[largest]):
+            to.create_task(kept.condemn(f"Stopped: {_FULL}, and this app had most."))
+
     def _is_over(self, project_id: UUID) -> bool:
         return used_bytes(self._layout.box(project_id).path) > self._limit
 
@@ -75,8 +101,9 @@ class DiskGuard:
         return f"Stopped: the folder of the app {word} more than {size} MiB."
 
 
-def _free_bytes(layout: Layout) -> int:
-    status = os.statvfs(layout.root)
+def free_bytes(folder: Path) -> int:
+    """Return how much room is left where *folder* lies."""
+    status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize
 
 

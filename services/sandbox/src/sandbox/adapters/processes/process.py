@@ -78,7 +78,7 @@ class ProcessRuntime(Runtime, Adopter):
         self._tasks = tasks
         self._memory_bytes = bounds.limits.memory_bytes
         self._groups = bounds.groups
-        self._disk = DiskGuard(layout, bounds.limits.disk_bytes)
+        self._disk = DiskGuard(layout, bounds.limits)
         self._running: Running[KeptProcess] = Running()
         self._registries: Registries | None = None
         tools.write_wrappers(layout.tools)

@@ -1,0 +1,92 @@
+"""A disk that is nearly full: what goes, what ends, and what comes back."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from uuid import UUID, uuid4
+
+from msgspec.structs import replace
+
+from contracts.sandbox import Failed, StartServer, SyncFiles
+from sandbox.adapters.files.disk import DiskGuard
+from sandbox.adapters.files.layout import Layout
+from sandbox.domain.limits import LIMITS
+from tests.integration.sandbox.stage import sandbox_server, stage, until
+
+if TYPE_CHECKING:
+    from sandbox.adapters.keeping.kept import Kept
+
+MORE_THAN_ANYBODY_HAS = 1 << 60
+PAGE: dict[str, str | bytes] = {"index.html": "<p>it is back</p>"}
+SERVES: dict[str, str | bytes] = {
+    "package.json": '{"scripts": {"start": "node server.js"}}',
+    "server.js": "require('http').createServer().listen(process.env.PORT)",
+}
+
+
+class Running:
+    """A command, as far as the guard knows it."""
+
+    def __init__(self) -> None:
+        self.said = ""
+
+    async def condemn(self, sentence: str) -> None:
+        """Be ended."""
+        self.said = sentence
+
+
+def layout_with(root: Path, **sizes: int) -> tuple[Layout, dict[UUID, set[Running]]]:
+    """Return folders of so many bytes, each with a command that runs."""
+    layout = Layout(root)
+    layout.make()
+    running: dict[UUID, set[Running]] = {}
+    for size in sizes.values():
+        project_id = uuid4()
+        box = layout.box(project_id)
+        box.make(None)
+        (box.app / "data").write_bytes(os.urandom(size))
+        running[project_id] = {Running()}
+    return layout, running
+
+
+async def test_whoever_has_most_on_a_full_disk_is_ended(tmp_path: Path) -> None:
+    layout, running = layout_with(tmp_path, little=10_000, much=1_000_000)
+    limits = replace(LIMITS, spare_bytes=MORE_THAN_ANYBODY_HAS)
+    guard = DiskGuard(layout, limits)
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(2):  # the second look comes too soon to end another
+            await guard.look(cast("dict[UUID, set[Kept]]", running), tasks)
+    little, much = ([one.said for one in mine] for mine in running.values())
+    assert little == [""]
+    assert "nearly full" in much[0]
+
+
+async def test_folders_that_nobody_uses_go_and_come_back() -> None:
+    full = str(MORE_THAN_ANYBODY_HAS >> 20)
+    with sandbox_server(SANDBOX_IDLE_S="0.5", SANDBOX_FREE_MIB=full) as server:
+        async with stage(server) as world:
+            page = world.add(PAGE)
+            await world.ask(page, SyncFiles(1))
+            file = world.folder_of(page) / "index.html"
+
+            async def gone() -> bool:
+                return not file.exists()
+
+            await until(gone, "the folder is emptied")
+            await world.sees(page, "it is back")
+            app = world.add(SERVES)
+            await world.ask(app, SyncFiles(1))
+            answer = await world.ask(app, StartServer())
+            assert isinstance(answer, Failed)
+            assert "nearly full" in answer.reason
+
+
+async def test_with_room_nothing_goes(tmp_path: Path) -> None:
+    layout, running = layout_with(tmp_path, much=1_000_000)
+    guard = DiskGuard(layout, replace(LIMITS, spare_bytes=0))
+    (project_id,) = running
+    await guard.admit(project_id)
+    async with asyncio.TaskGroup() as tasks:
+        await guard.look(cast("dict[UUID, set[Kept]]", running), tasks)
+    assert [one.said for one in running[project_id]] == [""]
