@@ -160,7 +160,7 @@ def test_the_digest_does_not_depend_on_other_files() -> None:
             "404 Not Found - GET https://r/zodd.",
         ),
         ("ERROR: No matching distribution found for flaskk", "No matching"),
-        ("", "it ended with exit code 7."),
+        ("", "it ended: exit code 7."),
     ],
     ids=["npm", "pip", "nothing"],
 )

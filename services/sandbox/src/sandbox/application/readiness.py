@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 
 from sandbox.application.trouble import Troubled
+from sandbox.domain.ending import ending
 from sandbox.domain.limits import ERROR_S, START_S
 from sandbox.domain.module_graph import imports_of_module, is_bundle, modules_of_page
 from sandbox.domain.problems import is_error
@@ -50,7 +51,7 @@ async def until_ready(process: Process, host: str) -> None:
         ended.cancel()
     if ended in first:
         code = ended.result()
-        raise Troubled(f"The app stopped while it was starting (exit code {code}).")
+        raise Troubled(f"The app stopped while it was starting ({ending(code)}).")
     if not statuses:
         raise Troubled(f"The app did not answer within {START_S:g} seconds.")
     # Where the page is there and its modules take for ever, they come as they come.

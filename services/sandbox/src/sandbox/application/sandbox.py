@@ -25,6 +25,7 @@ from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
 from sandbox.domain.app import READ, App, NoApp, detect
+from sandbox.domain.ending import ending
 from sandbox.domain.install import Plan
 from sandbox.domain.limits import READ_BYTES
 from sandbox.domain.output import Mask
@@ -472,7 +473,7 @@ class Sandbox:
             self.server = None
             now = time.monotonic()
             self.backoff.failed(now, ran_s=now - server.since)
-            self.trouble = f"The app stopped (exit code {code})."
+            self.trouble = f"The app stopped ({ending(code)})."
             self.crash = Troubled(self.trouble, self.log_tail, source="crash")
             self._output.say(self.trouble)
 

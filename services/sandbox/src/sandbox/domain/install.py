@@ -19,6 +19,7 @@ from sandbox.domain.app import (
     python_requirements,
     read_package,
 )
+from sandbox.domain.ending import ending
 from sandbox.domain.template import Template, View, best_view
 from scof import Command, Parser
 
@@ -210,4 +211,4 @@ def reason(tail: str, code: int) -> str:
         found = _SAYS_WHY.match(line)
         if found and not _NOISE.match(line):
             return f"{found['what'].strip().rstrip('.')}."
-    return f"it ended with exit code {code}."
+    return f"it ended: {ending(code)}."
