@@ -14,7 +14,7 @@ import pytest
 
 from standalone.keeping.database import owner_url
 from standalone.machine.keys import load_keys
-from tests.support.servers import server_folder
+from tests.support.servers import PostgresServer, server_folder
 from tests.support.stack import RUN_TIMEOUT_S, Person, Stack
 
 EVENTS = """
@@ -47,7 +47,12 @@ def atelier(data_dir: Path, *arguments: str, **environment: str) -> str:
 async def events(data_dir: Path, ids: list[str]) -> list[tuple[Any, ...]]:
     """Return all recorded events of projects, as they are stored."""
     keys = load_keys(data_dir / "secrets.json")
-    connection = await asyncpg.connect(owner_url(data_dir / "postgres", keys))
+    return await events_in(owner_url(data_dir / "postgres", keys), ids)
+
+
+async def events_in(url: str, ids: list[str]) -> list[tuple[Any, ...]]:
+    """Return the same of any database."""
+    connection = await asyncpg.connect(url)
     try:
         return [tuple(row) for row in await connection.fetch(EVENTS, ids)]
     finally:
@@ -117,6 +122,39 @@ def test_a_stopped_installation_can_be_saved_and_keys_kept_apart(folder: Path) -
     shutil.copy(data / "secrets.json", new)
     assert "0 projects" in atelier(new, "restore", str(file))
     assert "There is an installation" in atelier(new, "restore", str(file))
+
+
+async def test_a_database_of_somebody_elses_is_saved_and_filled(
+    stack: Stack, ada: Person, folder: Path
+) -> None:
+    project = await ada.create_project("Notes")
+    written = {"path": "notes.md", "content": "every byte \u00e9\u2028"}
+    answer = await ada.http.put(f"/api/project-files/{project}", json=written)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    files = await files_of(ada.http, project)
+    told = await events(stack.data_dir, [project])
+    first, second = folder / "first.tar", folder / "second.tar"
+    atelier(stack.data_dir, "backup", str(first))
+    new = folder / "data"
+    with (
+        # Of its own: an installation gives the roles of its services other passwords.
+        PostgresServer(folder) as server,
+        server.database(migrated=False) as one,
+        server.database(migrated=False) as other,
+    ):
+        assert "are back" in atelier(new, "restore", str(first), DATABASE_URL=one)
+        assert await events_in(one, [project]) == told
+        again = atelier(new, "restore", str(first), DATABASE_URL=one)
+        assert "a database in use" in again
+        assert "projects" in atelier(new, "backup", str(second), DATABASE_URL=one)
+        assert "are back" in atelier(new, "restore", str(second), DATABASE_URL=other)
+        assert await events_in(other, [project]) == told
+        assert not (new / "postgres").exists()
+        with Stack(folder, DATABASE_URL=other) as back:
+            async with httpx.AsyncClient(
+                base_url=back.url, cookies=dict(ada.http.cookies), timeout=60
+            ) as http:
+                assert await files_of(http, project) == files
 
 
 @pytest.fixture(scope="module")
