@@ -31,7 +31,10 @@ def test_a_damaged_event_of_a_known_type_is_reported() -> None:
         codec.decode_event("run.started", b'{"type":"run.started"}')
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"\xff", b'[{"id":1}]'])
+DEEP = b'[{"more":' + b"[" * 10_000
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"\xff", b'[{"id":1}]', DEEP])
 def test_what_is_no_batch_is_reported(body: bytes) -> None:
     with pytest.raises(codec.Undecodable):
         codec.decode_batch(body)

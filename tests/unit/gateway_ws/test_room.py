@@ -156,8 +156,9 @@ async def test_hostile_bytes_on_the_bus_are_passed_over() -> None:
     log, reader = Log(1), Reader()
     async with opened(log) as room:
         await join(room, log, reader)
-        room.on_events(b"\xff{")
-        room.on_progress(b"[]")
+        for body in (b"\xff{", b"[]", b'{"more":' + b"[" * 10_000, b"[" * 10_000):
+            room.on_events(body)
+            room.on_progress(body)
         record(room, log)
     assert reader.seqs() == [2]
 

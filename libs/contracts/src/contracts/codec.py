@@ -54,7 +54,7 @@ def decode_event(type_: str, data: bytes | Raw) -> AnyEvent:
     """
     try:
         return _events.decode(data)
-    except msgspec.MsgspecError as error:
+    except Malformed as error:
         if type_ in _known:
             raise Undecodable(f"a recorded {type_} is damaged: {error}") from error
         return UnknownEvent(type_, Raw(data))
@@ -76,10 +76,10 @@ def decode_stored(data: bytes) -> AnyEvent:
     """
     try:
         return _events.decode(data)
-    except msgspec.MsgspecError:
+    except Malformed:
         try:
             type_ = _tag.decode(data).type
-        except msgspec.MsgspecError as error:
+        except Malformed as error:
             raise Undecodable(f"not an event: {error}") from error
     return decode_event(type_, data)
 
@@ -93,7 +93,7 @@ def decode_batch(body: bytes) -> list[Recorded]:
     """
     try:
         return _batches.decode(body)
-    except msgspec.MsgspecError as error:
+    except Malformed as error:
         raise Undecodable(f"not a batch of events: {error}") from error
 
 

@@ -33,5 +33,5 @@ async def ask(
     )
     try:
         return decoder.decode(answer)
-    except msgspec.MsgspecError as error:
+    except codec.Malformed as error:
         raise Unavailable(f"the answer on {subject} is not understood") from error

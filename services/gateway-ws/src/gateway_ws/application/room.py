@@ -132,7 +132,7 @@ class Room:
         """Show text, answers and logs to all who are live."""
         try:
             message = _progress.decode(body)
-        except msgspec.MsgspecError as error:
+        except codec.Malformed as error:
             metrics.BUS_MALFORMED.inc()
             _log.warning("undecodable progress", reason=str(error))
             return
