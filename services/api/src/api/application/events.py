@@ -86,43 +86,30 @@ class Events:
             Unavailable: As `page`; following after the last event loses nothing.
 
         """
-        heard: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
-        looked = time.monotonic()
-
-        def hear(_: str, body: bytes, __: Headers) -> None:
-            with suppress(asyncio.QueueFull):  # then the log is asked anyway
-                heard.put_nowait(body)
-
-        def hear_ended(subject: str, _: bytes, headers: Headers) -> None:
-            nonlocal looked
-            looked = -BEAT_S
-            hear(subject, b"", headers)
-
+        news = _News()
         async with AsyncExitStack() as stack:
-            for subject, told_of in (
-                (subjects.events_of(project_id), hear),
-                (subjects.auth_ended(user_id), hear_ended),
+            for subject, hear in (
+                (subjects.events_of(project_id), news.hear),
+                (subjects.auth_ended(user_id), news.hear_ended),
             ):
-                listening = await self._bus.listen(subject, told_of)
+                listening = await self._bus.listen(subject, hear)
                 stack.push_async_callback(listening.close)
             told: Sequence[Recorded] = ()
             while not self._stopping.is_set():
-                if time.monotonic() - looked >= BEAT_S:
-                    looked = time.monotonic()
-                    if not await is_allowed():
-                        return
-                page = told or await self._next_page(user_id, project_id, after, heard)
+                if news.is_look_due() and not await is_allowed():
+                    return
+                page = told or await self._next_page(user_id, project_id, after, news)
+                told = ()
                 if page:
                     yield page
                     after = page[-1].seq
                     if _is_end(page[-1]):
                         return
-                    told = ()
                     continue
-                body = await self._next(heard)
+                body = await self._next(news)
                 told = _next_events(body, after)
                 if body is None:
-                    looked = -BEAT_S
+                    news.look_soon()
                     yield ()
 
     async def _next_page(
@@ -130,22 +117,22 @@ class Events:
         user_id: UUID,
         project_id: UUID,
         after: int,
-        heard: "asyncio.Queue[bytes]",
+        news: "_News",
     ) -> Sequence[Recorded]:
         """Return the next page of a project that was this person's a moment ago."""
         try:
             return await self.page(user_id, project_id, after, _PAGE)
         except Rejected:
             # Deleted since then: its last event is on its way.
-            last = _next_events(await self._next(heard), after)
+            last = _next_events(await self._next(news), after)
             if not last or not _is_end(last[-1]):
                 raise
             return last
 
-    async def _next(self, heard: "asyncio.Queue[bytes]") -> bytes | None:
+    async def _next(self, news: "_News") -> bytes | None:
         """Return what was heard; None after a while, or when the process stops."""
         async with asyncio.TaskGroup() as tasks:
-            waiting = tasks.create_task(_heard(heard))
+            waiting = tasks.create_task(_heard(news.bodies))
             stopping = tasks.create_task(_until(self._stopping))
             await asyncio.wait(
                 {waiting, stopping},
@@ -157,6 +144,34 @@ class Events:
                 waiting.cancel()
                 return None
         return waiting.result()
+
+
+class _News:
+    """What the bus says to a follower: that there is more, or that it should look."""
+
+    def __init__(self) -> None:
+        self.bodies: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        self._look_at = time.monotonic() + BEAT_S
+
+    def hear(self, _: str, body: bytes, __: Headers) -> None:
+        with suppress(asyncio.QueueFull):  # then the log is asked anyway
+            self.bodies.put_nowait(body)
+
+    def hear_ended(self, subject: str, _: bytes, headers: Headers) -> None:
+        self.look_soon()
+        self.hear(subject, b"", headers)
+
+    def look_soon(self) -> None:
+        """Have it looked at before anything else whether whoever follows still may."""
+        self._look_at = 0.0
+
+    def is_look_due(self) -> bool:
+        """Tell whether it is time to look; the next time is after a while."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + BEAT_S
+        return True
 
 
 async def _heard(queue: "asyncio.Queue[bytes]") -> bytes:
