@@ -234,6 +234,7 @@ async def test_the_models_are_listed_with_those_that_are_configured(
     assert (first.context_tokens, first.sees_images) == (1000, True)
     assert first.prompt_usd == pytest.approx(1.0)
     assert (second.id, second.context_tokens, second.prompt_usd) == ("c/d", None, None)
+    assert second.sees_images, "a provider that does not say gets pictures"
 
 
 async def test_what_is_spent_adds_up_by_owner_and_day_and_ends_runs(

@@ -89,7 +89,6 @@ async def test_runs_side_by_side_do_not_spend_the_same_rest(
     ]
     owner = surroundings.client().actor
     async with surroundings.agent(max_user_day_cost_usd=0.0016) as _:
-        await surroundings.list_models()
         clients = [Client(surroundings.bus, actor=owner) for _ in range(3)]
         for client in clients:
             await client.create()

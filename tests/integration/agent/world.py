@@ -37,7 +37,6 @@ from contracts.requests import (
     GetFiles,
     GetHistory,
     GetManifest,
-    GetModels,
     GetOpenFile,
     GetProject,
     History,
@@ -307,11 +306,6 @@ class World:
     def client(self) -> Client:
         """Return somebody new with a project of their own."""
         return Client(self.bus)
-
-    async def list_models(self) -> None:
-        """Have the agent learn what models cost, as when somebody looks at them."""
-        body = codec.encode(GetModels())
-        await self.bus.request(subjects.MODELS, body, timeout_s=5, traceparent=None)
 
     def settings(self, **changes: object) -> Settings:
         """Return settings of an agent in this world."""

@@ -4,16 +4,17 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from msgspec.structs import replace
 from typing_extensions import override
 
+from agent.application.asking import pause_before
 from agent.application.driver import drive
 from agent.application.world import World
 from agent.domain.outcome import CallEnd
-from agent.ports import Model, ModelCall
+from agent.ports import Model, ModelCall, Reserved
 from contracts import codec
 from contracts.envelope import Context
 from contracts.project import (
@@ -219,6 +220,29 @@ async def test_without_a_price_nothing_is_held_and_the_day_counts() -> None:
     assert (ledger.wanted, len(model.calls)) == ([0.0], 1)
 
 
+async def test_a_stop_before_a_call_begins_gives_back_what_was_held() -> None:
+    class StoppedMeanwhile(FixedLedger):
+        holds = False
+
+        @override
+        async def reserve(self, *_: object) -> Reserved:
+            self.holds = True
+            await order(world, StopRun())
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        @override
+        async def release(self, project_id: UUID) -> None:
+            self.holds = False
+
+    ledger = StoppedMeanwhile(limits=DAY)
+    world = await world_after(IMPLEMENTING, model=Answers(), ledger=ledger)
+    async with asyncio.timeout(10):
+        await drive(STREAM, world, replace(SETTINGS, watch_s=0.01))
+    assert (await project_of(world)).state is RunState.IDLE
+    assert not ledger.holds
+
+
 # --- how long it waits --------------------------------------------------------------
 
 
@@ -259,6 +283,23 @@ async def test_whoever_goes_on_waits_for_the_rest_and_no_longer() -> None:
     assert len(model.calls) == 2
     started = [o for o in await events_of(world) if isinstance(o, ModelCallStarted)]
     assert [one.attempt for one in started] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "least", "most"),
+    [(30.0, 30.5, 31.5), (-86_400.0, 0.5, 1.5), (86_400.0, 900.5, 901.5)],
+)
+async def test_nobody_comes_back_early_nor_all_at_once(
+    asked_s: float, least: float, most: float
+) -> None:
+    world = await world_after(IMPLEMENTING)
+    run = (await project_of(world)).run
+    assert run is not None
+    busy = replace(run, busy=1, not_before=NOON + timedelta(seconds=asked_s))
+    settings = replace(SETTINGS, pause_s=1.0)
+    pauses = {pause_before(busy, settings, NOON) for _ in range(50)}
+    assert all(least <= pause_s <= most for pause_s in pauses)
+    assert len(pauses) > 1
 
 
 async def test_a_provider_that_wants_too_much_patience_ends_the_run() -> None:

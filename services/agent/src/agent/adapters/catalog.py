@@ -24,11 +24,9 @@ _MILLION = 1_000_000
 class ProviderCatalog(Catalog):
     """Asks ``/models``; what a provider leaves out is not known."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str, *, eager: bool) -> None:
-        """*eager*: ask for the list before the first call of a model, too."""
+    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
         self._client = client
         self._url = url
-        self._eager = eager
         self._models: dict[str, ModelInfo] | None = None
         self._read_at = float("-inf")
         self._failed_at = float("-inf")
@@ -40,8 +38,6 @@ class ProviderCatalog(Catalog):
 
     @override
     async def find(self, model: str) -> ModelInfo | None:
-        if self._models is None and not self._eager:
-            return None
         try:
             return (await self._known()).get(model)
         except Unavailable:
@@ -98,7 +94,7 @@ def _info(item: dict[str, Any]) -> ModelInfo | None:
         context_tokens=context if isinstance(context, int) and context > 0 else None,
         prompt_usd=_price(pricing.get("prompt")),
         completion_usd=_price(pricing.get("completion")),
-        sees_images=isinstance(inputs, list) and "image" in inputs,
+        sees_images=not isinstance(inputs, list) or "image" in inputs,
         plans=not isinstance(parameters, list) or "structured_outputs" in parameters,
     )
 

@@ -125,9 +125,7 @@ class OpenRouter(Model):
         host = urlsplit(base_url).hostname or ""
         self._is_openrouter = f".{host}".endswith(".openrouter.ai")
         self._stream_plans = stream_plans or self._is_openrouter
-        self.catalog = ProviderCatalog(
-            client, f"{base_url}/models", eager=self._is_openrouter
-        )
+        self.catalog = ProviderCatalog(client, f"{base_url}/models")
 
     @override
     async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
@@ -318,8 +316,8 @@ class OpenRouter(Model):
             return None
         pause_s = limits.pause_s * 2 ** (attempt - 1)
         pause_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
-        if failure.retry_after_s is not None:
-            pause_s = max(pause_s, failure.retry_after_s)
+        # Whoever was told the same does not come back at the same moment.
+        pause_s += failure.retry_after_s or 0.0
         return pause_s if pause_s <= limits.longest_pause_s else None
 
     def _body_of(self, call: ModelCall) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import aclosing, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 from uuid import UUID
@@ -134,12 +134,17 @@ class Asking:
     async def settle(self, effect: ModelEffect) -> None:
         """Record what the call of *effect* had, where somebody else recorded its end.
 
+        One that was not begun by then holds no money any more.
+
         Raises:
             Fenced: Another driver holds the lease: stop.
 
         """
         asked, self._open = self._open, None
-        if asked is not None:
+        if asked is None:
+            with suppress(Unavailable):
+                await self._world.ledger.release(self._log.project_id)
+        else:
             counted = asked.budget.counted
             if self._log.project.state is RunState.IDLE:  # a stop is not ours to count
                 metrics.count_call("interrupted", asked.call.model, counted.usage)
@@ -171,7 +176,8 @@ class Asking:
 
         """
         self._open = None
-        await self._wait(self._log.run(effect.run_id))
+        run, now = self._log.run(effect.run_id), self._world.now()
+        await asyncio.sleep(pause_before(run, self._settings, now))
         model, *fallbacks = self._models(effect)
         price = _price(info)
         limits = await self._world.limits.current()
@@ -194,26 +200,11 @@ class Asking:
             )
 
         await self._log.record(begin)
-        if not self._log.is_on(effect.run_id):  # nothing was begun that holds money
-            with suppress(Unavailable):
-                await self._world.ledger.release(self._log.project_id)
-            raise RunOver
+        self._log.run(effect.run_id)
         messages, budget = begun[-1]
         self._open = Asked(ModelCall(model, messages, None, fallbacks), budget)
         fp("driver.before_call")
         return self._open
-
-    async def _wait(self, run: Run) -> None:
-        """Let time pass after a call that came to nothing, as long as was asked for."""
-        pause_s = 0.0
-        if failures := run.barren + run.busy:
-            pause_s = self._settings.pause_s * 2 ** min(failures - 1, _MAX_DOUBLINGS)
-            pause_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        if run.not_before is not None:
-            # The clocks of workers differ, and one may be wrong.
-            asked_s = (run.not_before - self._world.now()).total_seconds()
-            pause_s = max(pause_s, min(asked_s, self._settings.longest_wait_s))
-        await asyncio.sleep(pause_s)
 
     async def _reserve(
         self,
@@ -331,6 +322,23 @@ class Asking:
                 return end
             counted = replace(counted, lost=end.lost - 1)  # this one had no prompt
         return replace(end, usage=filled(end.usage, counted))
+
+
+def pause_before(run: Run, settings: DriverSettings, now: datetime) -> float:
+    """Return the seconds before the next call, after some that came to nothing.
+
+    What a provider asked for comes before the shaken part, so that not all who were
+    told the same come back at the same moment.
+    """
+    pause_s = 0.0
+    if failures := run.barren + run.busy:
+        pause_s = settings.pause_s * 2 ** min(failures - 1, _MAX_DOUBLINGS)
+        pause_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+    if run.not_before is not None:
+        # The clocks of workers differ, and one may be wrong.
+        asked_s = (run.not_before - now).total_seconds()
+        pause_s += max(0.0, min(asked_s, settings.longest_wait_s))
+    return pause_s
 
 
 def _failed(run_id: UUID, reason: str, project: Project) -> list[ProjectEvent]:
