@@ -117,7 +117,7 @@ async def _can_hold_forks(kind: str) -> bool:
     """
     if kind != BUBBLEWRAP[1] or os.geteuid() != 0:
         return True
-    groups = (await find_bounds("atelier-trial")).groups
+    groups = (await find_bounds(Path("trial"))).groups
     if groups is not None:
         groups.close()
     return groups is not None

@@ -31,7 +31,6 @@ from sandbox.adapters.pods.runtime import Found, PodRuntime
 from sandbox.adapters.pods.tenancy import Kind, Tenancies
 from sandbox.adapters.processes.bubblewrap import BubblewrapLauncher, Users
 from sandbox.adapters.processes.groups import Bounds, find_bounds
-from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.adapters.processes.plain import PlainLauncher
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
@@ -180,8 +179,7 @@ async def _processes(
     *,
     grouped: bool,
 ) -> AsyncIterator[Runtime]:
-    name = mark_of(layout.root).replace(":", "-")
-    bounds = await find_bounds(name, limits) if grouped else Bounds(limits)
+    bounds = await find_bounds(layout.root, limits) if grouped else Bounds(limits)
     async with asyncio.TaskGroup() as tasks:
         runtime = ProcessRuntime(
             *(layout, tools, launcher, environ, tasks),

@@ -19,6 +19,7 @@ from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.processes import bubblewrap
+from sandbox.adapters.processes.groups import find_bounds
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import find_tools
 from sandbox.domain.output import Stream
@@ -76,7 +77,10 @@ async def runtime_of(kind: str, layout: Layout, engine: str) -> AsyncIterator[Ru
             path = os.environ.get("PATH", os.defpath)
             launcher = await bubblewrap.find(layout, tools, DOMAIN, path)
             assert launcher is not None, "bubblewrap does not work here"
-            runtime = ProcessRuntime(layout, tools, launcher, os.environ, tasks)
+            bounds = await find_bounds(layout.root)
+            runtime = ProcessRuntime(
+                *(layout, tools, launcher, os.environ, tasks), bounds=bounds
+            )
         watching = tasks.create_task(runtime.watch())
         try:
             yield runtime

@@ -1,25 +1,33 @@
 """Control groups of apps, where this machine has them, and where it would."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
 
 from sandbox.adapters.processes.groups import Groups, find_bounds
+from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.domain.limits import Limits
 
-NAME = "atelier-test"
+FOLDER = Path("/sandboxes")
 
 
-async def test_a_command_begins_in_its_group_and_leaves_nothing() -> None:
-    bounds = await find_bounds(f"{NAME}-{os.getpid()}", Limits(processes=50))
+async def test_a_command_begins_in_its_group_and_leaves_nothing(tmp_path: Path) -> None:
+    bounds = await find_bounds(tmp_path, Limits(processes=50))
     if bounds.groups is None:
         pytest.skip("no control groups can be made here")
     group = bounds.groups.make("one")
     try:
-        process = await asyncio.create_subprocess_exec(*group.entry, "cat")
+        process = await asyncio.create_subprocess_exec(
+            *(*group.entry, "cat"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"here\n")
         try:
+            assert await process.stdout.readline() == b"here\n"
             for folder in group.folders:
                 members = (folder / "cgroup.procs").read_text()
                 assert members.split() == [str(process.pid)]
@@ -41,9 +49,10 @@ async def test_in_the_second_version_ours_lie_beside_the_service(
     (tmp_path / "a" / "cgroup.subtree_control").write_text("cpu memory pids")
     own = tmp_path / "own"
     own.write_text("0::/a/b\n")
-    bounds = await find_bounds(NAME, Limits(), tmp_path, own)
+    bounds = await find_bounds(FOLDER, Limits(), tmp_path, own)
     assert bounds.groups is not None
-    handed_down = tmp_path / "a" / NAME / "cgroup.subtree_control"
+    name = mark_of(FOLDER).strip(":").replace(":", "-")
+    handed_down = tmp_path / "a" / name / "cgroup.subtree_control"
     assert handed_down.read_text() == "+memory +pids +cpu"
 
 
@@ -54,7 +63,7 @@ async def test_without_all_controllers_there_are_none(
     own = tmp_path / "own"
     own.write_text(said)
     (tmp_path / "cgroup.controllers").write_text("hugetlb")
-    bounds = await find_bounds(NAME, Limits(), tmp_path, own)
+    bounds = await find_bounds(FOLDER, Limits(), tmp_path, own)
     assert bounds.groups is None
 
 

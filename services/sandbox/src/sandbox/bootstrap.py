@@ -37,7 +37,6 @@ from sandbox.adapters.files.template_store import TemplateStore
 from sandbox.adapters.keeping.launch import Launcher
 from sandbox.adapters.processes import bubblewrap
 from sandbox.adapters.processes.groups import find_bounds
-from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.adapters.processes.plain import PlainLauncher
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
@@ -249,9 +248,7 @@ async def _chosen(
     if mounts is not None:
         stack.push_async_callback(mounts.close)
     layers = Layers(layout, mounts)
-    bounds = await find_bounds(
-        mark_of(layout.root).replace(":", "-"), _limits(settings)
-    )
+    bounds = await find_bounds(layout.root, _limits(settings))
     parts = (layout, tools, launcher, os.environ)
     make = partial(ProcessRuntime, *parts, layers=layers, bounds=bounds)
     return _Chosen(partial(_on_disk, make, layout, layers))

@@ -15,6 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from chassis import logs
+from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.domain.limits import LIMITS, Limits
 
 _log = logs.get(__name__)
@@ -150,9 +151,13 @@ BOUNDS = Bounds()
 
 
 async def find_bounds(
-    name: str, limits: Limits = LIMITS, root: Path = ROOT, own: Path = OWN
+    folder: Path, limits: Limits = LIMITS, root: Path = ROOT, own: Path = OWN
 ) -> Bounds:
-    """Return *limits* with groups that were seen to work; *name* tells ours apart."""
+    """Return *limits* with groups that were seen to work.
+
+    *folder* is the service's, whose groups are told apart from those of others by it.
+    """
+    name = mark_of(folder).strip(":").replace(":", "-")
     try:
         groups = await asyncio.to_thread(_seen_to_work, name, limits, root, own)
     except (OSError, subprocess.SubprocessError) as exc:
