@@ -1,63 +1,23 @@
-"""Two versions at once, as in a rolling upgrade: each finishes what the other began.
-
-The other version is a commit of this repository: PREVIOUS_VERSION, or else the last
-tag, or else twenty commits ago.
-"""
+"""Two versions at once, as in a rolling upgrade: each finishes what the other began."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
 
 from contracts.project import RunState
 from standalone.migrate import MIGRATIONS, migrate
 from tests.integration.agent.test_crashes import FILES, begun, check_finished
 from tests.integration.agent.world import World, world
 from tests.support.model_server import FakeApp
-
-ROOT = Path(__file__).resolve().parents[3]
-FEW = "HEAD~20"
-
-
-class Version(Struct, frozen=True):
-    """The sources of a version, unpacked."""
-
-    commit: str
-    folder: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What makes `python -m agent` run them."""
-        members = [*self.folder.glob("libs/*/src"), *self.folder.glob("services/*/src")]
-        return {"PYTHONPATH": os.pathsep.join(map(str, members))}
-
-
-def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = ["git", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+from tests.support.previous import Version, previous_version
 
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Version:
-    named = os.environ.get("PREVIOUS_VERSION")
-    tag = git("describe", "--tags", "--abbrev=0").stdout.strip()
-    found = git("rev-parse", "--verify", f"{named or tag or FEW}^{{commit}}")
-    if found.returncode != 0:
-        pytest.skip("there is no earlier version here: the clone is shallow")
-    commit = found.stdout.strip()
-    folder = tmp_path_factory.mktemp("previous")
-    archive = folder / "previous.tar"
-    parts = ("libs", "services", "migrations")
-    assert git("archive", f"--output={archive}", commit, *parts).returncode == 0
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
-    return Version(commit, folder)
+    return previous_version(tmp_path_factory.mktemp("previous"))
 
 
 @pytest.fixture

@@ -1,0 +1,39 @@
+"""This version starts an installation of an earlier one, in the midst of a run."""
+
+from pathlib import Path
+
+import httpx
+
+from tests.support.previous import previous_version
+from tests.support.servers import server_folder
+from tests.support.stack import Person, Stack, person, recorded_files
+
+SETTINGS = {"DEMO_CHARACTERS_PER_SECOND": "300", "SANDBOX_PAGE_CHECK": "false"}
+
+
+async def test_a_run_that_an_earlier_version_began_is_finished_by_this_one(
+    tmp_path: Path,
+) -> None:
+    earlier = previous_version(tmp_path).environment
+    with server_folder() as folder:
+        with Stack(folder, **SETTINGS, **earlier) as before:
+            async with person(before) as ada:
+                project = await ada.create_project("a pomodoro timer")
+                async with ada.socket(project) as socket:
+                    await socket.say("start_generation")
+                    await socket.hear("file_end")
+                cookies = dict(ada.http.cookies)
+        with Stack(folder, **SETTINGS) as after:
+            async with httpx.AsyncClient(
+                base_url=after.url, cookies=cookies, timeout=60
+            ) as http:
+                again = Person(after, http)
+                async with again.socket(project, after=0) as socket:
+                    await socket.hear_end()
+                shown = await again.project_as(project, "complete")
+                files = await again.get(f"/api/project-files/{project}")
+                told = {one["path"]: one["content"] for one in files}
+                assert told == recorded_files(socket.heard)
+                seqs = [one["seq"] for one in socket.heard if "seq" in one]
+                assert seqs == list(range(1, len(seqs) + 1))
+                await again.preview_until(shown["previewUrl"], "Deep Focus")
