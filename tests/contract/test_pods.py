@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from sandbox.adapters.pods.body import Order, body
-from sandbox.ports import Process, Unreachable
+from sandbox.ports import BadFolder, Process, Unreachable
 from tests.contract.runtimes import PODS, Bench, bench, until
 from tests.contract.test_runtime import HELLO, fetch
 from tests.integration.deploy.tools import faults
@@ -104,6 +104,17 @@ async def test_an_app_that_fills_its_disk_ends_with_its_pod() -> None:
         assert code == 137
         assert b"exceeds the limit" in lent.printed["stderr"]
         assert await lent.folder.lacks({"script.js"}) == {"script.js"}
+
+
+async def test_what_cannot_be_written_is_told_and_what_was_removed_comes_back(
+    lent: Bench,
+) -> None:
+    await lent.run("require('fs').rmSync('../staging', {recursive: true})")
+    await lent.write(a_txt="here")
+    large = dict.fromkeys(("x" * 300, "b.txt", "c.txt"), b"x" * 400000)
+    with pytest.raises(BadFolder, match="File name too long"):
+        await lent.folder.apply(large, ())
+    assert await lent.folder.read(["a.txt"], 100) == {"a.txt": b"here"}
 
 
 async def test_a_removed_project_has_no_pod(lent: Bench) -> None:

@@ -350,6 +350,8 @@ async def connect(kubeconfig: str, namespace: str, owner: str) -> Cluster:
             load(client_configuration=settings)
     except (ConfigException, OSError) as exc:
         raise ClusterFailed(f"No cluster is known: {exc}") from exc
+    # Each pod that is used holds a connection: there is no most of them.
+    settings.connection_pool_maxsize = 0
     return Cluster(settings, namespace, owner)
 
 

@@ -204,7 +204,11 @@ class Mux:
                 if time.monotonic() - self._heard > _SILENCE_S:
                     raise Broken("the other side is silent") from None
                 frame = _HEAD.pack(_PING, 0, 0)
-            await write(frame)
+            try:
+                async with asyncio.timeout(_SILENCE_S):
+                    await write(frame)
+            except TimeoutError:
+                raise Broken("the other side takes nothing") from None
 
     def feed(self, data: bytes) -> None:
         """Take what has come from the other side.

@@ -72,20 +72,28 @@ class Porter:
         except OSError as exc:
             with suppress(Broken):
                 await answer(channel, {"error": exc.strerror or "unknown error"})
+                # Whoever asked hears it when all that belongs to the request is sent.
+                while await channel.read():
+                    pass
             channel.end()
 
     # --- files ------------------------------------------------------------------------
 
     async def _do_make(self, channel: Channel, request: Mapping[str, Any]) -> None:
-        for name in ("app", "home", "cache", "staging"):
-            (self._root / name).mkdir(mode=0o700, exist_ok=True)
+        self._make()
         if request["certificates"]:
             bundle = self._root / "certificates.pem"
             bundle.write_text(request["certificates"], encoding="utf-8")
         await answer(channel, {})
 
+    def _make(self) -> None:
+        """Make the folders that are not there; the app could have removed them."""
+        for name in ("app", "home", "cache", "staging"):
+            (self._root / name).mkdir(mode=0o700, exist_ok=True)
+
     async def _do_apply(self, channel: Channel, request: Mapping[str, Any]) -> None:
         async with self._writing:
+            self._make()
             for path in request["deletes"]:
                 self._files.delete(path)
             for path, size in request["writes"]:
@@ -170,7 +178,10 @@ class Porter:
         return _Kept(process, Control(ours))
 
     async def _do_output(self, channel: Channel, request: Mapping[str, Any]) -> None:
-        process = self._commands[request["of"]].process
+        kept = self._commands.get(request["of"])
+        if kept is None:  # whoever wanted it has let go of it meanwhile
+            return
+        process = kept.process
         reader = process.stdout if request["stream"] == "stdout" else process.stderr
         while reader is not None and (data := await reader.read(_CHUNK)):
             await channel.write(data)
