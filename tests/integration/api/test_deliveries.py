@@ -79,6 +79,13 @@ async def test_few_places_go_to_each_person_in_turn(hooks: Hooks) -> None:
     assert mine in await hooks.claimed(limit=2)
 
 
+async def test_behind_a_flood_the_others_are_next(hooks: Hooks) -> None:
+    await hooks.waiting(EVE, 300)  # more than is looked at in one go
+    mine = await hooks.waiting(ADA, 1)
+    first = await hooks.queue.claim(MANY, [], HOLD_S)
+    assert await hooks.claimed(*first) == [mine]
+
+
 async def test_the_oldest_of_a_webhook_is_first(
     hooks: Hooks, owner: asyncpg.Connection
 ) -> None:

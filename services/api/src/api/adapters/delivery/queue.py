@@ -4,6 +4,7 @@ An event is queued in the transaction that folds it, once: a webhook keeps up to
 version its events are queued, which never goes back, not even when all is folded anew.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TypeAlias
@@ -47,41 +48,34 @@ _END = """
 UPDATE hooks.webhook SET ended_at = clock_timestamp()
  WHERE project_id = ANY($1) AND ended_at IS NULL
 """
-# Each webhook that something waits for is found by one step in the index, and offers
-# its first few; the first ones of all go before the second ones of any.
+# A window of what is due longest, without those who have all their places: whoever
+# floods it has them with the next claim, and leaves it to the others.
 _CLAIM = """
-WITH RECURSIVE waiting AS (
-  (SELECT webhook_id FROM hooks.delivery WHERE state = 'pending'
-    ORDER BY webhook_id LIMIT 1)
-  UNION ALL
-  SELECT (SELECT d.webhook_id FROM hooks.delivery d
-           WHERE d.state = 'pending' AND d.webhook_id > w.webhook_id
-           ORDER BY d.webhook_id LIMIT 1)
-    FROM waiting w WHERE w.webhook_id IS NOT NULL
-), offered AS (
-  SELECT o.id, o.due_at, o.place, v.user_id
-    FROM waiting w
-    JOIN hooks.webhook v ON v.id = w.webhook_id AND v.enabled
-    CROSS JOIN LATERAL (
-      SELECT q.id, q.due_at, row_number() OVER (ORDER BY q.due_at, q.id) AS place
-        FROM hooks.delivery q
-       WHERE q.webhook_id = v.id AND q.state = 'pending'
-         AND q.due_at <= clock_timestamp()
-       ORDER BY q.due_at, q.id
-       LIMIT $2 - cardinality(array_positions($4::uuid[], v.id))) o
+WITH due AS (
+  SELECT q.id, q.webhook_id, q.user_id, q.due_at
+    FROM hooks.delivery q
+    JOIN hooks.webhook v ON v.id = q.webhook_id AND v.enabled
+   WHERE q.state = 'pending' AND q.due_at <= clock_timestamp()
+     AND q.webhook_id <> ALL($6) AND q.user_id <> ALL($7)
+   ORDER BY q.due_at LIMIT 256
+), places AS (
+  SELECT id, user_id, due_at,
+         row_number() OVER (PARTITION BY webhook_id ORDER BY due_at, id)
+           + cardinality(array_positions($4::uuid[], webhook_id)) AS place
+    FROM due
 ), turns AS (
-  SELECT id, due_at, place, user_id,
-         row_number() OVER (PARTITION BY user_id ORDER BY place, due_at, id) AS turn
-    FROM offered
+  SELECT id, due_at, place,
+         row_number() OVER (PARTITION BY user_id ORDER BY place, due_at, id)
+           + cardinality(array_positions($5::uuid[], user_id)) AS turn
+    FROM places WHERE place <= $2
 ), chosen AS (
   SELECT q.id FROM hooks.delivery q JOIN turns t ON t.id = q.id
-   WHERE t.turn <= $3 - cardinality(array_positions($5::uuid[], t.user_id))
-     AND q.state = 'pending' AND q.due_at <= clock_timestamp()
+   WHERE t.turn <= $3 AND q.state = 'pending' AND q.due_at <= clock_timestamp()
    ORDER BY t.turn, t.place, t.due_at
    LIMIT $1 FOR UPDATE OF q SKIP LOCKED
 )
 UPDATE hooks.delivery AS d
-   SET due_at = clock_timestamp() + $6
+   SET due_at = clock_timestamp() + $8
   FROM hooks.webhook w
  WHERE w.id = d.webhook_id AND d.id IN (SELECT id FROM chosen)
 RETURNING d.id, d.webhook_id, d.user_id, w.url, w.secret, d.body, d.attempts
@@ -168,12 +162,15 @@ class PostgresDeliveryQueue(DeliveryQueue):
     async def claim(
         self, limit: int, busy: Collection[DueDelivery], hold_s: float
     ) -> list[DueDelivery]:
+        webhooks = Counter(one.webhook_id for one in busy)
+        users = Counter(one.user_id for one in busy)
         async with projecting(self._pool) as connection:
             rows = await connection.fetch(
                 _CLAIM,
                 *(limit, AT_ONCE_OF_WEBHOOK, AT_ONCE_OF_USER),
-                [one.webhook_id for one in busy],
-                [one.user_id for one in busy],
+                *([*webhooks.elements()], [*users.elements()]),
+                [one for one in webhooks if webhooks[one] >= AT_ONCE_OF_WEBHOOK],
+                [one for one in users if users[one] >= AT_ONCE_OF_USER],
                 timedelta(seconds=hold_s),
             )
         return [DueDelivery(**row) for row in rows]
