@@ -62,6 +62,6 @@ async def _attend(
             close_timeout=1,
         ) as socket:
             async for text in socket:
-                with suppress(msgspec.MsgspecError):
+                with suppress(msgspec.MsgspecError, RecursionError):
                     if _messages.decode(text).type in _CHANGES:
                         told.set()
