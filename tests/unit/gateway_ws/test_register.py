@@ -89,6 +89,29 @@ async def test_whose_session_has_ended_is_closed_at_once_and_others_are_not() ->
     assert sorted(book.asked) == ["one", "two"]
 
 
+async def test_a_session_that_ends_while_its_guest_comes_in_is_closed_at_once() -> None:
+    book = Book(one=ADA, two=EVE)
+    register = Register(book, LIMITS)
+    asked_at = asyncio.get_running_loop().time()
+    reader, other = Reader(), come(register, EVE, "two")
+    async with verifying(register):
+        del book.users["one"]
+        register.session_ended(ADA)  # nobody of hers is here yet
+        register.admit(Guest(reader, ADA, Credential("one"), asked_at))
+    assert reader.close_code == wire.UNAUTHORIZED
+    assert other.close_code is None
+
+
+async def test_who_comes_in_after_a_session_has_ended_is_not_looked_at_again() -> None:
+    book = Book(two=ADA)
+    register = Register(book, LIMITS)
+    async with verifying(register):
+        register.session_ended(ADA)
+        later = asyncio.get_running_loop().time() + 1
+        register.admit(Guest(Reader(), ADA, Credential("two"), later))
+    assert book.asked == []
+
+
 async def test_a_session_of_somebody_else_is_no_session() -> None:
     register = Register(Book(one=EVE), LIMITS)
     one = come(register, ADA, "one")

@@ -12,6 +12,8 @@ from gateway_ws.ports import Client, Credential, Sessions, Unavailable
 
 SWEEP_S = 5.0
 """Seconds between two looks at whose turn it is."""
+ENDED_KEPT_S = 60.0
+"""For which it is known whose session has ended: longer than letting somebody in."""
 AT_ONCE = 16
 """Sessions that are asked for at a time."""
 
@@ -40,11 +42,19 @@ class Guest:
 
     __slots__ = ("client", "credential", "user_id", "verified_at")
 
-    def __init__(self, client: Client, user_id: UUID, credential: Credential) -> None:
+    def __init__(
+        self,
+        client: Client,
+        user_id: UUID,
+        credential: Credential,
+        verified_at: float | None = None,
+    ) -> None:
+        """*verified_at* is when the answer was asked for that let it in; None: now."""
         self.client = client
         self.user_id = user_id
         self.credential = credential
-        self.verified_at = asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        self.verified_at = now if verified_at is None else verified_at
 
 
 class Register:
@@ -56,6 +66,7 @@ class Register:
         self._by_address: Counter[str] = Counter()
         self._by_user: dict[UUID, set[Guest]] = {}
         self._ended: set[UUID] = set()
+        self._ended_at: dict[UUID, float] = {}
         self._told = asyncio.Event()
 
     def arrive(self, address: str) -> None:
@@ -78,6 +89,8 @@ class Register:
     def admit(self, guest: Guest) -> None:
         """Count *guest* among its user's; `dismiss` it in the end.
 
+        A session of the user that ended while the guest was let in is looked at again.
+
         Raises:
             Full: There are as many as may be.
 
@@ -86,6 +99,8 @@ class Register:
         if len(guests) >= self._limits.per_user:
             raise Full("user")
         guests.add(guest)
+        if self._ended_at.get(guest.user_id, 0.0) >= guest.verified_at:
+            self.session_ended(guest.user_id)
 
     def dismiss(self, guest: Guest) -> None:
         """Forget a guest that was admitted."""
@@ -96,6 +111,7 @@ class Register:
 
     def session_ended(self, user_id: UUID) -> None:
         """Verify the sessions of *user_id* now: one of them is said to have ended."""
+        self._ended_at[user_id] = asyncio.get_running_loop().time()
         if user_id in self._by_user:
             self._ended.add(user_id)
             self._told.set()
@@ -116,6 +132,11 @@ class Register:
     async def _sweep(self, ended: AbstractSet[UUID]) -> bool:
         """Verify those whose turn it is; False when the api does not answer."""
         now = asyncio.get_running_loop().time()
+        self._ended_at = {
+            user_id: at
+            for user_id, at in self._ended_at.items()
+            if now - at < ENDED_KEPT_S
+        }
         due = list(self._due(ended, now).items())
         for start in range(0, len(due), AT_ONCE):
             answers = await asyncio.gather(

@@ -126,10 +126,11 @@ class Handshake:
         doors, project_id = self._doors, asked.project_id
         if not is_own_page(asked.header("origin"), doors.public_url):
             raise Refused("project_access_denied", "a page of another origin")
+        asked_at = asyncio.get_running_loop().time()
         credential, user_id = await self._identify(asked)
         if project_id is None:
             raise Refused("project_access_denied", "no project has such an id")
-        guest = Guest(visit.socket, user_id, credential)
+        guest = Guest(visit.socket, user_id, credential, asked_at)
         doors.register.admit(guest)
         visit.guest = guest
         visit.room = room = await doors.fan_out.enter(project_id)
