@@ -132,8 +132,10 @@ class Controller:
             operations.cancel(but=request.key)
         work = partial(_outcome, sandbox, operation, self._parts)
         outcome = await operations.answer(request.key, work)
-        # What ends because we end is no outcome: whoever asks again gets a real one.
-        return Pending() if self._closing else outcome
+        # What ends because we end, or another controller has the project by now, is no
+        # outcome: whoever asks again gets a real one.
+        is_left = self._closing or not self._owners.is_ours(request.project_id)
+        return Pending() if is_left else outcome
 
     async def screenshot(self, project_id: UUID) -> Screenshot:
         """Return how an app looked when it was checked last."""
@@ -207,15 +209,17 @@ class Controller:
 
     def lost(self, project_id: UUID) -> None:
         """End what runs for a project that another controller may have by now."""
-        self._parts.tasks.create_task(self._let_go(project_id))
-
-    async def _let_go(self, project_id: UUID) -> None:
-        if project_id in self._sandboxes:
-            self._operations[project_id].cancel()
-            rising = self._rising.get(project_id)
-            if rising is not None:
-                rising.cancel()
-            await _unasked(self._sandboxes[project_id].rest, project_id)
+        sandbox = self._sandboxes.get(project_id)
+        if sandbox is None:
+            return
+        # At once: what is asked for from here on is asked of whoever has it then, and
+        # may begin again under the same key.
+        self._operations[project_id].cancel()
+        self._operations[project_id] = Operations(self._parts.tasks)
+        rising = self._rising.get(project_id)
+        if rising is not None:
+            rising.cancel()
+        self._parts.tasks.create_task(_unasked(sandbox.rest, project_id))
 
     async def reconcile_forever(self) -> None:
         """Look every 10 s at what should be and what is, until cancelled.
@@ -237,7 +241,8 @@ class Controller:
                 await _unasked(sandbox.rest, project_id)
         for project_id in self._owners.held:
             if self._is_unused(project_id, now):
-                await self._let_go(project_id)
+                if project_id in self._sandboxes:
+                    await _unasked(self._sandboxes[project_id].rest, project_id)
                 await self._owners.release(project_id)
         if self._lacks_room():
             await self._make_room(now)

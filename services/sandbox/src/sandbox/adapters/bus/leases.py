@@ -148,7 +148,9 @@ class Leases(Owners):
                     lost(project_id)
 
     async def _renew(self, project_id: UUID) -> None:
-        lease = self._held[project_id]
+        lease = self._held.get(project_id)
+        if lease is None:
+            return  # it was given back meanwhile
         try:
             with _translated():
                 begun = time.monotonic()
