@@ -19,7 +19,6 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.processes.groups import find_bounds
 from tests.contract import escape_attempts
 from tests.contract.runtimes import (
@@ -27,7 +26,6 @@ from tests.contract.runtimes import (
     DOCKER,
     KINDS,
     PLAIN,
-    PODS,
     Bench,
     bench,
 )
@@ -35,8 +33,6 @@ from tests.support.engine import engine_url
 from tests.support.servers import server_folder
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "isolation.md"
-TRIED = tuple(kind for kind in KINDS if kind != PODS)
-"""What a pod can reach is its cluster's doing, which a test of ours cannot be."""
 BOMBS = (
     "start a thousand processes",
     "take more memory than it may",
@@ -151,7 +147,7 @@ async def _surroundings(lent: Bench, kind: str) -> AsyncIterator[dict[str, str]]
                     "outside": str(outside),
                     "boxes": str(lent.layout.boxes),
                     "own": str(lent.layout.box(lent.project_id).path),
-                    "other": str(lent.layout.box(other.project_id).app),
+                    "other": str(lent.placed(other.project_id)),
                     "other_pid": str(other.processes()[0]),
                     "other_port": _port_of(other),
                     "service": str(pid),
@@ -180,11 +176,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 async def _neighbour(lent: Bench, secret: str) -> Bench:
-    folders = DiskFolders(lent.layout, own_users=lent.runtime.isolation.own_user)
-    project_id = uuid4()
-    folder = folders.open(project_id)
-    app = lent.layout.box(project_id).app
-    other = Bench(lent.runtime, lent.layout, folder, project_id, lambda: app)
+    other = lent.neighbour()
     await other.write(secret_txt=secret)
     return other
 
@@ -253,9 +245,9 @@ def everything() -> list[str]:
 
 def render(outcomes: dict[str, frozenset[str]]) -> str:
     """Return the table of what gets through where."""
-    lines = [f"| attempt | {' | '.join(TRIED)} |", f"| --- |{' --- |' * len(TRIED)}"]
+    lines = [f"| attempt | {' | '.join(KINDS)} |", f"| --- |{' --- |' * len(KINDS)}"]
     for name in everything():
-        cells = [_cell(kind, name, outcomes[kind]) for kind in TRIED]
+        cells = [_cell(kind, name, outcomes[kind]) for kind in KINDS]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -278,7 +270,7 @@ def documented(kind: str) -> dict[str, str]:
 
 
 async def _write() -> None:
-    outcomes = {kind: await got_through(kind) for kind in TRIED}
+    outcomes = {kind: await got_through(kind) for kind in KINDS}
     head = TABLE.read_text(encoding="utf-8").partition("| attempt |")[0]
     TABLE.write_text(head + render(outcomes), encoding="utf-8")
 

@@ -36,7 +36,7 @@ from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream
-from sandbox.ports import Command, Folder, Process, Runtime, Unreachable
+from sandbox.ports import Command, Folder, Folders, Process, Runtime, Unreachable
 from tests.support.cluster import NAMESPACE, shared_cluster
 from tests.support.engine import IMAGE, engine_url
 from tests.support.npm import NODE
@@ -59,13 +59,20 @@ class Bench:
 
     runtime: Runtime
     layout: Layout
-    folder: Folder
+    folders: Folders
     project_id: UUID
-    place: Callable[[], Path]
-    """Where the project's folder lies on this machine, if it does now."""
+    placed: Callable[[UUID], Path]
+    """Where the folder of a project lies on this machine, if it does now."""
     printed: dict[Stream, bytes] = field(
         default_factory=lambda: {"stdout": b"", "stderr": b""}
     )
+
+    def __post_init__(self) -> None:
+        self.folder: Folder = self.folders.open(self.project_id)
+
+    def neighbour(self) -> "Bench":
+        """Return another project in the same runtime."""
+        return Bench(self.runtime, self.layout, self.folders, uuid4(), self.placed)
 
     async def write(self, **files: str) -> None:
         """Put files at the top of the folder; `_` in a name stands for a dot."""
@@ -109,8 +116,8 @@ class Bench:
 
     def _is_here(self, cwd: Path) -> bool:
         try:
-            return cwd.samefile(self.place())
-        except OSError:
+            return cwd.samefile(self.placed(self.project_id))
+        except (OSError, KeyError):
             return False
 
 
@@ -163,10 +170,12 @@ async def bench(
                 lent = _processes(*parts, grouped=grouped)
             runtime = await stack.enter_async_context(lent)
             own = runtime.isolation.own_user
+            folders = DiskFolders(layout, own_users=own)
             project_id = uuid4()
-            folder = DiskFolders(layout, own_users=own).open(project_id)
-            app = layout.box(project_id).app
-            yield Bench(runtime, layout, folder, project_id, lambda: app)
+            yield Bench(
+                *(runtime, layout, folders, project_id),
+                lambda one: layout.box(one).app,
+            )
 
 
 @asynccontextmanager
@@ -228,11 +237,13 @@ async def _pods(
     fake = shared_cluster()
     owner = uuid4().hex[:8]
     cluster = await connect(str(fake.kubeconfig), NAMESPACE, owner)
-    project_id = uuid4()
 
-    def place() -> Path:
-        (pod,) = fake.pods(owner)
-        return fake.volume(pod) / "app"
+    def placed(project_id: UUID) -> Path:
+        pods = {
+            pod["metadata"]["labels"]["atelier.project"]: pod
+            for pod in fake.pods(owner)
+        }
+        return fake.volume(pods[str(project_id)]) / "app"
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -243,15 +254,12 @@ async def _pods(
             )
             await runtime.recover()
             guard = tasks.create_task(runtime.watch())
-            folder = PodFolders(DiskFolders(layout, own_users=False), tenancies).open(
-                project_id
-            )
+            folders = PodFolders(DiskFolders(layout, own_users=False), tenancies)
             try:
-                yield Bench(runtime, layout, folder, project_id, place)
+                yield Bench(runtime, layout, folders, uuid4(), placed)
             finally:
                 guard.cancel()
                 await runtime.close()
-                await tenancies.discard(project_id)
                 for pod in fake.pods(owner):
                     fake.remove(pod)
     finally:
