@@ -41,6 +41,21 @@ async def test_a_command_begins_in_its_group_and_leaves_nothing(tmp_path: Path) 
     assert not any(folder.parent.exists() for folder in group.folders)
 
 
+async def test_a_processor_is_kept_from_apps_only_where_there_are_more(
+    tmp_path: Path,
+) -> None:
+    for processors, count in ((0.5, 3), (4096.0, 2)):
+        limits = Limits(processors=processors)
+        bounds = await find_bounds(tmp_path / str(count), limits)
+        if bounds.groups is None:
+            pytest.skip("no control groups can be made here")
+        group = bounds.groups.make("one")
+        hierarchies = {folder.parents[1] for folder in group.folders}
+        bounds.groups.discard(group)
+        bounds.groups.close()
+        assert len(hierarchies) in (count, 1)  # one, with version 2
+
+
 async def test_in_the_second_version_ours_lie_beside_the_service(
     tmp_path: Path,
 ) -> None:
@@ -49,7 +64,8 @@ async def test_in_the_second_version_ours_lie_beside_the_service(
     (tmp_path / "a" / "cgroup.subtree_control").write_text("cpu memory pids")
     own = tmp_path / "own"
     own.write_text("0::/a/b\n")
-    bounds = await find_bounds(FOLDER, Limits(), tmp_path, own)
+    few = Limits(processors=0.5)
+    bounds = await find_bounds(FOLDER, few, tmp_path, own)
     assert bounds.groups is not None
     name = mark_of(FOLDER).strip(":").replace(":", "-")
     handed_down = tmp_path / "a" / name / "cgroup.subtree_control"

@@ -1,12 +1,13 @@
 """Control groups: the kernel bounds what a command and all that it starts may take.
 
 They are there for whoever may write below /sys/fs/cgroup, which is root on most
-machines. Both versions are known, of the second only where its hierarchy has all three
-of our controllers. Ours lie below our own group, or, where version 2 forbids that,
-beside it, so that bounds of the service hold for its apps too.
+machines. Both versions are known, of the second only where its hierarchy has all
+controllers that we need. Ours lie below our own group or, where version 2 forbids
+that, beside it, so that bounds of the service hold for its apps too.
 """
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,11 +23,13 @@ _log = logs.get(__name__)
 
 ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
-_CONTROLLERS = ("memory", "pids", "cpu")
 _PERIOD_US = 100_000
 _MEMBERS = "cgroup.procs"
 _EVENTS = ("memory.oom_control", "memory.events")
 """Where the kernel counts what it had to end, in version 1 and in version 2."""
+_WEIGHTS = {"cpu.shares": 1024, "cpu.weight": 100}
+"""What a group weighs by default, which competes with others as if it were one task."""
+_MOST_CORES = 100
 _ENTER = (
     f'for group in $1; do echo $$ > "$group/{_MEMBERS}" || exit 125; done; '
     'shift; exec "$@"'
@@ -184,13 +187,22 @@ def _enter(group: Group) -> None:
     )
 
 
+def _controllers(limits: Limits) -> tuple[str, ...]:
+    """Return what is needed: the processor only where some have to be kept from apps.
+
+    In a group of its own an app competes as a whole, whatever its priority is.
+    """
+    is_all = limits.processors >= (os.cpu_count() or 1)
+    return ("memory", "pids") if is_all else ("memory", "pids", "cpu")
+
+
 def _found(name: str, limits: Limits, root: Path, own: str) -> Groups | None:
-    ours = dict(_hierarchies(own))
-    if all(one in ours for one in _CONTROLLERS):
-        folders = [root / one / ours[one].lstrip("/") for one in _CONTROLLERS]
+    ours, wanted = dict(_hierarchies(own)), _controllers(limits)
+    if all(one in ours for one in wanted):
+        folders = [root / one / ours[one].lstrip("/") for one in wanted]
         is_second = False
     elif "" in ours:
-        beside = _with_controllers(root, root / ours[""].lstrip("/"))
+        beside = _with_all(wanted, root, root / ours[""].lstrip("/"))
         folders, is_second = [] if beside is None else [beside], True
     else:
         folders, is_second = [], False
@@ -201,8 +213,17 @@ def _found(name: str, limits: Limits, root: Path, own: str) -> Groups | None:
     for parent in parents:
         parent.mkdir(exist_ok=True)
         if is_second:
-            _let_through(parent)
+            _hand_down(wanted, parent)
+        _weigh(parent)
     return Groups(tuple(parents), limits, is_second=is_second)
+
+
+def _weigh(parent: Path) -> None:
+    """Let all apps together weigh as much as one task on each processor."""
+    for name, weight in _WEIGHTS.items():
+        if (parent / name).exists():
+            cores = min(_MOST_CORES, os.cpu_count() or 1)
+            (parent / name).write_text(str(weight * cores), encoding="ascii")
 
 
 def _hierarchies(own: str) -> Iterator[tuple[str, str]]:
@@ -213,24 +234,24 @@ def _hierarchies(own: str) -> Iterator[tuple[str, str]]:
             yield one, path
 
 
-def _with_controllers(root: Path, folder: Path) -> Path | None:
-    """Return the nearest group above that has all controllers for those below it."""
+def _with_all(wanted: tuple[str, ...], root: Path, folder: Path) -> Path | None:
+    """Return the nearest group above that has what is *wanted* for those below it."""
     while folder not in (root, root.parent):
         folder = folder.parent
-        if _has_all(folder / "cgroup.subtree_control"):
+        if _has_all(wanted, folder / "cgroup.subtree_control"):
             return folder
-    if _has_all(root / "cgroup.controllers"):
-        _let_through(root)
+    if _has_all(wanted, root / "cgroup.controllers"):
+        _hand_down(wanted, root)
         return root
     return None
 
 
-def _has_all(file: Path) -> bool:
+def _has_all(wanted: tuple[str, ...], file: Path) -> bool:
     with suppress(OSError):
-        return set(_CONTROLLERS) <= set(file.read_text(encoding="ascii").split())
+        return set(wanted) <= set(file.read_text(encoding="ascii").split())
     return False
 
 
-def _let_through(folder: Path) -> None:
-    words = " ".join(f"+{one}" for one in _CONTROLLERS)
+def _hand_down(wanted: tuple[str, ...], folder: Path) -> None:
+    words = " ".join(f"+{one}" for one in wanted)
     (folder / "cgroup.subtree_control").write_text(words, encoding="ascii")
