@@ -82,6 +82,12 @@ def test_nobody_is_refused_before_the_body_is_read(
         assert upload.status() == HTTPStatus.UNAUTHORIZED
 
 
+def test_without_a_key_too_nobodys_body_is_not_read(backend: Backend) -> None:
+    for method, path in KEYED:
+        with partial(backend, method, filled(path), {}) as upload:
+            assert upload.status() == HTTPStatus.UNAUTHORIZED, path
+
+
 def test_another_site_is_given_no_answer_again(backend: Backend) -> None:
     with backend.person() as ada:
         once = key()
