@@ -8,6 +8,7 @@ import {
   isCaughtUp,
   MAX_LOG_LINES,
   type ProjectState,
+  repairing,
   standingOf,
   textOf,
 } from "../src/state";
@@ -365,5 +366,21 @@ describe("the rest", () => {
     const project = given(created("a"), refused("rate_limited"));
     expect(project.refusal).toEqual({ code: "rate_limited", message: "No." });
     expect(foldAll(project, [{ ...posted("x"), seq: 2 } as ServerMessage]).refusal).toBeNull();
+  });
+});
+
+describe("what a run repairs", () => {
+  const begun = [created("a board"), runStarted("a board"), phaseStart(0, "a.ts"), state("designing")];
+
+  test("are the problems that came after its last phase", () => {
+    expect(repairing(given(...begun))).toBe(0);
+    expect(repairing(given(...begun, problems("one", "two"), state("designing")))).toBe(2);
+  });
+
+  test("is nothing any more once the next phase has begun or the run is over", () => {
+    const found = [...begun, problems("one")];
+    expect(repairing(given(...found, phaseStart(1, "a.ts"), state("designing")))).toBe(0);
+    expect(repairing(given(...found, state("error")))).toBe(0);
+    expect(repairing(given(...found, runStarted("again"), state("designing")))).toBe(0);
   });
 });
