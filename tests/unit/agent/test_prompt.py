@@ -1,8 +1,15 @@
 """What the model is told; the shape is fixed."""
 
+import pytest
 from msgspec.structs import replace
 
+from agent.domain.content import File
+from agent.domain.context import CHARS_PER_TOKEN
 from agent.domain.prompt import Message, design_messages, implement_messages
+from agent.domain.run import ImplementPhase
+from agent.domain.run_state import Said
+from agent.domain.seam import Partial
+from agent.domain.state import Project, Turn
 from contracts.project import (
     AssistantReplied,
     FileConflict,
@@ -23,6 +30,7 @@ from tests.unit.agent.examples import (
     IMPLEMENTING,
     MESSAGE_ID,
     NEXT_RUN_ID,
+    OTHER_FILE_ID,
     PLAN,
     RUN_ID,
     History,
@@ -214,3 +222,57 @@ def test_what_was_asked_is_not_told_twice() -> None:
     said = "long " * 2_000
     history = ordered(IDLE, PostMessage(MESSAGE_ID, NEXT_RUN_ID, said))
     assert "# Said before" not in design(history)[1].content
+
+
+# --- what a window has room for -----------------------------------------------------
+
+
+def talkative() -> Project:
+    """Return a project of which there is too much of everything."""
+    project = project_after(IMPLEMENTING)
+    assert project.run is not None
+    words = "colours and shapes " * 1_000
+    phase = project.run.phases[0]
+    run = replace(
+        project.run,
+        prompt=words,
+        messages=tuple(Said(f"{number} {words}") for number in range(9)),
+        phases=(*(replace(phase, description=words) for _ in range(20)), phase),
+        implemented=20,
+    )
+    file = File(OTHER_FILE_ID, "export const name = 1\n" * 500, 11_000)
+    return replace(
+        project,
+        description=words,
+        run=run,
+        files={f"src/part{number}.ts": file for number in range(900)},
+        conversation=tuple(Turn("user", f"{number} {words}") for number in range(60)),
+    )
+
+
+@pytest.mark.parametrize("window_tokens", [8_000, 16_000, 32_000, 64_000, 200_000])
+def test_a_prompt_fits_the_window_beside_its_answer(window_tokens: int) -> None:
+    project = talkative()
+    run = project.run
+    assert run is not None
+    effect = ImplementPhase(run.id, 20, 1, run.phases[20].files)
+    cut = Partial("src/app.ts", "a line of code\n" * 200)
+    for messages in (
+        design_messages(project, run, window_tokens),
+        implement_messages(project, run, effect, window_tokens, cut),
+    ):
+        chars = sum(len(message.content) for message in messages)
+        assert chars / CHARS_PER_TOKEN < 0.8 * window_tokens
+        assert chars / CHARS_PER_TOKEN > 0.3 * min(window_tokens, 64_000)
+        assert messages[1].content.startswith("# App\ncolours and shapes")
+        assert "- 8 colours" in messages[1].content
+
+
+def test_pictures_take_room_from_files() -> None:
+    project = talkative()
+    assert project.run is not None
+    seen = replace(project.run, images=(PICTURE,) * 9)
+    plain, shown = (
+        design_messages(project, run, 32_000)[2].content for run in (project.run, seen)
+    )
+    assert len(shown) < len(plain) / 2

@@ -28,7 +28,6 @@ from agent.domain.outcome import CallEnd
 from agent.domain.plan import SCHEMA, PlanInvalid, read_plan
 from agent.domain.prompt import (
     Message,
-    continuing_messages,
     design_messages,
     implement_messages,
 )
@@ -110,9 +109,7 @@ class Asking:
         cut = self._cut_off(effect)
 
         def prompt(project: Project, run: Run) -> list[Message]:
-            messages = implement_messages(project, run, effect, _window(info))
-            if cut is not None:
-                messages = continuing_messages(messages, cut)
+            messages = implement_messages(project, run, effect, _window(info), cut)
             return _seen_by(info, messages)
 
         asked = await self._begin(effect, info, prompt)

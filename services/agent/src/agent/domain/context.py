@@ -20,8 +20,12 @@ CHARS_PER_TOKEN = 3
 """At least, in code: an estimate that errs towards too many tokens."""
 WINDOW_TOKENS = 128_000
 """Where the provider does not say how much a model takes in."""
+_SHARE_OF_PROMPT = 0.75
+"""Of the window; the rest is for the answer."""
 _SHARE_OF_FILES = 0.6
-"""Of the window; the rest is for everything else and for the answer."""
+"""Of the window, shown whole at most."""
+_SHARE_OF_OUTLINE = 0.2
+"""Of what the files have, where they are not shown whole."""
 _MAX_OUTLINE_NAMES = 8
 _MAX_OUTLINE_CHARS = 24_000
 _MANIFESTS = ("package.json", "index.html", ".sandbox.json", "requirements.txt")
@@ -36,6 +40,8 @@ _NAME = re.compile(
     r"(?:function|class|const|let|type|interface|enum|def)\s+(\w+)",
     re.MULTILINE,
 )
+_FILE_NAME = re.compile(r"[\w.-]+")
+_WORD = re.compile(r"\w+")
 _SUFFIXES = (
     *("", ".ts", ".tsx", ".js", ".jsx", ".vue", ".svelte", ".css", ".py", ".json"),
     *("/index.ts", "/index.tsx", "/index.js"),
@@ -49,10 +55,29 @@ class Shown(Struct, frozen=True):
     outlined: tuple[str, ...]
 
 
+def prompt_budget(window_tokens: int | None) -> int:
+    """Return the characters that a prompt may have in all."""
+    tokens = window_tokens or WINDOW_TOKENS
+    return int(tokens * CHARS_PER_TOKEN * _SHARE_OF_PROMPT)
+
+
 def files_budget(window_tokens: int | None) -> int:
-    """Return the characters of files that fit beside the rest of a prompt."""
+    """Return the characters of files that are shown whole at most."""
     tokens = window_tokens or WINDOW_TOKENS
     return int(tokens * CHARS_PER_TOKEN * _SHARE_OF_FILES)
+
+
+def files_within(
+    files: Mapping[str, File],
+    wanted: Iterable[str],
+    said: str,
+    window_tokens: int | None,
+    room: int,
+) -> str:
+    """Return the files as the model reads them, in about *room* characters."""
+    outline = min(_MAX_OUTLINE_CHARS, int(room * _SHARE_OF_OUTLINE))
+    budget = min(files_budget(window_tokens), room - outline)
+    return render(files, select(files, wanted, said, budget), outline)
 
 
 def select(
@@ -78,12 +103,14 @@ def select(
     return Shown(tuple(sorted(whole)), tuple(rest))
 
 
-def render(files: Mapping[str, File], shown: Shown) -> str:
+def render(
+    files: Mapping[str, File], shown: Shown, outline_chars: int = _MAX_OUTLINE_CHARS
+) -> str:
     """Return the files as the model reads them."""
     parts = [serialize({path: files[path].content for path in shown.whole})]
     if shown.outlined:
         parts.append("\n# Other files, not shown\n")
-        room = _MAX_OUTLINE_CHARS
+        room = outline_chars
         for number, path in enumerate(shown.outlined):
             line = _outline(path, files[path])
             room -= len(line)
@@ -106,7 +133,8 @@ def _outline(path: str, file: File) -> str:
 def _ranked(files: Mapping[str, File], wanted: Iterable[str], said: str) -> list[str]:
     """Return paths that matter, each once, the most important first."""
     first = [path for path in wanted if path in files]
-    named = [path for path in sorted(files) if _is_named(path, said)]
+    spoken = _Spoken(said)
+    named = [path for path in sorted(files) if spoken.names(path)]
     seeds = list(dict.fromkeys([*first, *named]))
     imported = [
         found for path in seeds for found in _imports(path, files[path].content, files)
@@ -119,14 +147,23 @@ def _ranked(files: Mapping[str, File], wanted: Iterable[str], said: str) -> list
     return list(dict.fromkeys([*seeds, *manifests, *imported]))
 
 
-def _is_named(path: str, said: str) -> bool:
-    name = posixpath.basename(path)
-    stem = name.split(".", 1)[0]
-    if path in said or re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", said):
-        return True
-    # A component is spoken of by its name: "the Board", "useTasks".
-    is_telling = len(stem) > 4 and not stem.islower()  # noqa: PLR2004 - not a word
-    return is_telling and re.search(rf"\b{re.escape(stem)}\b", said) is not None
+class _Spoken:
+    """What people and plans say, as words: it is asked of every file."""
+
+    def __init__(self, said: str) -> None:
+        self._said = said
+        self._names = {word.rstrip(".-") for word in _FILE_NAME.findall(said)}
+        self._words = set(_WORD.findall(said))
+
+    def names(self, path: str) -> bool:
+        """Tell whether the file at *path* is spoken of."""
+        name = posixpath.basename(path)
+        stem = name.split(".", 1)[0]
+        if path in self._said or name in self._names:
+            return True
+        # A component is spoken of by its name: "the Board", "useTasks".
+        is_telling = len(stem) > 4 and not stem.islower()  # noqa: PLR2004 - not a word
+        return is_telling and stem in self._words
 
 
 def _imports(path: str, content: str, files: Mapping[str, File]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from agent.domain.context import files_budget, render, select
+from agent.domain.context import CHARS_PER_TOKEN, files_within, prompt_budget
 from agent.domain.problems import sentence
 from agent.domain.run import ImplementPhase
 from agent.domain.run_state import Phase, Run, Said
@@ -29,6 +29,12 @@ _PHASE_CHARS = 2_000
 _OLDER_CHARS = 4_000
 _SHORT_CHARS = 160
 """What was said before, each of it as a beginning of so many characters."""
+_IMAGE_CHARS = 1_600 * CHARS_PER_TOKEN
+"""What a picture takes of the window, at most."""
+_REQUEST_SHARE = 0.2
+"""Of the room beside the task: what each text of a person has at most."""
+_TOLD_SHARE = 0.1
+"""What earlier phases and what was said before have."""
 
 
 class Message(Struct, frozen=True):
@@ -112,10 +118,12 @@ def design_messages(
     if run.last_error is not None:
         task += f"\nYour last answer could not be used: {run.last_error}\n"
     wanted = [*run.touched, *_paths_of(run.problems)]
-    texts = [run.prompt, *(said.text for said in run.messages)]
+    newest = _newest(run.messages, _MESSAGES_CHARS)
+    texts = [run.prompt, *(said.text for said in newest)]
     texts += [problem.message for problem in run.problems]
-    context = _context(project, run, run.phases, wanted, texts, window_tokens)
-    return [*context, Message("user", task)]
+    ending = [Message("user", task)]
+    about = _About(run.phases, wanted, texts)
+    return _with_context(project, run, about, ending, window_tokens)
 
 
 def implement_messages(
@@ -123,8 +131,12 @@ def implement_messages(
     run: Run,
     effect: ImplementPhase,
     window_tokens: int | None = None,
+    cut: Partial | None = None,
 ) -> list[Message]:
-    """Return the messages of a call that writes the files of *effect*."""
+    """Return the messages of a call that writes the files of *effect*.
+
+    With *cut* the model goes on with that file, in the middle of which it ended.
+    """
     phase = run.phases[effect.phase_index]
     earlier = run.phases[: effect.phase_index]
     task = f"# Phase\n{phase.name}\n{phase.description}\n\n# Write these files\n"
@@ -142,60 +154,87 @@ def implement_messages(
     wanted += [*run.touched, *_paths_of(phase.problems)]
     texts = [phase.description, *(file.purpose for file in phase.files)]
     texts += [problem.message for problem in phase.problems]
-    context = _context(project, run, earlier, wanted, texts, window_tokens)
-    return [*context, Message("user", task)]
+    ending = [Message("user", task)] if cut is None else _going_on(task, cut)
+    about = _About(earlier, wanted, texts)
+    return _with_context(project, run, about, ending, window_tokens)
 
 
-def continuing_messages(messages: list[Message], partial: Partial) -> list[Message]:
-    """Return *messages* and what makes the model go on with a file that was cut off."""
-    *context, task = messages
+def _going_on(task: str, partial: Partial) -> list[Message]:
     question = (
-        f"{task.content}\n# Go on\nYour answer reached its limit of length in the "
+        f"{task}\n# Go on\nYour answer reached its limit of length in the "
         f"middle of {partial.path}. Do not begin that file again: write its last "
         f"complete line once more, which is\n{partial.last_line}\nand go on from there "
         "to the end of the file and its marker. Then write the files that are left.\n"
     )
-    return [*context, Message("assistant", partial.block), Message("user", question)]
+    return [Message("assistant", partial.block), Message("user", question)]
 
 
-def _context(
+class _About(Struct, frozen=True):
+    """What a call is about; *texts* may name files beside those *wanted*."""
+
+    phases: tuple[Phase, ...]
+    wanted: Iterable[str]
+    texts: Iterable[str]
+
+
+def _with_context(
     project: Project,
     run: Run,
-    phases: tuple[Phase, ...],
-    wanted: Iterable[str],
-    texts: Iterable[str],
+    about: _About,
+    ending: list[Message],
     window_tokens: int | None,
 ) -> list[Message]:
-    told = _newest(run.messages)
-    lines = [f"- {_one_line(said.text)}" for said in told]
-    if len(told) < len(run.messages):
-        lines.insert(0, f"- ({len(run.messages) - len(told)} older ones, left out)")
-    numbered = [
-        f"{number}. {_one_line(phase.name)}: "
-        f"{_one_line(phase.description)[:_PHASE_CHARS]}"
-        for number, phase in enumerate(phases, 1)
-    ]
-    request = (
-        f"# App\n{project.description}\n\n"
-        f"# Request\n{run.prompt}\n\n"
-        f"# Messages\n{_lines(lines)}\n\n"
-        f"# Phases of this run\n{_lines(numbered)}\n"
-    )
-    before = _before(project.conversation, run, told)
-    if before:
-        request += f"\n# Said before\n{before}"
-    shown = select(project.files, wanted, "\n".join(texts), files_budget(window_tokens))
+    """Return the messages of a call that ends with *ending*, within the window."""
     images = (*run.images, *(image for said in run.messages for image in said.images))
+    room = prompt_budget(window_tokens) - len(_ROLE) - len(images) * _IMAGE_CHARS
+    room = max(0, room - sum(len(message.content) for message in ending))
+    request = _request(project, run, about.phases, room)
+    said = "\n".join(about.texts)
+    left = max(0, room - len(request))
+    files = files_within(project.files, about.wanted, said, window_tokens, left)
     return [
         Message("system", _ROLE),
         Message("user", request, images),
-        Message("user", f"# Files\n{render(project.files, shown)}"),
+        Message("user", f"# Files\n{files}"),
+        *ending,
     ]
 
 
-def _newest(messages: tuple[Said, ...]) -> tuple[Said, ...]:
+def _request(project: Project, run: Run, phases: tuple[Phase, ...], room: int) -> str:
+    """Return what is wanted and what came before; a small window gets less of it."""
+    most, told_most = int(room * _REQUEST_SHARE), int(room * _TOLD_SHARE)
+    told = _newest(run.messages, min(_MESSAGES_CHARS, most))
+    lines = [f"- {_shortened(_one_line(said.text), most)}" for said in told]
+    if len(told) < len(run.messages):
+        lines.insert(0, f"- ({len(run.messages) - len(told)} older ones, left out)")
+    each = min(_PHASE_CHARS, told_most // max(1, len(phases)))
+    numbered = [
+        f"{number}. {_one_line(phase.name)}: {_one_line(phase.description)[:each]}"
+        for number, phase in enumerate(phases, 1)
+    ]
+    request = (
+        f"# App\n{_shortened(project.description, most)}\n\n"
+        f"# Request\n{_shortened(run.prompt, most)}\n\n"
+        f"# Messages\n{_lines(lines)}\n\n"
+        f"# Phases of this run\n{_lines(numbered)}\n"
+    )
+    before = _before(project.conversation, run, told, told_most)
+    if before:
+        request += f"\n# Said before\n{before}"
+    return request
+
+
+def _shortened(text: str, most: int) -> str:
+    """Return *text*, without its middle where the window has no room for it."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    gap = f" [... {len(text) - 2 * half} characters left out ...] "
+    return text[:half] + gap + text[len(text) - half :]
+
+
+def _newest(messages: tuple[Said, ...], room: int) -> tuple[Said, ...]:
     """Return the newest messages that there is room for, and at least one."""
-    room = _MESSAGES_CHARS
     for number, said in enumerate(reversed(messages)):
         room -= len(said.text)
         if number and room < 0:
@@ -203,13 +242,15 @@ def _newest(messages: tuple[Said, ...]) -> tuple[Said, ...]:
     return messages
 
 
-def _before(turns: tuple[Turn, ...], run: Run, said: tuple[Said, ...]) -> str:
+def _before(
+    turns: tuple[Turn, ...], run: Run, said: tuple[Said, ...], most: int
+) -> str:
     """Return what was said beside the request and *said*, the older the shorter."""
     own = {text[:MAX_TURN_CHARS] for text in (run.prompt, *(one.text for one in said))}
     told: list[str] = []
-    recent, older = _RECENT_CHARS, _OLDER_CHARS
+    recent, older = min(_RECENT_CHARS, most // 2), min(_OLDER_CHARS, most // 2)
     for turn in reversed([turn for turn in turns if turn.text not in own]):
-        text = _one_line(turn.text)
+        text = _shortened(_one_line(turn.text), most)
         if recent > 0:
             recent -= len(text)
         else:
