@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.runtimes import APART, BUBBLEWRAP, DOCKER, PODS, Bench, bench
+from tests.contract.runtimes import APART, BUBBLEWRAP, DOCKER, Bench, bench
 from tests.support.packages import Registry, registry
 
 CONNECT = """
@@ -117,7 +117,7 @@ async def packages() -> AsyncIterator[Registry]:
         yield served
 
 
-@pytest.fixture(params=(DOCKER, PODS, BUBBLEWRAP[1]))
+@pytest.fixture(params=(DOCKER, BUBBLEWRAP[1]))
 async def installing(
     request: pytest.FixtureRequest, packages: Registry
 ) -> AsyncIterator[Bench]:
