@@ -13,8 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from sandbox.adapters.containers import docker
-from sandbox.adapters.containers.docker import Containers, DockerRuntime
 from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
@@ -24,9 +22,10 @@ from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import find_tools
 from sandbox.domain.output import Stream
 from sandbox.ports import Command, Runtime, RuntimeFailed
-from tests.contract.runtimes import DOCKER, DOMAIN
-from tests.support.engine import IMAGE
 from tests.support.npm import NODE
+
+DOCKER = "docker"
+DOMAIN = "preview.localhost"
 
 PROJECTS = tuple(UUID(int=number) for number in range(1, 4))
 # Children in sessions of their own, which ignore that they should end.
@@ -67,12 +66,18 @@ async def runtime_of(kind: str, layout: Layout, engine: str) -> AsyncIterator[Ru
     tools = await find_tools(str(NODE), os.environ)
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         if kind == DOCKER:
+            # It starts hundreds of times, and half of that would be these.
+            from sandbox.adapters.containers import docker  # noqa: PLC0415 - see above
+            from tests.support.engine import IMAGE  # noqa: PLC0415 - the same
+
             found = await docker.connect(engine, layout.root)
             stack.push_async_callback(found.close)
-            containers = Containers(await docker.look(found, IMAGE), DOMAIN)
+            containers = docker.Containers(await docker.look(found, IMAGE), DOMAIN)
             parts = (layout, tools, os.environ, tasks)
             layers = layers_of(kind, layout)
-            runtime: Runtime = DockerRuntime(found, containers, *parts, layers=layers)
+            runtime: Runtime = docker.DockerRuntime(
+                found, containers, *parts, layers=layers
+            )
         else:
             path = os.environ.get("PATH", os.defpath)
             launcher = await bubblewrap.find(layout, tools, DOMAIN, path)

@@ -402,7 +402,7 @@ def _limits(settings: Settings) -> Limits:
 
 def _lacks_room(settings: Settings) -> bool:
     """Tell whether folders of apps should go; those of pods lie elsewhere."""
-    if settings.sandbox_runtime == "kubernetes":
+    if settings.uses_pods:
         return False
     return free_bytes(settings.sandbox_dir) < settings.sandbox_free_mib << 20
 
