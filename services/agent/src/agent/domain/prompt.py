@@ -24,6 +24,8 @@ _RECENT_CHARS = 6_000
 """What was said last and is told in full."""
 _MESSAGES_CHARS = 24_000
 """Of messages to the run, the newest of which are told in full."""
+_LOCKED_CHARS = 4_000
+"""Of paths that may not be written."""
 _PHASE_CHARS = 2_000
 """Of the description of an earlier phase."""
 _OLDER_CHARS = 4_000
@@ -113,7 +115,8 @@ def design_messages(
             f"version was kept: {', '.join(run.kept)}\n"
         )
     if project.settings.locked_paths:
-        locked = ", ".join(project.settings.locked_paths)
+        paths = ", ".join(project.settings.locked_paths)
+        locked = _shortened(paths, _LOCKED_CHARS)  # none of them is recorded anyway
         task += f"\n# Locked\nPlan no change of these: {locked}\n"
     if run.last_error is not None:
         task += f"\nYour last answer could not be used: {run.last_error}\n"
