@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import pytest
+
+from agent.application.world import NotYet
 from agent.entrypoints.worker import Worker
 from contracts import subjects
 from contracts.envelope import Context
@@ -21,9 +24,12 @@ class Drives:
         self.begun: list[UUID] = []
         self.ended: list[UUID] = []
         self.let_go = asyncio.Event()
+        self.waiting: set[UUID] = set()
 
     async def drive(self, project_id: UUID) -> bool:
         self.begun.append(project_id)
+        if project_id in self.waiting:
+            raise ExceptionGroup("", [NotYet(900.0)])
         if project_id == STREAMS[0]:
             raise RuntimeError("a bug")
         try:
@@ -87,3 +93,15 @@ async def test_what_is_driven_is_let_go_when_the_process_ends() -> None:
     async with working(drives, max_runs=4):
         await eventually(lambda: len(drives.begun) == 4)
     assert sorted(drives.ended) == STREAMS[1:]
+
+
+async def test_runs_that_wait_leave_their_place_and_are_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.entrypoints.worker._LOOK_AGAIN_S", 0.01)
+    drives = Drives()
+    drives.waiting = set(STREAMS[1:3])
+    async with working(drives, max_runs=1):
+        await eventually(lambda: STREAMS[3] in drives.begun)
+        drives.let_go.set()
+        await eventually(lambda: drives.begun.count(STREAMS[1]) > 1)

@@ -20,7 +20,7 @@ from agent.application.budget import Budget, budget_of
 from agent.application.open_file import OpenText
 from agent.application.open_reply import OpenReply
 from agent.application.run_log import RunLog, RunOver
-from agent.application.world import DriverSettings, World
+from agent.application.world import DriverSettings, NotYet, World
 from agent.application.writing import Writing
 from agent.domain import outcome
 from agent.domain.estimate import dollars, filled, tokens_of
@@ -50,6 +50,8 @@ _MAX_DOUBLINGS = 5
 """Of the pause after a call that came to nothing."""
 _HELD_PAUSE_S = 1.0
 """Before money is asked for again that calls of other projects may still take."""
+_HELD_TRIES = 5
+"""After which the run is left alone for a while."""
 
 
 class Asked(Struct, frozen=True):
@@ -170,10 +172,14 @@ class Asking:
 
         Raises:
             RunOver: The run was stopped, or a limit ends it.
+            NotYet: The provider, or other projects' calls, make it wait for long.
 
         """
         self._open = None
         run, now = self._log.run(effect.run_id), self._world.now()
+        asked_s = _asked_for(run, self._settings, now)
+        if asked_s > self._settings.patience_s:
+            raise NotYet(asked_s)
         await asyncio.sleep(pause_before(run, self._settings, now))
         model, *fallbacks = self._models(effect)
         price = _price(info)
@@ -217,6 +223,7 @@ class Asking:
 
         Raises:
             RunOver: The day's money is spent, which is how the run ends.
+            NotYet: Other calls hold what is left of it.
 
         """
         owner_id = self._log.project.owner_id
@@ -229,7 +236,7 @@ class Asking:
                 _window(info) or _LONGEST_ANSWER_TOKENS, _LONGEST_ANSWER_TOKENS
             )
             wanted = dollars(price, tokens, answer) or 0.0
-        while True:
+        for _ in range(_HELD_TRIES):
             held = await self._world.ledger.reserve(
                 self._log.project_id, owner_id, wanted, limits
             )
@@ -241,6 +248,7 @@ class Asking:
             if held.granted_usd > 0:
                 return held.granted_usd
             await asyncio.sleep(_HELD_PAUSE_S)
+        raise NotYet(_HELD_TRIES * _HELD_PAUSE_S)
 
     def _cut_off(self, effect: ImplementPhase) -> Partial | None:
         """Return the file that the phase's last call ended in, if it is missing."""
@@ -331,11 +339,16 @@ def pause_before(run: Run, settings: DriverSettings, now: datetime) -> float:
     if failures := run.barren + run.busy:
         pause_s = settings.pause_s * 2 ** min(failures - 1, _MAX_DOUBLINGS)
         pause_s *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-    if run.not_before is not None:
-        # The clocks of workers differ, and one may be wrong.
-        asked_s = (run.not_before - now).total_seconds()
-        pause_s += max(0.0, min(asked_s, settings.longest_wait_s))
-    return pause_s
+    return pause_s + _asked_for(run, settings, now)
+
+
+def _asked_for(run: Run, settings: DriverSettings, now: datetime) -> float:
+    """Return the seconds that are left of what a provider asked for."""
+    if run.not_before is None:
+        return 0.0
+    # The clocks of workers differ, and one may be wrong.
+    left_s = (run.not_before - now).total_seconds()
+    return max(0.0, min(left_s, settings.longest_wait_s))
 
 
 def _failed(run_id: UUID, reason: str, project: Project) -> list[ProjectEvent]:

@@ -21,7 +21,7 @@ from agent.application.operating import (
     recorded,
 )
 from agent.application.run_log import RunLog, RunOver
-from agent.application.world import DriverSettings, World
+from agent.application.world import DriverSettings, NotYet, World
 from agent.domain import outcome
 from agent.domain.run import (
     CloseCall,
@@ -58,6 +58,7 @@ async def drive(project_id: UUID, world: World, settings: DriverSettings) -> boo
 
     Raises:
         Unavailable: The database or the bus was not there at the start.
+        NotYet: The run has to wait for long, whoever drives it.
 
     """
     asked_at = asyncio.get_running_loop().time()
@@ -85,7 +86,8 @@ async def drive(project_id: UUID, world: World, settings: DriverSettings) -> boo
 
 async def _drive_under(lease: Lease, world: World, settings: DriverSettings) -> bool:
     current = await world.projects.load(lease.stream)
-    if current.state.run is not None and current.state.run.calls:
+    run = current.state.run
+    if run is not None and run.calls and run.not_before is None:
         metrics.TAKEOVERS.inc()
     driver = Driver(RunLog(world.projects, lease, current), world, settings)
     async with driver.listening():
@@ -248,6 +250,6 @@ async def _unless_over(work: Callable[[], Awaitable[None]]) -> bool:
 def _is_ours(error: Exception) -> bool:
     """Tell whether *error* is one that this package expects."""
     if isinstance(error, ExceptionGroup):
-        _, others = error.split(EventCoreError)
+        _, others = error.split((EventCoreError, NotYet))
         return others is None
-    return isinstance(error, EventCoreError)
+    return isinstance(error, EventCoreError | NotYet)

@@ -1,6 +1,6 @@
 """What drivers act on, and the plain values that they work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from msgspec import Struct
@@ -26,9 +26,28 @@ class DriverSettings(Struct, frozen=True):
     """A stopped run is noticed after so long where the message about it is lost."""
     pause_s: float = 1.0
     """Before a call is made again that came to nothing; doubled each time."""
+    patience_s: float = 5.0
+    """Who has to wait longer leaves the run, and its place, until then."""
     longest_wait_s: float = 900.0
     """For a provider that wants no call for a while; who wants more ends the run."""
     sandbox: SandboxLimits = SandboxLimits()
+
+
+class NotYet(Exception):
+    """The run has to wait: nobody need drive it for *wait_s* seconds."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"for {wait_s:.0f} s")
+        self.wait_s = wait_s
+
+
+def leaves(group: BaseExceptionGroup[NotYet]) -> Iterator[NotYet]:
+    """Return what is in *group*, however deeply."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error
 
 
 class World(Struct, frozen=True):

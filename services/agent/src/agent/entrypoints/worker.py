@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID
 
+from agent.application.world import NotYet, leaves
 from chassis import logs
 from contracts import subjects
 from eventcore.errors import Unavailable
@@ -17,6 +18,8 @@ _log = logs.get(__name__)
 
 _PAUSE_AFTER_CRASH_S = 5.0
 """Before this worker tries again what it broke at."""
+_LOOK_AGAIN_S = 5.0
+"""At a run that has to wait: it may be stopped, and another begin, meanwhile."""
 
 Drive = Callable[[UUID], Awaitable[bool]]
 
@@ -101,6 +104,10 @@ class Worker:
                     _log.info("drive ended")
                 else:  # another worker was faster
                     self._wait_with(project_id, self._scan_s)
+            except* NotYet as group:
+                wait_s = min(one.wait_s for one in leaves(group))
+                _log.info("has to wait", wait_s=wait_s)
+                self._wait_with(project_id, min(wait_s, _LOOK_AGAIN_S))
             except* Unavailable as error:
                 _log.warning("cannot drive", reason=repr(error))
                 self._wait_with(project_id, _PAUSE_AFTER_CRASH_S)
@@ -112,5 +119,6 @@ class Worker:
                 self._look.set()
 
     def _wait_with(self, project_id: UUID, pause_s: float) -> None:
-        now = asyncio.get_running_loop().time()
-        self._not_before[project_id] = now + pause_s
+        loop = asyncio.get_running_loop()
+        self._not_before[project_id] = loop.time() + pause_s
+        loop.call_later(pause_s, self._look.set)
