@@ -43,6 +43,18 @@ def test_an_answer_does_not_depend_on_where_bytes_are_cut(cut: int) -> None:
     assert read(HELLO[:cut], HELLO[cut:]) == read(HELLO)
 
 
+def test_names_that_a_server_gives_hold_no_control_codes() -> None:
+    named = {"model": "fake\0/\ud800model", "id": "gen\0\n-1"}
+    _, end = read(event({**named, "choices": []}), delta("Hello"), ending())
+    _, nameless = read(event({"model": "\0", "id": "\0", "choices": []}))
+    assert end.generation_id == "gen -1"
+    assert nameless.model == "asked/model"
+    assert nameless.generation_id is None
+    whole = Completion("asked/model")
+    whole.feed_whole(json.dumps({**named, "choices": []}).encode())
+    assert whole.end().model == "fake / model"
+
+
 def test_characters_may_be_cut_anywhere() -> None:
     sent = delta("ü€😀\u2028") + ending()
     raw = sent.replace(b"\\u00fc", "ü".encode()).replace(b"\\u20ac", "€".encode())

@@ -260,4 +260,5 @@ def _count(value: object) -> int | None:
 
 
 def _text(value: object) -> str | None:
-    return value[:_MAX_MESSAGE_CHARS] if isinstance(value, str) and value else None
+    # The log refuses NUL and half surrogate pairs, in names as anywhere else.
+    return one_line(value) or None if isinstance(value, str) else None
