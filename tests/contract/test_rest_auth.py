@@ -277,7 +277,7 @@ def test_what_is_no_address_signs_nobody_in(visitor: Visitor, email: str) -> Non
         *((b"{", "BAD_REQUEST"), (b"", "BAD_REQUEST"), (b"\xff", "BAD_REQUEST")),
         *((b"[]", "VALIDATION_ERROR"), (b"{}", "VALIDATION_ERROR")),
         (b'{"name": 1, "email": 2, "password": 3}', "VALIDATION_ERROR"),
-        (b"[" * 100_000, "VALIDATION_ERROR"),
+        (b"[" * 10_000, "VALIDATION_ERROR"),
     ],
 )
 def test_a_body_that_does_not_fit_is_400(

@@ -76,7 +76,7 @@ async def projects(pool: asyncpg.Pool, bus: NatsBus, log: Log) -> Projects:
     await log.answer(bus)
     store, agent = PostgresProjectStore(pool), BusAgent(bus)
     views = PostgresProjectViews(pool)
-    return Projects(agent, views, CatchUp(store, agent), wait_s=0.4)
+    return Projects(agent, views, CatchUp(store, agent), wait_s=1.4)
 
 
 async def serving(bus: NatsBus, answer: CommandAnswer, *, losing: int = 0) -> Agent:
