@@ -12,7 +12,7 @@ from agent.adapters.openrouter import Limits, OpenRouter, open_model
 from agent.domain.outcome import CallEnd
 from agent.domain.plan import SCHEMA
 from agent.domain.prompt import Message
-from agent.ports import ModelCall
+from agent.ports import ModelCall, Unseen
 from contracts.project import Usage
 from standalone.ports import free_port
 from tests.support.model_server import (
@@ -298,8 +298,17 @@ async def test_requests_that_came_to_nothing_are_told_of() -> None:
     limits = replace(FAST, first_token_s=0.05)
     lost: Script = [head(), NEVER()]
     busy = refusal("429 Busy", "Slow down.")
-    _, end = await answer_to(lost, busy, streamed("Hello"), limits=limits)
-    assert (end.outcome, end.lost) == ("complete", 1)
+    async with talking(lost, busy, streamed("Hello"), limits=limits) as (model, _):
+        pieces = [piece async for piece in model.answer(WRITE)]
+    assert pieces[:-1] == [Unseen(lost=1), "Hello"]
+
+
+async def test_thoughts_are_told_by_their_length() -> None:
+    thought = event({"choices": [{"delta": {"reasoning": "Hm.", "content": "Yes"}}]})
+    script: Script = [head(), thought, ending()]
+    async with talking(script) as (model, _):
+        pieces = [piece async for piece in model.answer(WRITE)]
+    assert pieces[:-1] == [Unseen(thoughts=3), "Yes"]
 
 
 @pytest.mark.parametrize("seconds", [90.0, 5_000.0])

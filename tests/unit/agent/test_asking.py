@@ -14,7 +14,7 @@ from agent.application.asking import pause_before
 from agent.application.driver import drive
 from agent.application.world import NotYet, World, leaves
 from agent.domain.outcome import CallEnd
-from agent.ports import Model, ModelCall, Reserved
+from agent.ports import Model, ModelCall, Piece, Reserved, Unseen
 from contracts import codec
 from contracts.envelope import Context
 from contracts.project import (
@@ -71,13 +71,13 @@ class PricedModels(UnknownModels):
 class Answers(Model):
     """Gives one answer after the other, and nothing but silence after them."""
 
-    def __init__(self, *answers: tuple[str | CallEnd, ...]) -> None:
+    def __init__(self, *answers: tuple[Piece, ...]) -> None:
         self.answers = list(answers)
         self.calls: list[ModelCall] = []
         self.silent = asyncio.Event()
 
     @override
-    async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+    async def answer(self, call: ModelCall) -> AsyncGenerator[Piece, None]:
         self.calls.append(call)
         for piece in self.answers.pop(0) if self.answers else ():
             yield piece
@@ -189,6 +189,23 @@ async def test_a_plan_ends_where_its_limit_does(limits: SpendLimits) -> None:
     assert "is reached in the middle of an answer" in message
 
 
+@pytest.mark.parametrize(
+    "unseen", [Unseen(thoughts=90_000), Unseen(lost=9)], ids=["thoughts", "lost"]
+)
+@pytest.mark.parametrize("history", [DESIGNING, IMPLEMENTING])
+async def test_what_nobody_sees_counts_against_limits_at_once(
+    history: History, unseen: Unseen
+) -> None:
+    limits = SpendLimits(run_tokens=1_500)
+    model = Answers((unseen, FILES, COMPLETE))
+    world = await world_after(history, model=model, ledger=FixedLedger(limits=limits))
+    await drive(STREAM, replace(world, catalog=PricedModels()), SETTINGS)
+    (message,) = await failures(world)
+    assert "is reached in the middle of an answer" in message
+    (end,) = [end for end in await ends_of(world) if end.usage.estimated]
+    assert (end.usage.prompt_tokens or 0) + (end.usage.completion_tokens or 0) > 1_500
+
+
 async def test_money_of_the_day_is_held_before_a_call() -> None:
     ledger = FixedLedger(limits=DAY)
     model = Answers((FILES, COMPLETE))
@@ -197,6 +214,28 @@ async def test_money_of_the_day_is_held_before_a_call() -> None:
     await drive(STREAM, replace(world, catalog=PricedModels()), SETTINGS)
     (wanted,) = ledger.wanted
     assert 5.0 < wanted < 5.2  # an answer as long as the window, and the prompt
+
+
+class DearFallbacks(UnknownModels):
+    """Has a fallback that costs more than the first model, and takes in less."""
+
+    @override
+    async def find(self, model: str) -> ModelInfo | None:
+        if model == SETTINGS.write_models[0]:
+            return ModelInfo(model, model, 100_000, 1.0, 10.0)
+        return ModelInfo(model, model, 50_000, 10.0, 100.0)
+
+
+async def test_a_fallback_that_is_dearer_and_smaller_counts() -> None:
+    ledger = FixedLedger(limits=DAY)
+    model = Answers((FILES, COMPLETE))
+    sandbox = ScriptedSandbox(Failed("No."))
+    world = await world_after(IMPLEMENTING, model=model, ledger=ledger, sandbox=sandbox)
+    models = (*SETTINGS.write_models, "fake/other")
+    settings = replace(SETTINGS, write_models=models)
+    await drive(STREAM, replace(world, catalog=DearFallbacks()), settings)
+    (wanted,) = ledger.wanted
+    assert 5.0 < wanted < 5.2  # 50,000 tokens at its price
 
 
 async def test_a_call_waits_for_money_that_calls_of_others_hold(

@@ -15,7 +15,7 @@ from agent.application.world import DriverSettings, World
 from agent.domain.outcome import CallEnd
 from agent.domain.project import PROJECT
 from agent.domain.state import Project
-from agent.ports import Catalog, Ledger, Model, ModelCall, Reserved, Sandbox
+from agent.ports import Catalog, Ledger, Model, ModelCall, Piece, Reserved, Sandbox
 from contracts import codec
 from contracts.envelope import Context
 from contracts.project import RunFailed, RunState
@@ -64,7 +64,7 @@ class ScriptedModel(Model):
         self.pieces = pieces
 
     @override
-    async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+    async def answer(self, call: ModelCall) -> AsyncGenerator[Piece, None]:
         for piece in self.pieces:
             yield piece
         if not self.pieces:
@@ -104,7 +104,7 @@ class SplitModel(Model):
         self.calls: list[ModelCall] = []
 
     @override
-    async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+    async def answer(self, call: ModelCall) -> AsyncGenerator[Piece, None]:
         self.calls.append(call)
         if len(self.calls) == 1:
             yield "cat > index.html << 'EOF'\n<p>first line</p>\n"

@@ -23,13 +23,25 @@ class ModelCall(Struct, frozen=True):
     """Models that answer where the first one cannot, in this order."""
 
 
+class Unseen(Struct, frozen=True):
+    """What a call has cost and nobody sees."""
+
+    thoughts: int = 0
+    """Characters that the model thought and did not write."""
+    lost: int = 0
+    """Requests that came to nothing, each of which had the prompt."""
+
+
+Piece: TypeAlias = str | Unseen | CallEnd
+
+
 class Model(Protocol):
     """A language model."""
 
-    def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+    def answer(self, call: ModelCall) -> AsyncGenerator[Piece, None]:
         """Yield the answer in pieces, then once how it ended.
 
-        Pieces are as they arrived, never empty and never cut within a character.
+        Pieces of text are as they arrived, never empty, never cut within a character.
         Nothing is raised for what the provider does wrong: it is how the call ended.
         Closing the generator closes the connection, which stops the provider's work.
         """

@@ -59,6 +59,8 @@ class Completion:
         self._chars = 0
         self.tokens = 0
         """Pieces of the answer that brought anything: text, or thoughts about it."""
+        self.thoughts = 0
+        """Characters of thoughts, which are paid for like text."""
         self.problem: Problem | None = None
         """The error object that came in place of, or amid, the answer."""
         self.over = False
@@ -161,6 +163,7 @@ class Completion:
         message = choice.get(part)
         message = message if isinstance(message, dict) else {}
         self.tokens += any(message.get(name) for name in _TOKENS)
+        self.thoughts += _thoughts(message)
         content = message.get("content")
         text = self._add(content) if isinstance(content, str) else ""
         reason = choice.get("finish_reason")
@@ -186,6 +189,12 @@ class Completion:
         return content.encode("utf-16-le", "surrogatepass").decode(
             "utf-16-le", "replace"
         )
+
+
+def _thoughts(message: dict[str, Any]) -> int:
+    """Return the characters of thoughts, which some servers tell under two names."""
+    told = (message.get(name) for name in ("reasoning", "reasoning_content"))
+    return max((len(text) for text in told if isinstance(text, str)), default=0)
 
 
 def problem_in(found: dict[str, Any]) -> Problem | None:

@@ -7,8 +7,7 @@ from contextlib import aclosing
 from typing_extensions import override
 
 from agent.application import metrics
-from agent.domain.outcome import CallEnd
-from agent.ports import Model, ModelCall
+from agent.ports import Model, ModelCall, Piece
 from chassis import tracing
 
 
@@ -19,7 +18,7 @@ class MeasuredModel(Model):
         self._model = model
 
     @override
-    async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+    async def answer(self, call: ModelCall) -> AsyncGenerator[Piece, None]:
         purpose = "implement" if call.schema is None else "design"
         began_at, begun = time.time(), time.perf_counter()
         first_s: float | None = None

@@ -30,7 +30,7 @@ from agent.adapters.completion import (
 from agent.adapters.refusals import Refusal, explain
 from agent.domain.outcome import CallEnd
 from agent.domain.prompt import Message
-from agent.ports import Model, ModelCall
+from agent.ports import Model, ModelCall, Piece, Unseen
 from chassis import logs
 
 _log = logs.get(__name__)
@@ -128,15 +128,15 @@ class OpenRouter(Model):
         self.catalog = ProviderCatalog(client, f"{base_url}/models")
 
     @override
-    async def answer(self, call: ModelCall) -> AsyncGenerator[str | CallEnd, None]:
+    async def answer(self, call: ModelCall) -> AsyncGenerator[Piece, None]:
         deadline = _now() + self._limits.whole_s
-        attempt, lost = 1, 0
+        attempt = 1
         fallbacks = [] if self._is_openrouter else list(call.fallbacks)
         while True:
             try:
                 async with aclosing(self._try(call, deadline)) as pieces:
                     async for piece in pieces:
-                        yield _after(lost, piece)
+                        yield piece
             except _Failed as failure:
                 pause_s = self._pause(failure, attempt)
                 if pause_s is None and fallbacks:
@@ -144,9 +144,10 @@ class OpenRouter(Model):
                     call = msgspec.structs.replace(call, model=fallbacks.pop(0))
                     attempt, pause_s = 0, 0.0
                 if pause_s is None or _now() + pause_s >= deadline:
-                    yield _after(lost, failure.end)
+                    yield failure.end
                     return
-                lost += not failure.end.unpaid
+                if not failure.end.unpaid:
+                    yield Unseen(lost=1)
                 _log.info("model call repeated", error=failure.end.error, pause=pause_s)
             else:
                 return
@@ -155,8 +156,8 @@ class OpenRouter(Model):
 
     async def _try(
         self, call: ModelCall, deadline: float
-    ) -> AsyncGenerator[str | CallEnd, None]:
-        """Make one request; raise _Failed while nothing has been yielded."""
+    ) -> AsyncGenerator[Piece, None]:
+        """Make one request; raise _Failed while no text has been yielded."""
         begin_by = token_by = deadline
         if call.schema is None or self._stream_plans:
             begin_by = min(deadline, _now() + self._limits.first_byte_s)
@@ -167,13 +168,15 @@ class OpenRouter(Model):
             answer = Completion(call.model, response.headers.get("x-generation-id"))
             if _media_type(response) == "application/json":
                 text = answer.feed_whole(await self._body(call, response, deadline))
+                if answer.thoughts:
+                    yield Unseen(answer.thoughts)
                 if text:
                     yield text
             else:
                 stream = self._stream(answer, response, token_by, deadline)
-                async with aclosing(stream) as texts:
-                    async for text in texts:
-                        yield text
+                async with aclosing(stream) as pieces:
+                    async for piece in pieces:
+                        yield piece
             yield self._end(call, answer)
         finally:
             await response.aclose()
@@ -241,12 +244,13 @@ class OpenRouter(Model):
         response: httpx.Response,
         token_by: float,
         deadline: float,
-    ) -> AsyncGenerator[str, None]:
-        """Yield the text of each read; *answer* knows afterwards how it ended."""
+    ) -> AsyncGenerator[str | Unseen, None]:
+        """Yield thoughts and text of each read; *answer* knows how it ended, then."""
         received = response.aiter_raw()
         patient_until, silence = token_by, "did not begin to answer in time"
         while not answer.over:
             tokens, was_finished = answer.tokens, answer.finished
+            thoughts = answer.thoughts
             try:
                 async with asyncio.timeout_at(min(patient_until, deadline)):
                     text = answer.feed(await anext(received))
@@ -256,6 +260,8 @@ class OpenRouter(Model):
                 reason = silence if _now() < deadline else "took too long to answer"
                 answer.break_off(f"The language model {reason}.")
                 break
+            if answer.thoughts > thoughts:
+                yield Unseen(answer.thoughts - thoughts)
             if text:
                 yield text
             if answer.tokens > tokens:
@@ -363,13 +369,6 @@ def _passing(call: ModelCall, reason: str, *, unpaid: bool = False) -> _Failed:
 def _hopeless(call: ModelCall, sentence: str) -> _Failed:
     end = CallEnd("failed", call.model, error=sentence, hopeless=True, unpaid=True)
     return _Failed(end, retryable=False)
-
-
-def _after(lost: int, piece: str | CallEnd) -> str | CallEnd:
-    """Return *piece*; the end of a call knows of requests that were lost before."""
-    if isinstance(piece, str) or not lost:
-        return piece
-    return msgspec.structs.replace(piece, lost=lost)
 
 
 def _media_type(response: httpx.Response) -> str:

@@ -154,7 +154,24 @@ class Asking:
     # --- before the call ------------------------------------------------------------
 
     async def _info(self, effect: ModelEffect) -> ModelInfo | None:
-        return await self._world.catalog.find(self._models(effect)[0])
+        """Return what is known of the first one who is asked.
+
+        The window is the smallest of all: a fallback gets the same prompt.
+        """
+        find = self._world.catalog.find
+        first, *others = [await find(model) for model in self._models(effect)]
+        if first is None:
+            return None
+        windows = [info.context_tokens for info in (first, *others) if info is not None]
+        known = [tokens for tokens in windows if tokens is not None]
+        return replace(first, context_tokens=min(known, default=None))
+
+    async def _dearest(self, effect: ModelEffect) -> Price | None:
+        """Return the price of the dearest who may answer, of whom one is known."""
+        find = self._world.catalog.find
+        infos = [await find(model) for model in self._models(effect)]
+        prices = [price for info in infos if (price := _price(info)) is not None]
+        return max(prices, key=lambda price: price.completion_usd, default=None)
 
     def _models(self, effect: ModelEffect) -> tuple[str, ...]:
         """Return who is asked, the first one and its fallbacks."""
@@ -230,7 +247,7 @@ class Asking:
         if owner_id is None or (limits.user_day_usd, limits.day_usd) == (None, None):
             return None
         wanted = 0.0
-        if (price := _price(info)) is not None:
+        if (price := await self._dearest(effect)) is not None:
             tokens = _tokens(prompt(self._log.project, self._log.run(effect.run_id)))
             answer = min(
                 _window(info) or _LONGEST_ANSWER_TOKENS, _LONGEST_ANSWER_TOKENS
@@ -281,10 +298,11 @@ class Asking:
                 if isinstance(piece, CallEnd):
                     end = piece
                     continue
-                texts.append(piece)
-                if screen is not None:
-                    screen.add(piece)
                 over = budget.take(piece)
+                if isinstance(piece, str):
+                    texts.append(piece)
+                    if screen is not None:
+                        screen.add(piece)
                 if over is not None:
                     end = CallEnd("cut", call.model, error=over, hopeless=True)
                     break
@@ -321,11 +339,11 @@ class Asking:
 
     def _counted(self, end: CallEnd, budget: Budget) -> CallEnd:
         """Return *end* with what the call has cost, as far as it is known."""
-        counted = replace(budget.counted, lost=end.lost)
+        counted = budget.counted
         if end.unpaid:
-            if not end.lost:
+            if not counted.lost:
                 return end
-            counted = replace(counted, lost=end.lost - 1)  # this one had no prompt
+            counted = replace(counted, lost=counted.lost - 1)  # this one had no prompt
         return replace(end, usage=filled(end.usage, counted))
 
 

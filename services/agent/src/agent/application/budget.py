@@ -4,6 +4,7 @@ from agent.domain.estimate import Counted, dollars
 from agent.domain.run import limits_of
 from agent.domain.run_state import Run
 from agent.domain.state import Project
+from agent.ports import Unseen
 from contracts.project import Price
 from contracts.requests import SpendLimits
 
@@ -22,6 +23,7 @@ class Budget:
         """*tokens* and *usd* are what is left; None where there is no limit."""
         self._prompt_tokens = prompt_tokens
         self._chars = 0
+        self._lost = 0
         self._tokens = tokens
         self._usd = usd
         self._price = price
@@ -29,16 +31,20 @@ class Budget:
     @property
     def counted(self) -> Counted:
         """What the call had so far."""
-        return Counted(self._prompt_tokens, self._chars, price=self._price)
+        return Counted(self._prompt_tokens, self._chars, self._lost, self._price)
 
     def refusal(self) -> str | None:
         """Return why the call is not to be made at all, or None."""
         what = self._exceeded()
         return None if what is None else _NO_ROOM.format(what=what)
 
-    def take(self, text: str) -> str | None:
+    def take(self, piece: str | Unseen) -> str | None:
         """Count more of the answer; return why it must end here, or None."""
-        self._chars += len(text)
+        if isinstance(piece, Unseen):
+            self._chars += piece.thoughts
+            self._lost += piece.lost
+        else:
+            self._chars += len(piece)
         what = self._exceeded()
         return None if what is None else _OVER.format(what=what)
 

@@ -77,7 +77,8 @@ class Writing:
                     break
                 fp("driver.mid_stream")
                 over = self._budget.take(piece)
-                await self._read(self._seam.feed(piece) if self._seam else piece)
+                if isinstance(piece, str):
+                    await self._read(self._seam.feed(piece) if self._seam else piece)
                 if over is not None:
                     end = CallEnd("cut", call.model, error=over, hopeless=True)
                     break

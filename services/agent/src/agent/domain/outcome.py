@@ -75,8 +75,6 @@ class CallEnd(Struct, frozen=True):
     """The provider says that it is what was asked."""
     unpaid: bool = False
     """The provider has done nothing that could cost."""
-    lost: int = 0
-    """Requests before this one that came to nothing and may cost all the same."""
     retry_after_s: float | None = None
     """The provider wants no call for so long."""
 
