@@ -93,3 +93,4 @@ async def test_a_worker_that_froze_in_the_core_changes_nothing_when_it_wakes_up(
             await check_finished(client)
     epochs = await epochs_of(surroundings.database_url, client.project_id)
     assert epochs == sorted(epochs)
+    assert len(set(epochs)) > 1  # it froze, and another went on

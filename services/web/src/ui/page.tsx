@@ -152,7 +152,7 @@ export function DemoBanner() {
       className="flex items-center gap-2 bg-chalk-soft px-4 py-1 text-sm max-sm:text-xs"
     >
       <p className="flex-1 text-center">
-        <strong className="font-semibold">Demo model:</strong> answers come from built-in apps. Set{" "}
+        <strong className="font-semibold">Demo model:</strong> answers come from three built-in apps. Set{" "}
         <code className="font-semibold">OPENROUTER_API_KEY</code> and restart to build anything.
       </p>
       <button
