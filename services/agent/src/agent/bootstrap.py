@@ -3,14 +3,14 @@
 import asyncio
 import os
 import platform
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 
 from agent.adapters.clock import now
 from agent.adapters.ids import random_id
 from agent.adapters.ledger import PostgresLedger
 from agent.adapters.measured import MeasuredModel
-from agent.adapters.openrouter import Limits, open_model
+from agent.adapters.openrouter import Limits, OpenRouter, open_model
 from agent.adapters.sandbox_bus import BusSandbox
 from agent.application import metrics
 from agent.application.commands import Commands
@@ -52,14 +52,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
                 committed=lambda shard: bus.publish(subjects.poke(shard), b""),
             )
         )
-        model = await stack.enter_async_context(
-            open_model(
-                settings.openrouter_base_url,
-                settings.openrouter_api_key or None,
-                _limits(settings),
-                stream_plans=settings.model_streams_plans,
-            )
-        )
+        model = await stack.enter_async_context(_model(settings))
         projects = Executor(
             store,
             PROJECT,
@@ -91,22 +84,35 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         await stack.enter_async_context(doors)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(projects.keep_snapshots())]
-            for shard in range(settings.shards):
-                relay = Relay(
-                    settings.database_url,
-                    settings.nats_url,
-                    user=USER,
-                    shard=shard,
-                    settings=StreamSettings(replicas=settings.stream_replicas),
-                )
-                _show(relay.status, shard)
-                background.append(tasks.create_task(relay.run()))
+            relays = [_relay(settings, shard) for shard in range(settings.shards)]
+            background += [tasks.create_task(relay.run()) for relay in relays]
             metrics.DRIVEN.set_function(lambda: worker.driving)
             work = tasks.create_task(worker.run(stopping))
             await _serve_health(settings, store, bus, stopping)
             await work
             for task in background:
                 task.cancel()
+
+
+def _model(settings: Settings) -> AbstractAsyncContextManager[OpenRouter]:
+    return open_model(
+        settings.openrouter_base_url,
+        settings.openrouter_api_key or None,
+        _limits(settings),
+        stream_plans=settings.model_streams_plans,
+    )
+
+
+def _relay(settings: Settings, shard: int) -> Relay:
+    relay = Relay(
+        settings.database_url,
+        settings.nats_url,
+        user=USER,
+        shard=shard,
+        settings=StreamSettings(replicas=settings.stream_replicas),
+    )
+    _show(relay.status, shard)
+    return relay
 
 
 def _worker(
