@@ -54,7 +54,7 @@ check: setup ## formatting, lint, types, imports
 .PHONY: test
 test: check .cache/deploy/.stamp ## everything that proves it works (under 20 minutes)
 	@$(BIN)/python -m tests.support.web_client test
-	@$(BIN)/pytest -n 3 --dist loadfile --ignore=tests/unit/scof
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit/scof
 	@$(BIN)/pytest -n 2 tests/unit/scof --cov=scof --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 .PHONY: test-deploy

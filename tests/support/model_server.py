@@ -205,6 +205,8 @@ class ModelServer:
         self.models: list[dict[str, Any]] = []
         """What ``GET /models`` lists."""
         self._arrived = asyncio.Condition()
+        self._connections: list[asyncio.StreamWriter] = []
+        self._gone = asyncio.Event()
         self.url = ""
 
     def designs(self) -> list[Asked]:
@@ -225,10 +227,32 @@ class ModelServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Serve one connection, which has one request."""
+        self._connections.append(writer)
+        try:
+            await self._answer(reader, writer)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            self._connections.remove(writer)
+            self._gone.set()
+
+    async def hang_up(self) -> None:
+        """End every connection, also those that still wait for something."""
+        for asked in self.asked:
+            asked.hung_up.set()
+        while self._connections:
+            for writer in self._connections:
+                writer.transport.abort()
+            self._gone.clear()
+            await self._gone.wait()
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             asked = await _read(reader)
         except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
             return
         if asked is None:
             await _list(self.models, writer)
@@ -244,7 +268,6 @@ class ModelServer:
             asked.hung_up.set()
         finally:
             watch.cancel()
-            writer.close()
             asked.over.set()
 
     def _script_for(self, asked: Asked) -> Script:
@@ -266,8 +289,7 @@ async def model_server(app: FakeApp | None = None) -> AsyncIterator[ModelServer]
         yield fake
     finally:
         server.close()
-        for asked in fake.asked:
-            asked.hung_up.set()  # ends what still waits
+        await fake.hang_up()
         await server.wait_closed()
 
 
@@ -281,7 +303,6 @@ async def _list(models: list[dict[str, Any]], writer: asyncio.StreamWriter) -> N
             head(kind="application/json") + json.dumps({"data": models}).encode()
         )
         await writer.drain()
-    writer.close()
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked | None:
@@ -316,7 +337,8 @@ async def _play(script: Script, writer: asyncio.StreamWriter, asked: Asked) -> N
             case asyncio.Event():
                 await _wait_for_either(step, asked.hung_up)
             case _:
-                await asyncio.sleep(step)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asked.hung_up.wait(), step)
         if asked.hung_up.is_set():
             raise _HungUp
 
