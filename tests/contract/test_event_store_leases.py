@@ -17,6 +17,7 @@ from tests.contract.event_stores import (
     AnyStore,
     append,
     eventually,
+    posted,
 )
 from tests.support.servers import PostgresServer, as_role
 
@@ -130,6 +131,7 @@ async def test_work_with_a_live_lease_is_not_open(store: AnyStore) -> None:
 
 async def test_the_newest_snapshot_is_kept(store: AnyStore) -> None:
     stream = uuid4()
+    await append(store, stream, *(posted(str(n)) for n in range(7)), expected=0)
     assert await store.load_snapshot(stream) is None
     newer, older = Snapshot(7, "b", b"new"), Snapshot(5, "a", b"old")
     await store.save_snapshot(stream, older)

@@ -20,6 +20,7 @@ from contracts.project import (
 )
 from eventcore.errors import Unavailable
 from tests.integration.agent.conftest import CODE, PAGE, STYLES
+from tests.integration.agent.test_erasure import ERASE_FAILPOINTS
 from tests.integration.agent.world import Client, World, eventually, world
 from tests.support.model_server import FakeApp
 from tests.support.servers import NatsServer, PostgresServer, server_folder
@@ -80,7 +81,9 @@ async def begun(world: World) -> Client:
 
 
 def test_every_failpoint_is_tried() -> None:
-    assert names_in(*SOURCES) == sorted([*FAILPOINTS, *CORE_FAILPOINTS])
+    assert names_in(*SOURCES) == sorted(
+        [*FAILPOINTS, *CORE_FAILPOINTS, *ERASE_FAILPOINTS]
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,13 @@ from nats.aio.client import Client
 
 from contracts import codec, subjects
 from contracts.envelope import Recorded
-from contracts.project import Event, FileWritten, ProjectCreated
+from contracts.project import (
+    DailyUsage,
+    Event,
+    FileWritten,
+    ProjectCreated,
+    ProjectErased,
+)
 from contracts.requests import GetHistory, History, QueryRequest, Refused
 from eventcore.ports import Bus, Headers
 
@@ -46,6 +52,12 @@ class Log:
         raw = msgspec.Raw(data)
         log.append(Recorded(uuid4(), project_id, seq, type_, at, raw))
 
+    def erase(self, project_id: UUID, *usage: DailyUsage) -> None:
+        """Leave of a project what the eraser leaves."""
+        version = len(self.events[project_id]) + 1
+        self.add(project_id, ProjectErased(version, OWNER, list(usage)))
+        del self.events[project_id][:-1]
+
     async def answer(self, bus: Bus) -> None:
         """Answer histories, as any worker of the agent does."""
 
@@ -57,7 +69,8 @@ class Log:
                 return codec.encode(Refused("project_not_found", "Project not found"))
             assert isinstance(request.query, GetHistory)
             after, limit = request.query.after, request.query.limit
-            return codec.encode(History(events[after : after + limit], len(events)))
+            later = [one for one in events if one.seq > after]
+            return codec.encode(History(later[:limit], events[-1].seq))
 
         await bus.serve(subjects.QUERIES, subjects.AGENT_QUEUE, answer)
 

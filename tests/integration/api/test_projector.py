@@ -18,11 +18,16 @@ from api.application.catch_up import CatchUp
 from api.application.forwarding import Telling
 from api.domain.listing import Wanted
 from api.entrypoints.bus.projector import run_projector
-from contracts.project import ProjectDeleted, ProjectUpdated, ServerStarted
+from contracts.project import (
+    DailyUsage,
+    ProjectDeleted,
+    ProjectUpdated,
+    ServerStarted,
+)
 from eventcore.adapters.feed import JetStreamFeed
 from eventcore.adapters.nats import NatsBus
 from eventcore.projection import Projection
-from tests.integration.api.log import OWNER, SHARD, Log, Stream, written
+from tests.integration.api.log import NOON, OWNER, SHARD, Log, Stream, written
 from tests.support.servers import as_role
 
 TIMEOUT_S = 60.0
@@ -68,10 +73,10 @@ class World:
 
     async def reached(self, project_id: UUID) -> None:
         """Wait until the read model has the whole log of a project."""
-        length = len(self.log.events[project_id])
+        last = self.log.events[project_id][-1].seq
 
         async def has_all() -> bool:
-            return await self.views.position(project_id) == length
+            return await self.views.position(project_id) == last
 
         await until(has_all)
 
@@ -214,6 +219,45 @@ async def test_a_deleted_project_does_not_come_back(world: World) -> None:
         await world.reached(other)
     assert await world.views.project(OWNER, project_id) is None
     assert await world.paths(project_id) == []
+
+
+SPENT = DailyUsage(NOON.date(), "m", 2, 10, 20, 0.5)
+USAGE = "SELECT user_id, day, model, calls, cost_usd FROM views.usage"
+
+
+async def test_what_was_erased_while_nobody_followed_ends_all_the_same(
+    world: World, owner: asyncpg.Connection
+) -> None:
+    project_id = world.log.new_project(written("a"))
+    async with world.projecting():
+        await world.publish(project_id)
+        await world.reached(project_id)
+    world.log.add(project_id, written("b"), ProjectDeleted())
+    world.log.erase(project_id, SPENT)
+    other = world.log.new_project()
+    await world.stream.publish(world.log.events[project_id])
+    await world.publish(other)
+    async with world.projecting():
+        await world.reached(other)
+        await world.reached(project_id)
+    assert await world.views.project(OWNER, project_id) is None
+    assert await world.paths(project_id) == []
+    rows = [tuple(row) for row in await owner.fetch(USAGE)]
+    assert rows == [(OWNER, SPENT.day, "m", 2, 0.5)]
+
+
+async def test_a_newer_fold_knows_what_erased_projects_have_cost(
+    world: World, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_id = world.log.new_project(written("a"), ProjectDeleted())
+    world.log.erase(project_id, SPENT)
+    async with world.projecting():
+        await world.stream.publish(world.log.events[project_id])
+        await world.reached(project_id)
+    monkeypatch.setattr(store, "MODEL", store.MODEL + 1)
+    await world.catch_up.outdated()
+    assert await world.views.position(project_id) == world.log.events[project_id][0].seq
+    assert [row["calls"] for row in await owner.fetch(USAGE)] == [2]
 
 
 async def test_a_checkpoint_that_points_beyond_the_stream_loses_nothing(

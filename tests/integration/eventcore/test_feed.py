@@ -124,7 +124,7 @@ def projection(bus: NatsBus, model: SeenEvents, store: PostgresStore) -> Project
 
 async def write(store: PostgresStore, streams: list[UUID], rounds: int) -> None:
     async def write_one(stream: UUID) -> None:
-        version = len(await store.replay(stream, limit=100_000))
+        version = (await store.replay(stream, limit=100_000)).version
         for _ in range(rounds):
             version = await append(store, stream, posted("x"), expected=version)
 

@@ -66,7 +66,7 @@ async def write(store: PostgresStore, streams: list[UUID], rounds: int) -> None:
     """Append one to three events at a time to all streams at once."""
 
     async def write_one(stream: UUID, size: int) -> None:
-        version = len(await store.replay(stream, limit=100_000))
+        version = (await store.replay(stream, limit=100_000)).version
         for _ in range(rounds):
             events = [posted(f"{stream}") for _ in range(size)]
             version = await store.append(

@@ -22,6 +22,7 @@ from contracts.project import (
     ProjectCommand,
     ProjectCreated,
     ProjectDeleted,
+    ProjectErased,
     ProjectEvent,
     RunStarted,
     StartRun,
@@ -42,6 +43,7 @@ SANDBOX = Actor("service", "sandbox")
 
 CREATED = ProjectCreated("Board", "A kanban board", OWNER_ID)
 DELETED = ProjectDeleted()
+ERASED = ProjectErased(9, OWNER_ID, [])
 URL = "http://name.preview.localhost:3000/"
 
 PLAN = PhasePlan(

@@ -90,7 +90,7 @@ class Answers(Model):
 async def events_of(world: World) -> list[object]:
     store = world.leases
     assert isinstance(store, MemoryStore)
-    return [codec.decode_stored(data) for data in await store.replay(STREAM)]
+    return [codec.decode_stored(data) for data in (await store.replay(STREAM)).data]
 
 
 async def ends_of(world: World) -> list[ModelCallEnded]:

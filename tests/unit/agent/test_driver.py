@@ -343,5 +343,5 @@ async def failures(world: World) -> list[str]:
     """Return what people were told of runs that failed."""
     store = world.leases
     assert isinstance(store, MemoryStore)
-    events = [codec.decode_stored(data) for data in await store.replay(STREAM)]
+    events = [codec.decode_stored(data) for data in (await store.replay(STREAM)).data]
     return [event.message for event in events if isinstance(event, RunFailed)]

@@ -73,7 +73,7 @@ def test_a_fold_has_one_number() -> None:
 
 
 def test_a_history_with_a_gap_or_a_repeat_is_refused() -> None:
-    events = recorded(HISTORIES[0])
+    events = recorded(FOLDER / "run.jsonl")
     for odd in (events[1:], [*events, events[-1]], [events[0], *events[2:]]):
         with pytest.raises(OutOfOrder):
             fold_recorded(odd)

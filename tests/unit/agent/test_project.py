@@ -40,6 +40,7 @@ from tests.unit.agent.examples import (
     DESIGN_CALLED,
     DESIGNING,
     DONE,
+    ERASED,
     FAILED,
     FILE_ID,
     IDLE,
@@ -116,7 +117,7 @@ def test_a_service_may_not_command(command: ProjectCommand) -> None:
 
 
 @every_command
-@pytest.mark.parametrize("history", [[], [CREATED, DELETED]])
+@pytest.mark.parametrize("history", [[], [CREATED, DELETED], [ERASED]])
 def test_a_project_that_is_not_there_is_not_found(
     history: History, command: ProjectCommand
 ) -> None:
@@ -321,6 +322,11 @@ def test_a_project_holds_no_more_than_its_bytes() -> None:
 
 def test_every_event_counts_towards_the_version() -> None:
     assert project_after(DONE).version == len(DONE)
+
+
+def test_of_an_erased_project_its_version_and_its_owner_are_left() -> None:
+    left = Project(version=9, owner_id=OWNER_ID, deleted=True)
+    assert PROJECT.fold([ERASED]) == PROJECT.fold([CREATED, ERASED]) == left
 
 
 def test_an_event_of_a_newer_version_is_passed_over() -> None:

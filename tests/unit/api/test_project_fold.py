@@ -7,18 +7,23 @@ import msgspec
 import pytest
 
 from api.domain.project_fold import ProjectFold
+from api.domain.usage import Spent
 from contracts import codec
 from contracts.codec import UnknownEvent
 from contracts.envelope import Recorded
 from contracts.project import (
+    DailyUsage,
     Event,
     FileWritten,
+    ModelCallEnded,
     ProjectCreated,
     ProjectDeleted,
+    ProjectErased,
     ProjectUpdated,
     RunState,
     ServerStarted,
     StateChanged,
+    Usage,
 )
 
 PROJECT = UUID(int=1)
@@ -81,6 +86,19 @@ def test_of_a_deleted_project_only_the_position_is_left() -> None:
     fold = folded(CREATED, written("a", "1", 10), ProjectDeleted())
     assert (fold.project, fold.files, fold.deleted) == (None, {}, True)
     assert fold.seq == 3
+
+
+def test_an_erased_project_has_its_whole_cost_and_nothing_else() -> None:
+    usage = Usage(10, 20, 0.5)
+    call = ModelCallEnded(RUN, "design", 0, 1, "complete", "m", usage)
+    spent = DailyUsage(NOON.date(), "m", 3, 30, 60, 1.5)
+    erased = ProjectErased(9, OWNER, [spent])
+    for known in ([], [CREATED, call, written("a", "1", 10)]):
+        fold = folded(*known, erased)
+        assert (fold.project, fold.files, fold.deleted) == (None, {}, True)
+        assert fold.owner_id == OWNER
+        assert fold.erased
+        assert fold.usage == {(NOON.date(), "m"): Spent(3, 30, 60, 1.5)}
 
 
 def test_an_event_of_a_newer_version_moves_the_position() -> None:

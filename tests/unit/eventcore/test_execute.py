@@ -149,7 +149,7 @@ async def test_a_driver_appends_to_the_state_that_it_knows() -> None:
     lease = await store.take(stream, "worker", 30)
     assert lease is not None
     current = await conversations.load(stream)
-    (event,) = [codec.decode_stored(data) for data in await store.replay(stream)]
+    (event,) = [codec.decode_stored(data) for data in (await store.replay(stream)).data]
     assert isinstance(event, ProjectEvent)
     after = await conversations.append(
         stream, current, [event], context=CONTEXT, epoch=lease.epoch

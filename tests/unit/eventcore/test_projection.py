@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from msgspec import Raw
+from msgspec import Raw, structs
 from typing_extensions import override
 
 from contracts.envelope import Recorded
@@ -21,6 +21,10 @@ ONE, OTHER = uuid4(), uuid4()
 def event(project_id: UUID, seq: int) -> Recorded:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return Recorded(uuid4(), project_id, seq, "message.posted", at, Raw(b"{}"))
+
+
+def erased(project_id: UUID, seq: int) -> Recorded:
+    return structs.replace(event(project_id, seq), type="project.erased")
 
 
 def events(project_id: UUID, *seqs: int) -> list[Recorded]:
@@ -96,6 +100,21 @@ def test_events_that_were_folded_are_left_out() -> None:
 def test_a_gap_is_told_once_with_what_there_is() -> None:
     wanted, gaps = fresh(events(ONE, 1, 3, 4), {})
     assert ([one.seq for one in wanted], gaps) == ([1], [Gap(ONE, 1)])
+
+
+def test_what_was_erased_is_fresh_whatever_is_missing_before_it() -> None:
+    given = [*events(ONE, 3), erased(ONE, 9)]
+    assert fresh(given, {ONE: 1}) == ([given[1]], [])
+    assert fresh(given, {ONE: 9}) == ([], [])
+
+
+async def test_a_gap_of_an_erased_project_is_filled_by_its_end() -> None:
+    async def fetch(project_id: UUID, _: int) -> Sequence[Recorded]:
+        return [erased(project_id, 9)]
+
+    model = Versions()
+    await projecting(model, fetch).apply(batch(*events(ONE, 5), sequence=3))
+    assert (model.folded, model.kept) == ([(ONE, 9)], Checkpoint("today", 3))
 
 
 async def test_a_batch_moves_versions_and_checkpoint() -> None:

@@ -84,6 +84,7 @@ MESSAGES: list[tuple[project.ProjectEvent, str, dict[str, object]]] = [
         {"name": "n", "description": "d"},
     ),
     (project.ProjectDeleted(), "project_deleted", {}),
+    (project.ProjectErased(9, ID, []), "unknown_event", {}),
     (
         project.MessagePosted(ID, "hi"),
         "message_posted",

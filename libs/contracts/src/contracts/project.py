@@ -4,7 +4,7 @@ Commands are imperative and are answered once; events are past tense, are record
 for ever, and are never renamed: a field is added with a default or not at all.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
@@ -259,7 +259,31 @@ class ProjectUpdated(Event, frozen=True, tag="project.updated"):
 
 
 class ProjectDeleted(Event, frozen=True, tag="project.deleted"):
-    """Nothing follows this event."""
+    """Nobody sees the project any more; `ProjectErased` alone follows this event."""
+
+
+class DailyUsage(Struct, frozen=True):
+    """What calls of one model came to, on a day in UTC."""
+
+    day: date
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+
+
+class ProjectErased(Event, frozen=True, tag="project.erased"):
+    """All that was recorded before is gone; the id is not given again.
+
+    It follows what a reader has last, whatever is missing in between.
+    """
+
+    version: int
+    """That of this event, which nothing before it tells any more."""
+    owner_id: UUID
+    usage: list[DailyUsage]
+    """All that the project has cost: spending stays known."""
 
 
 class MessagePosted(Event, frozen=True, tag="message.posted"):
@@ -497,6 +521,7 @@ ProjectEvent: TypeAlias = (
     ProjectCreated
     | ProjectUpdated
     | ProjectDeleted
+    | ProjectErased
     | MessagePosted
     | RunStarted
     | StateChanged

@@ -95,6 +95,12 @@ def _(event: project.ProjectDeleted, seq: int) -> browser.RecordedMessage:
 
 
 @message.register
+def _(event: project.ProjectErased, seq: int) -> browser.RecordedMessage:
+    del event  # nobody outside hears it: sockets, streams and grants have ended
+    return browser.UnknownEvent(seq=seq)
+
+
+@message.register
 def _(event: project.MessagePosted, seq: int) -> browser.RecordedMessage:
     images = [
         browser.ImageInfo(image.media_type, len(image.data)) for image in event.images

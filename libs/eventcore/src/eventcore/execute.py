@@ -108,13 +108,13 @@ class Executor(Generic[S, C, E, R]):
 
         """
         current = self._hot.get(stream) or await self._from_snapshot(stream)
-        while page := await self._store.replay(
-            stream, after=current.version, limit=PAGE
-        ):
-            state = self._decider.fold(map(self._decode, page), current.state)
-            current = Versioned(state, current.version + len(page))
-        self._keep(stream, current)
-        return current
+        while True:
+            page = await self._store.replay(stream, after=current.version, limit=PAGE)
+            if not page.data:
+                self._keep(stream, current)
+                return current
+            state = self._decider.fold(map(self._decode, page.data), current.state)
+            current = Versioned(state, page.version)
 
     async def execute(
         self,

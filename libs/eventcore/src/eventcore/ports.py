@@ -27,8 +27,18 @@ class Snapshot(Struct, frozen=True):
     state: bytes
 
 
+class Replayed(Struct, frozen=True):
+    """The data of events that follow each other, and the version that they end at."""
+
+    data: list[bytes]
+    version: int
+
+
 class EventStore(Protocol[E_contra]):
-    """Streams of events by project, each with a dense version 1, 2, 3, ..."""
+    """Streams of events by project, each with a dense version 1, 2, 3, ...
+
+    Of one that was erased the last event is left, under the version that it had.
+    """
 
     async def read(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
@@ -45,7 +55,7 @@ class EventStore(Protocol[E_contra]):
 
     async def replay(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
-    ) -> list[bytes]:
+    ) -> Replayed:
         """Return what `read` does, as the events' data alone: enough for folding.
 
         Raises:

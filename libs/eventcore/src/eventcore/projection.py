@@ -13,6 +13,7 @@ from uuid import UUID
 from chassis import logs
 from chassis.tracing import span
 from contracts.envelope import Recorded
+from contracts.project import ProjectErased
 from eventcore.errors import Unavailable
 from eventcore.ports import Batch, Feed, Gap, ReadModel
 
@@ -24,6 +25,7 @@ Raises Unavailable where nobody answers.
 
 RETRY_S = 0.5
 
+_ERASED = str(ProjectErased.__struct_config__.tag)
 _log = logs.get(__name__)
 
 
@@ -33,7 +35,8 @@ def fresh(
     """Return the events that come next, in order, and where some are missing.
 
     *versions* are those up to which projects are folded, none being 0. Events at or
-    below them are left out. Beyond a gap nothing of that project is fresh.
+    below them are left out. Beyond a gap nothing of that project is fresh, but that it
+    was erased: then there is nothing more to ask for.
     """
     upto: dict[UUID, int] = {}
     gaps: dict[UUID, Gap] = {}
@@ -43,9 +46,10 @@ def fresh(
         version = upto.get(project_id)
         if version is None:
             version = versions.get(project_id, 0)
-        if event.seq == version + 1:
+        if event.seq == version + 1 or (event.type == _ERASED and event.seq > version):
             wanted.append(event)
             upto[project_id] = event.seq
+            gaps.pop(project_id, None)
         elif event.seq > version:
             gaps.setdefault(project_id, Gap(project_id, version))
     return wanted, list(gaps.values())
@@ -97,7 +101,7 @@ class Projection:
     async def _fill(self, gap: Gap) -> None:
         page = await self._fetch(gap.project_id, gap.after)
         # A page that does not begin right there would be asked for again for ever.
-        if not page or page[0].seq > gap.after + 1:
+        if not page or (page[0].seq > gap.after + 1 and page[0].type != _ERASED):
             raise Unavailable(
                 f"the log has no event {gap.after + 1} of {gap.project_id}"
             )

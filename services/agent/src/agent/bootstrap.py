@@ -30,6 +30,7 @@ from chassis.process import serve
 from contracts import codec, subjects
 from contracts.requests import SpendLimits
 from eventcore.adapters.database import create_pool
+from eventcore.adapters.eraser import Eraser
 from eventcore.adapters.jetstream import StreamSettings
 from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.adapters.postgres import PostgresStore, open_store
@@ -86,6 +87,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             background = [tasks.create_task(projects.keep_snapshots())]
             relays = [_relay(settings, shard) for shard in range(settings.shards)]
             background += [tasks.create_task(relay.run()) for relay in relays]
+            background.append(tasks.create_task(_eraser(settings, bus).run()))
             metrics.DRIVEN.set_function(lambda: worker.driving)
             work = tasks.create_task(worker.run(stopping))
             await _serve_health(settings, store, bus, stopping)
@@ -113,6 +115,14 @@ def _relay(settings: Settings, shard: int) -> Relay:
     )
     _show(relay.status, shard)
     return relay
+
+
+def _eraser(settings: Settings, bus: NatsBus) -> Eraser:
+    return Eraser(
+        settings.database_url,
+        settings.erase_after_s,
+        lambda shard: bus.publish(subjects.poke(shard), b""),
+    )
 
 
 def _worker(

@@ -73,6 +73,10 @@ class Settings(Struct, frozen=True):
     model_longest_wait_s: float = 900.0
     """Seconds that a run waits for a provider that wants no call for a while; one that
     wants more ends the run."""
+    erase_after_s: float = 3600.0
+    """Seconds until what was recorded of a deleted project is erased. An hour: whoever
+    deletes expects it gone, and sandboxes, gateways and relays that were away for a
+    while shall hear of the end first; who was away for longer learns it by asking."""
     sandbox_away_s: float = 120.0
     """Seconds that the sandbox service may be away before a run fails."""
 

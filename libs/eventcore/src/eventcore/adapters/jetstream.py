@@ -32,6 +32,9 @@ MAX_IN_FLIGHT = 4
 """Batches that wait for their acknowledgement."""
 
 _NANOSECOND = 1_000_000_000
+_SHORTEST_NS = _NANOSECOND // 10
+"""The least that the server takes as an age."""
+_EXPIRING_S = 0.2
 _STREAM_NOT_FOUND = 10059
 _NAME_IN_USE = 10058
 _LOG = "atelier-log"
@@ -62,6 +65,9 @@ class StreamEnd(Struct, frozen=True):
     messages: int
     log_id: str | None
     """Which log it is filled from; None in one that is not ours."""
+    may_erase: bool
+    """Whether a message may take the place of all before it; in streams that older
+    versions have made none may, for ever."""
 
 
 class ChainBroken(EventCoreError):
@@ -87,6 +93,7 @@ class _Config(Struct, frozen=True):
     allow_direct: bool = False
     deny_delete: bool = False
     deny_purge: bool = False
+    allow_rollup_hdrs: bool = False
     metadata: dict[str, str] = {}
 
 
@@ -165,7 +172,9 @@ async def ensure_stream(
         duplicate_window=int(window_s * _NANOSECOND),
         allow_direct=True,
         deny_delete=True,
-        deny_purge=True,
+        # What the server never takes back; it may not be purged by anybody anyway.
+        deny_purge=info.config.deny_purge,
+        allow_rollup_hdrs=not info.config.deny_purge,
         # The mark of another log stays, to be found.
         metadata={_LOG: info.config.metadata.get(_LOG, log_id)},
     )
@@ -197,7 +206,30 @@ async def read_end(client: Client, shard: int) -> StreamEnd:
         info.state.last_seq,
         info.state.messages,
         info.config.metadata.get(_LOG),
+        info.config.allow_rollup_hdrs,
     )
+
+
+async def empty_stream(client: Client, shard: int) -> None:
+    """Let all messages of a stream expire, whatever else may not remove them.
+
+    `ensure_stream` lets those that come keep their time again.
+
+    Raises:
+        Unavailable: JetStream does not answer, or it refuses.
+
+    """
+    name = subjects.stream(shard)
+    info = await api(client, f"STREAM.INFO.{name}", None, _info)
+    at_once = msgspec.structs.replace(
+        info.config, max_age=_SHORTEST_NS, duplicate_window=_SHORTEST_NS
+    )
+    while info.state.messages or info.error is not None:
+        body: dict[str, Any] = {"name": name, **msgspec.to_builtins(at_once)}
+        info = await api(client, f"STREAM.UPDATE.{name}", body, _info)
+        if info.error is not None:
+            raise Unavailable(f"stream {name}: {info.error.description}")
+        await asyncio.sleep(_EXPIRING_S)
 
 
 async def read_position(client: Client, shard: int, sequence: int) -> int | None:
@@ -381,6 +413,8 @@ async def _send(
     frames: list[bytes] = []
     for sequence, message in enumerate(batch[:-1], before):
         headers = _HEADERS % (sequence, message.position, message.id.encode())
+        if message.erases:
+            headers = headers[:-2] + _ROLLUP_LINE
         size, total = len(headers), len(headers) + len(message.body)
         if total > client.max_payload:
             raise errors.MaxPayloadError
@@ -400,6 +434,7 @@ async def _send(
                 "Nats-Expected-Last-Sequence": str(sequence),
                 POSITION: str(message.position),
                 "Nats-Msg-Id": message.id,
+                **(_ROLLUP if message.erases else {}),
             },
         )
 
@@ -409,3 +444,5 @@ _HEADERS = b"NATS/1.0\r\n%b: %%d\r\n%b: %%d\r\n%b: %%b\r\n\r\n" % (
     POSITION.encode(),
     b"Nats-Msg-Id",
 )
+_ROLLUP = {"Nats-Rollup": "sub"}
+_ROLLUP_LINE = b"Nats-Rollup: sub\r\n\r\n"

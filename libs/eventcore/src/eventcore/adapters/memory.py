@@ -35,6 +35,7 @@ from eventcore.ports import (
     Lease,
     LeaseStore,
     Listener,
+    Replayed,
     Snapshot,
     SnapshotStore,
     Subscription,
@@ -69,10 +70,10 @@ class MemoryStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
     @override
     async def replay(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
-    ) -> list[bytes]:
+    ) -> Replayed:
         """Return the data of a slice of the list."""
         events = await self.read(stream, after=after, limit=limit)
-        return [bytes(event.data) for event in events]
+        return Replayed([bytes(one.data) for one in events], after + len(events))
 
     @override
     async def append(

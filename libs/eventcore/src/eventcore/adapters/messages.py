@@ -6,6 +6,7 @@ import asyncpg
 from msgspec import Struct
 
 from contracts import codec, subjects
+from contracts.project import ProjectErased
 
 MAX_EVENTS = 50
 MAX_BYTES = 1_000_000
@@ -22,6 +23,8 @@ class Outgoing(Struct, frozen=True):
     body: bytes
     id: str
     position: int
+    erases: bool = False
+    """Whether the stream drops all that it has of the subject before."""
 
 
 def messages(shard: int, rows: Iterable[asyncpg.Record]) -> list[Outgoing]:
@@ -42,9 +45,14 @@ def messages(shard: int, rows: Iterable[asyncpg.Record]) -> list[Outgoing]:
             b"null" if meta is None else meta,
         )
         is_full = len(parts) >= MAX_EVENTS or size + len(part) > MAX_BYTES
-        if parts and (is_full or of_project != project_id):
+        is_end = type_ == _ERASED
+        if parts and (is_full or is_end or of_project != project_id):
             outgoing.append(Outgoing(subject, _joined(parts), first_id, last))
             parts = []
+        if is_end:
+            subject, body = subjects.event(shard, of_project), _joined([part])
+            outgoing.append(Outgoing(subject, body, str(id_), position, erases=True))
+            continue
         if not parts:
             project_id, size, first_id = of_project, 0, str(id_)
             subject = subjects.event(shard, of_project)
@@ -56,6 +64,7 @@ def messages(shard: int, rows: Iterable[asyncpg.Record]) -> list[Outgoing]:
     return outgoing
 
 
+_ERASED = str(ProjectErased.__struct_config__.tag)
 # A `Recorded`, as its own encoder would write it.
 _ENVELOPE = (
     b'{"id":"%b","project_id":"%b","seq":%d,"type":%b,"at":"%b","data":%b,"meta":%b}'

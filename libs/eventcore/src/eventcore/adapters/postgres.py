@@ -28,6 +28,7 @@ from eventcore.ports import (
     EventStore,
     Lease,
     LeaseStore,
+    Replayed,
     Snapshot,
     SnapshotStore,
 )
@@ -49,8 +50,8 @@ FROM (
  WHERE before < {MAX_PAGE_BYTES} ORDER BY seq
 """  # noqa: S608 - a constant of this module
 _READ = f"SELECT id, seq, type, at, data, meta {_PAGE}"
-_REPLAY = f"SELECT data {_PAGE}"
-_SHARD = "SELECT shard FROM log.event WHERE project_id = $1 AND seq = 1"
+_REPLAY = f"SELECT data, seq {_PAGE}"
+_SHARD = "SELECT shard FROM log.event WHERE project_id = $1 ORDER BY seq LIMIT 1"
 _ANSWER = "SELECT answer FROM log.command WHERE project_id = $1 AND id = $2"
 _EPOCH = "SELECT epoch FROM log.lease WHERE project_id = $1"
 _OURS = """
@@ -58,8 +59,11 @@ SELECT type, data FROM log.event
  WHERE project_id = $1 AND seq > $2 AND epoch = $3 ORDER BY seq LIMIT $4
 """
 _LOAD_SNAPSHOT = "SELECT seq, schema, state FROM log.snapshot WHERE project_id = $1"
+# Of what was erased meanwhile there is none.
 _SAVE_SNAPSHOT = """
-INSERT INTO log.snapshot AS s (project_id, seq, schema, state) VALUES ($1, $2, $3, $4)
+INSERT INTO log.snapshot AS s (project_id, seq, schema, state)
+SELECT $1::uuid, $2::integer, $3::text, $4::bytea
+  FROM log.event WHERE project_id = $1 AND seq = $2
 ON CONFLICT (project_id) DO UPDATE
   SET seq = EXCLUDED.seq, schema = EXCLUDED.schema, state = EXCLUDED.state,
       at = clock_timestamp()
@@ -169,11 +173,11 @@ class PostgresStore(EventStore[ProjectEvent], SnapshotStore, LeaseStore):
     @override
     async def replay(
         self, stream: UUID, *, after: int = 0, limit: int = 1000
-    ) -> list[bytes]:
+    ) -> Replayed:
         """Return a page of data alone, which is half the work of a whole row."""
         with translated():
             rows = await self._pool.fetch(_REPLAY, stream, after, limit)
-        return [row[0] for row in rows]
+        return Replayed([row[0] for row in rows], rows[-1][1] if rows else after)
 
     @override
     async def append(

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import asyncpg
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -32,11 +32,12 @@ from eventcore.adapters.jetstream import (
     ChainBroken,
     StreamEnd,
     StreamSettings,
+    empty_stream,
     ensure_stream,
     read_end,
     read_position,
 )
-from eventcore.adapters.messages import COLUMNS, messages
+from eventcore.adapters.messages import COLUMNS, Outgoing, messages
 from eventcore.adapters.nats import connect as connect_nats
 from eventcore.adapters.nats import subscribe
 from eventcore.errors import Unavailable
@@ -88,6 +89,10 @@ SELECT {COLUMNS} FROM (
 
 _context = codec.decoder(Context)
 _log = logs.get(__name__)
+
+
+class _HasToBeEmpty(ChainBroken):
+    """A stream of an older version cannot drop messages of one subject alone."""
 
 
 class RelayStatus(Struct):
@@ -235,7 +240,9 @@ class _Session:
             chain = self._chain = Chain(client, end.last_sequence, position)
             await chain.open()
             try:
-                await self._publish(client, chain, end.created)
+                await self._publish(client, chain, end)
+            except _HasToBeEmpty:
+                await self._empty(client, chain, end)
             except ChainBroken as error:
                 _log.info("relay reads the stream's end again", reason=str(error))
             finally:
@@ -270,7 +277,7 @@ class _Session:
             return 0
         return int(row["position"])
 
-    async def _publish(self, client: Client, chain: Chain, created: str) -> NoReturn:
+    async def _publish(self, client: Client, chain: Chain, end: StreamEnd) -> NoReturn:
         """Publish what there is, then what comes.
 
         Raises:
@@ -289,7 +296,7 @@ class _Session:
                 try:
                     fp("relay.before_publish")
                     with _span(self._shard, rows):
-                        await chain.publish(messages(self._shard, rows))
+                        await self._send(chain, end, messages(self._shard, rows))
                     fp("relay.after_publish")
                     self._status.position = chain.position
                 finally:
@@ -301,11 +308,38 @@ class _Session:
             fp("relay.after_ack")
             self._status.position = chain.position
             if time.monotonic() - compared_at > COMPARE_S:
-                await self._compare(client, chain, created)
+                await self._compare(client, chain, end.created)
                 compared_at = time.monotonic()
             if not rows:
                 self._status.oldest_waiting_s = 0.0
                 await self._wait()
+
+    async def _send(self, chain: Chain, end: StreamEnd, batch: list[Outgoing]) -> None:
+        """Publish *batch*, up to what erases where the stream has to be emptied first.
+
+        Raises:
+            ChainBroken: The stream's end has to be read again.
+
+        """
+        begin = next((n for n, one in enumerate(batch) if one.erases), None)
+        if end.may_erase or begin is None:
+            await chain.publish(batch)
+            return
+        if begin:
+            await chain.publish(batch[:begin])
+        await chain.settle()
+        if end.messages or chain.head != end.last_sequence:
+            raise _HasToBeEmpty("what is erased is still in the stream")
+        await chain.publish(
+            [structs.replace(one, erases=False) for one in batch[begin:]]
+        )
+
+    async def _empty(self, client: Client, chain: Chain, end: StreamEnd) -> None:
+        """Let the stream have nothing, and the row say where to go on."""
+        with suppress(ChainBroken):
+            await self._compare(client, chain, end.created)
+            await empty_stream(client, self._shard)
+            _log.info("stream emptied", shard=self._shard)
 
     async def _read(self, position: int) -> list[asyncpg.Record]:
         with translated():

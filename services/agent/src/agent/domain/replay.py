@@ -9,6 +9,7 @@ import msgspec
 from agent.domain.state import Project, evolve
 from contracts import codec
 from contracts.envelope import Recorded
+from contracts.project import ProjectErased
 
 _lines: msgspec.json.Decoder[Recorded] = msgspec.json.Decoder(Recorded)
 
@@ -32,9 +33,11 @@ def fold_recorded(events: Iterable[Recorded]) -> Project:
     """
     project = Project()
     for recorded in events:
-        if recorded.seq != project.version + 1:
+        event = codec.decode_event(recorded.type, recorded.data)
+        is_next = recorded.seq == project.version + 1
+        if not is_next and not isinstance(event, ProjectErased):
             raise OutOfOrder(f"event {recorded.seq} follows {project.version}")
-        project = evolve(project, codec.decode_event(recorded.type, recorded.data))
+        project = evolve(project, event)
     return project
 
 

@@ -30,6 +30,7 @@ from contracts.project import (
     PhaseDesigned,
     ProjectCreated,
     ProjectDeleted,
+    ProjectErased,
     ProjectSettings,
     ProjectUpdated,
     RunCompleted,
@@ -118,7 +119,13 @@ def evolve(project: Project, event: AnyEvent) -> Project:
     run = project.run and evolve_run(project.run, event)
     project = replace(_counted(project, event), version=project.version + 1, run=run)
     match event:
-        case ProjectCreated() | ProjectUpdated() | ProjectDeleted() | SettingsChanged():
+        case (
+            ProjectCreated()
+            | ProjectUpdated()
+            | ProjectDeleted()
+            | ProjectErased()
+            | SettingsChanged()
+        ):
             return _describe(project, event)
         case RunStarted():
             return _begin(project, event)
@@ -150,7 +157,11 @@ def _counted(project: Project, event: AnyEvent) -> Project:
 
 def _describe(
     project: Project,
-    event: ProjectCreated | ProjectUpdated | ProjectDeleted | SettingsChanged,
+    event: ProjectCreated
+    | ProjectUpdated
+    | ProjectDeleted
+    | ProjectErased
+    | SettingsChanged,
 ) -> Project:
     match event:
         case ProjectCreated(name, description, owner_id):
@@ -161,6 +172,8 @@ def _describe(
             return replace(project, name=name, description=description)
         case ProjectDeleted():
             return replace(project, deleted=True)
+        case ProjectErased(version, owner_id):
+            return Project(version=version, owner_id=owner_id, deleted=True)
         case SettingsChanged(settings):
             return replace(project, settings=settings)
         case _:

@@ -17,7 +17,12 @@ from api.ports import GrantSource, ProjectStore
 from chassis import logs
 from contracts import codec, public, subjects
 from contracts.envelope import Recorded
-from contracts.project import AccessGranted, AccessRevoked, ProjectDeleted
+from contracts.project import (
+    AccessGranted,
+    AccessRevoked,
+    ProjectDeleted,
+    ProjectErased,
+)
 from eventcore.errors import Unavailable
 from eventcore.ports import Bus, Checkpoint, Gap, Headers, ReadModel, Subscription
 
@@ -26,7 +31,7 @@ LOOK_S = 1.0
 
 _CHANGING = frozenset(
     str(kind.__struct_config__.tag)
-    for kind in (AccessGranted, AccessRevoked, ProjectDeleted)
+    for kind in (AccessGranted, AccessRevoked, ProjectDeleted, ProjectErased)
 )
 _log = logs.get(__name__)
 

@@ -21,10 +21,12 @@ from contracts.project import (
     ModelCallEnded,
     ProjectCreated,
     ProjectDeleted,
+    ProjectErased,
     ProjectUpdated,
     RunState,
     ServerStarted,
     StateChanged,
+    Usage,
 )
 
 
@@ -96,6 +98,8 @@ class ProjectFold:
     owner_id: UUID | None = None
     """Whose usage it is; the project may be deleted."""
     deleted: bool = False
+    erased: bool = False
+    """*usage* is all that is known of the project, and replaces what is stored."""
 
     def add(self, recorded: Recorded, event: AnyEvent | None) -> None:
         """Fold the next event; *event* is None where its data could not be read.
@@ -108,14 +112,28 @@ class ProjectFold:
                 self.project = _created(recorded, event)
                 self.owner_id = event.owner_id
             case ProjectDeleted():
-                self.project = None
-                self.files.clear()
-                self.gone.clear()
-                self.grants.clear()
-                self.deleted = True
+                self._end()
+            case ProjectErased():
+                self._end()
+                self._settle(event)
             case _:
                 if self.project is not None:
                     self._change(self.project, recorded, event)
+
+    def _end(self) -> None:
+        self.project = None
+        self.files.clear()
+        self.gone.clear()
+        self.grants.clear()
+        self.deleted = True
+
+    def _settle(self, event: ProjectErased) -> None:
+        self.erased = True
+        self.owner_id = event.owner_id
+        self.usage.clear()
+        for one in event.usage:
+            usage = Usage(one.prompt_tokens, one.completion_tokens, one.cost_usd)
+            self._add_usage(one.day, one.model, usage, one.calls)
 
     def _change(
         self, project: ProjectRow, recorded: Recorded, event: AnyEvent | None
@@ -168,9 +186,13 @@ class ProjectFold:
     def _spend(
         self, recorded: Recorded, event: ModelCallEnded | ModelCallCounted
     ) -> None:
-        key = (recorded.at.astimezone(UTC).date(), _storable(event.model)[:256])
+        day = recorded.at.astimezone(UTC).date()
         calls = 1 if isinstance(event, ModelCallEnded) else 0
-        self.usage[key] = self.usage.get(key, Spent()).and_call(event.usage, calls)
+        self._add_usage(day, event.model, event.usage, calls)
+
+    def _add_usage(self, day: date, model: str, usage: Usage, calls: int) -> None:
+        key = (day, _storable(model)[:256])
+        self.usage[key] = self.usage.get(key, Spent()).and_call(usage, calls)
 
 
 def _created(recorded: Recorded, event: ProjectCreated) -> ProjectRow:

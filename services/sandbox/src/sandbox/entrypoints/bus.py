@@ -14,6 +14,7 @@ from contracts.project import (
     FileDeleted,
     FileWritten,
     ProjectDeleted,
+    ProjectErased,
     RunFailed,
     RunStopped,
     SettingsChanged,
@@ -49,7 +50,7 @@ _FOLLOWED = {
     str(kind.__struct_config__.tag)
     for kind in (
         *(FileWritten, FileDeleted, SettingsChanged),
-        *(RunStopped, RunFailed, ProjectDeleted),
+        *(RunStopped, RunFailed, ProjectDeleted, ProjectErased),
     )
 }
 """Types of events that are worth decoding here."""
@@ -204,7 +205,7 @@ def _action_for(
             return controller.edited
         case RunStopped(run_id) | RunFailed(run_id):
             return partial(controller.run_ended, run_id)
-        case ProjectDeleted():
+        case ProjectDeleted() | ProjectErased():
             return controller.deleted
         case _:
             return None

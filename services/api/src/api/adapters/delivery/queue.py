@@ -27,9 +27,12 @@ from api.domain.webhook import (
 from api.ports import DeliveryQueue
 from contracts import codec, public
 from contracts.envelope import Recorded
-from contracts.project import ProjectDeleted
+from contracts.project import ProjectDeleted, ProjectErased
 
 _Row: TypeAlias = tuple[object, ...]
+
+_DELETED = str(ProjectDeleted.__struct_config__.tag)
+_ERASED = str(ProjectErased.__struct_config__.tag)
 
 _LISTENING = """
 SELECT id, project_id, user_id, events, queued_seq,
@@ -89,6 +92,7 @@ UPDATE hooks.delivery
 _DISABLE = """
 UPDATE hooks.webhook SET enabled = false, updated_at = clock_timestamp() WHERE id = $1
 """
+_ERASE = "DELETE FROM hooks.webhook WHERE project_id = ANY($1)"
 _FORGET = """
 DELETE FROM hooks.delivery
  WHERE state <> 'pending' AND created_at < clock_timestamp() - $1::interval
@@ -113,9 +117,10 @@ async def enqueue(connection: asyncpg.Connection, events: Sequence[Recorded]) ->
         if newer:
             await connection.executemany(_QUEUE, _rows(webhook, newer))
             await connection.execute(_NOTE, webhook["id"], newer[-1].seq)
-    over = str(ProjectDeleted.__struct_config__.tag)
-    if ended := [one.project_id for one in events if one.type == over]:
+    if ended := [one.project_id for one in events if one.type == _DELETED]:
         await connection.execute(_END, ended)
+    if erased := [one.project_id for one in events if one.type == _ERASED]:
+        await connection.execute(_ERASE, erased)
 
 
 def _rows(webhook: asyncpg.Record, events: Sequence[Recorded]) -> list[_Row]:
