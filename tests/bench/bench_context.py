@@ -17,7 +17,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from agent.domain.content import file_of
-from agent.domain.prompt import (
+from agent.domain.prompting.prompt import (
     PATCH_FROM_LINES,
     Message,
     design_messages,

@@ -1,8 +1,8 @@
 """Real servers for tests: one Postgres cluster for the session, nats-servers at will.
 
-`standalone.embedded` says how they run, as it does for `make run`. A test takes the
-fixtures `postgres` and `nats_url` of `tests/conftest.py`; one that kills a server takes
-`nats_server`, or makes a `PostgresServer` of its own.
+`standalone.servers.embedded` says how they run, as it does for `make run`. A test
+takes the fixtures `postgres` and `nats_url` of `tests/conftest.py`; one that kills a
+server takes `nats_server`, or makes a `PostgresServer` of its own.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ import asyncpg
 import httpx
 from typing_extensions import override
 
-from standalone import embedded
 from standalone.migrate import SERVICE_ROLES, migrate
 from standalone.ports import free_port
 from standalone.program import Program, kill_group
+from standalone.servers import embedded
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 PASSWORD = "only-for-tests"  # noqa: S105 - of servers that live for one test run

@@ -35,7 +35,7 @@ from contracts.requests import (
     Refused,
 )
 from eventcore.adapters.nats import open_bus
-from standalone.nats_users import authorization
+from standalone.servers.nats_users import authorization
 from tests.integration.agent.world import SANDBOX, Client, World, eventually, world
 from tests.support.model_server import FakeApp
 from tests.support.servers import NatsServer, server_folder

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from agent.adapters.openrouter import Limits, OpenRouter, open_model
 from agent.domain.outcome import CallEnd
-from agent.domain.plan import SCHEMA
-from agent.domain.prompt import Message
+from agent.domain.prompting.plan import SCHEMA
+from agent.domain.prompting.prompt import Message
 from agent.ports import ModelCall, Unseen
 from contracts.project import Usage
 from standalone.ports import free_port

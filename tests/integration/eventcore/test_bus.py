@@ -15,7 +15,7 @@ from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.ask import ask
 from eventcore.errors import Unavailable
 from eventcore.ports import Bus, Headers
-from standalone import nats_users
+from standalone.servers import nats_users
 from tests.contract.event_stores import eventually
 from tests.support.servers import NatsServer, server_folder
 

@@ -22,7 +22,7 @@ from eventcore.adapters.relay import Relay
 from eventcore.errors import Unavailable
 from eventcore.ports import Checkpoint, Gap, ReadModel
 from eventcore.projection import Projection, fresh
-from standalone import nats_users
+from standalone.servers import nats_users
 from tests.contract.event_stores import append, eventually, posted
 from tests.integration.eventcore import sql
 from tests.integration.eventcore.streams import is_empty, until_relayed

@@ -22,7 +22,7 @@ from eventcore.adapters.nats import NatsBus, connect, open_bus
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
 from eventcore.errors import Unavailable
-from standalone import nats_users
+from standalone.servers import nats_users
 from tests.contract.event_stores import CONTEXT, append, eventually, posted
 from tests.integration.eventcore import sql
 from tests.integration.eventcore.relay_process import relay_process

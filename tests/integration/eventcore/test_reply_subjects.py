@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from contracts import subjects
 from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.ports import Headers
-from standalone.nats_users import authorization
+from standalone.servers.nats_users import authorization
 from tests.support.servers import NatsServer, server_folder
 
 NAME = "integration"

@@ -10,7 +10,7 @@ import pytest
 from contracts.subjects import PERMISSIONS
 from eventcore.adapters.nats import open_bus
 from sandbox.adapters.bus.leases import Leases, open_leases
-from standalone.nats_users import authorization
+from standalone.servers.nats_users import authorization
 from tests.integration.sandbox.stage import until
 from tests.support.servers import NatsServer, server_folder
 

@@ -9,7 +9,7 @@ import httpx
 import jsonschema
 import pytest
 
-from agent.domain.plan import SCHEMA
+from agent.domain.prompting.plan import SCHEMA
 from standalone.demo_model.library import load
 from tests.support.demo_model import (
     PHASE_FORMAT,

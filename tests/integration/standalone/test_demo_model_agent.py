@@ -9,8 +9,8 @@ import pytest
 from agent.adapters.openrouter import OpenRouter, open_model
 from agent.domain.content import File
 from agent.domain.outcome import CallEnd
-from agent.domain.plan import SCHEMA, PhasePlan, read_plan
-from agent.domain.prompt import Message, design_messages, implement_messages
+from agent.domain.prompting.plan import SCHEMA, PhasePlan, read_plan
+from agent.domain.prompting.prompt import Message, design_messages, implement_messages
 from agent.domain.run import ImplementPhase
 from agent.domain.run_state import Phase, Run, Said
 from agent.domain.state import Project

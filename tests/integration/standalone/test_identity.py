@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from standalone.identity import Identity, unprivileged
+from standalone.machine.identity import Identity, unprivileged
 from tests.support.servers import server_folder
 
 CAP_DAC_READ_SEARCH = 2

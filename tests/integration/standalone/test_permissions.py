@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 
 from contracts.subjects import PERMISSIONS, inbox_prefix
-from standalone.nats_users import authorization
+from standalone.servers.nats_users import authorization
 from tests.support.servers import NatsServer, as_role, server_folder
 
 PASSWORDS = {user: f"password-of-{user}" for user in PERMISSIONS}

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from agent.domain import outcome
 from agent.domain.outcome import CallEnd
-from agent.domain.plan import PhasePlan
 from agent.domain.project import PROJECT, Order
+from agent.domain.prompting.plan import PhasePlan
 from agent.domain.run import (
     DesignPhase,
     ImplementPhase,

@@ -3,7 +3,13 @@
 from uuid import UUID
 
 from agent.domain.content import File
-from agent.domain.context import SMALL_CHARS, Shown, files_budget, render, select
+from agent.domain.prompting.context import (
+    SMALL_CHARS,
+    Shown,
+    files_budget,
+    render,
+    select,
+)
 
 BUDGET = files_budget(None)
 FILL = "// filler\n" * (SMALL_CHARS // 40)

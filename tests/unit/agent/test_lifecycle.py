@@ -18,8 +18,8 @@ from agent.domain import outcome
 from agent.domain.changes import is_locked
 from agent.domain.estimate import Counted
 from agent.domain.outcome import CallEnd
-from agent.domain.plan import PhasePlan
 from agent.domain.project import PROJECT
+from agent.domain.prompting.plan import PhasePlan
 from agent.domain.run import (
     MAX_REPAIRS,
     CloseCall,

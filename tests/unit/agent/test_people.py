@@ -7,8 +7,8 @@ import pytest
 
 from agent.domain import outcome
 from agent.domain.content import digest
-from agent.domain.plan import PhasePlan, PlanInvalid, read_plan
 from agent.domain.project import PROJECT
+from agent.domain.prompting.plan import PhasePlan, PlanInvalid, read_plan
 from agent.domain.run import MAX_BARREN, DesignPhase, FailRun, next_effect
 from agent.domain.run_state import Said
 from agent.domain.views import file_contents, manifest, project_view

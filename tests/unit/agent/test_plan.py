@@ -5,7 +5,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from agent.domain.plan import (
+from agent.domain.prompting.plan import (
     MAX_PLANNED_FILES,
     SCHEMA,
     PhasePlan,

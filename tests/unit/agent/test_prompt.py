@@ -4,11 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from agent.domain.content import File
-from agent.domain.context import CHARS_PER_TOKEN
-from agent.domain.prompt import Message, design_messages, implement_messages
+from agent.domain.prompting.context import CHARS_PER_TOKEN
+from agent.domain.prompting.prompt import Message, design_messages, implement_messages
+from agent.domain.prompting.seam import Partial
 from agent.domain.run import ImplementPhase
 from agent.domain.run_state import Said
-from agent.domain.seam import Partial
 from agent.domain.state import Project, Turn
 from contracts.project import (
     AssistantReplied,

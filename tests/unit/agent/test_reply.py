@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.reply import ReplyReader
+from agent.domain.prompting.reply import ReplyReader
 
 
 def read(text: str, *cuts: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.domain.seam import Partial, Seam, join, partial_of
+from agent.domain.prompting.seam import Partial, Seam, join, partial_of
 from scof import FileClosed, Parser
 
 LINES = [f"const line{number} = {number * 7}" for number in range(40)]

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from agent.domain.outcome import CallEnd
-from agent.domain.prompt import Message
+from agent.domain.prompting.prompt import Message
 from contracts.requests import ModelInfo, SpendLimits
 from contracts.sandbox import SandboxAnswer, SandboxRequest
 

@@ -30,8 +30,8 @@ from standalone.keeping import archive
 from standalone.keeping.backup import backup
 from standalone.keeping.restore import restore
 from standalone.machine.dotenv import load_dotenv
-from standalone.machine.local_log import log_url
 from standalone.migrate import MIGRATIONS
+from standalone.servers.local_log import log_url
 from standalone.settings import Settings
 
 _INTERRUPTED = 130

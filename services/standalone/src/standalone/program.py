@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from standalone.identity import Identity
+from standalone.machine.identity import Identity
 
 _PR_SET_PDEATHSIG = 1
 

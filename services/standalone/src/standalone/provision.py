@@ -14,9 +14,9 @@ import msgspec
 
 from chassis import logs
 from chassis.settings import SettingsError, read
-from standalone.database import let_in
 from standalone.errors import CannotStart
 from standalone.migrate import migrate
+from standalone.servers.database import let_in
 
 
 class ProvisionSettings(msgspec.Struct, frozen=True):

@@ -10,15 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chassis.settings import SettingsError, read
-from standalone import database, embedded, nats_users, outside, web_build
+from standalone import web_build
 from standalone.errors import CannotStart
 from standalone.machine import data_dir, door
 from standalone.machine.dotenv import load_dotenv
 from standalone.machine.keys import Keys, load_keys
 from standalone.machine.node import find_node
+from standalone.machine.private_file import make_folder, usable, write_private
 from standalone.migrate import MIGRATIONS, migrate
 from standalone.ports import free_port
-from standalone.private_file import make_folder, usable, write_private
+from standalone.servers import database, embedded, nats_users, outside
 from standalone.services import Backends, Services
 from standalone.settings import Settings
 from standalone.supervision.console import Console

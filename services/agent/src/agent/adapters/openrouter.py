@@ -29,7 +29,7 @@ from agent.adapters.completion import (
 )
 from agent.adapters.refusals import Refusal, explain
 from agent.domain.outcome import CallEnd
-from agent.domain.prompt import Message
+from agent.domain.prompting.prompt import Message
 from agent.ports import Model, ModelCall, Piece, Unseen
 from chassis import logs
 

@@ -25,15 +25,15 @@ from agent.application.writing import Writing
 from agent.domain import outcome
 from agent.domain.estimate import dollars, filled, tokens_of
 from agent.domain.outcome import CallEnd
-from agent.domain.plan import SCHEMA, PlanInvalid, read_plan
-from agent.domain.prompt import (
+from agent.domain.prompting.plan import SCHEMA, PlanInvalid, read_plan
+from agent.domain.prompting.prompt import (
     Message,
     design_messages,
     implement_messages,
 )
+from agent.domain.prompting.seam import Partial
 from agent.domain.run import DesignPhase, ImplementPhase, ModelEffect
 from agent.domain.run_state import Run
-from agent.domain.seam import Partial
 from agent.domain.state import Project
 from agent.ports import ModelCall, Reserved
 from chassis.failpoints import fp

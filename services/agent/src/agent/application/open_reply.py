@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from agent.domain.reply import ReplyReader
+from agent.domain.prompting.reply import ReplyReader
 from contracts import subjects
 from contracts.codec import encode
 from contracts.progress import ReplyText

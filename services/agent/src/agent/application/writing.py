@@ -8,8 +8,8 @@ from agent.application.budget import Budget
 from agent.application.open_file import OpenText
 from agent.application.run_log import RunLog
 from agent.domain.outcome import CallEnd, file_written, packages_requested
+from agent.domain.prompting.seam import Partial, Seam, partial_of
 from agent.domain.run import ImplementPhase
-from agent.domain.seam import Partial, Seam, partial_of
 from agent.ports import Model, ModelCall, NewId
 from chassis.failpoints import fp
 from scof import (

@@ -17,9 +17,9 @@ from agent.domain.changes import ended_call, is_locked, moved, refusal
 from agent.domain.estimate import Counted, beyond
 from agent.domain.forgetting import Suspect, refused
 from agent.domain.manifest import must_install
-from agent.domain.plan import PhasePlan
 from agent.domain.problems import fingerprint, sentence, tidy
 from agent.domain.project import MAX_EVENTS
+from agent.domain.prompting.plan import PhasePlan
 from agent.domain.run import (
     MAX_REPAIRS,
     DesignPhase,

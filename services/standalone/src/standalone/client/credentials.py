@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from standalone.client.errors import CommandFailed
-from standalone.private_file import write_private
+from standalone.machine.private_file import write_private
 
 
 class Account(msgspec.Struct, frozen=True):

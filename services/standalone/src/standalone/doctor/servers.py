@@ -16,8 +16,8 @@ from standalone.doctor.machine import is_running
 from standalone.errors import CannotStart
 from standalone.keeping.database import POSTGRES, owner_url
 from standalone.machine.keys import load_keys
+from standalone.machine.private_file import usable
 from standalone.migrate import read_migrations
-from standalone.private_file import usable
 from standalone.settings import Settings
 
 _MAX_SKEW_S = 1.0

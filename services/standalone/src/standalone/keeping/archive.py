@@ -15,7 +15,7 @@ from typing import IO
 import msgspec
 
 from standalone.errors import CannotStart
-from standalone.private_file import usable
+from standalone.machine.private_file import usable
 
 FORMAT = 1
 MANIFEST, DUMP, SECRETS = "manifest.json", "database.dump", "secrets.json"

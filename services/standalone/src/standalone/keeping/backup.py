@@ -11,7 +11,7 @@ from standalone.errors import CannotStart
 from standalone.keeping import archive
 from standalone.keeping.database import opened, run_tool
 from standalone.machine.keys import load_keys
-from standalone.private_file import usable
+from standalone.machine.private_file import usable
 from standalone.settings import Settings
 
 

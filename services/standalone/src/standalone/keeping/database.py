@@ -12,11 +12,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
-from standalone import database, embedded
 from standalone.errors import CannotStart
 from standalone.machine import data_dir
 from standalone.machine.keys import Keys, load_keys
 from standalone.program import kill_group
+from standalone.servers import database, embedded
 from standalone.settings import Settings
 
 POSTGRES = "postgres"

@@ -13,8 +13,8 @@ from standalone.keeping import archive
 from standalone.keeping.database import POSTGRES, run_tool, started
 from standalone.machine import data_dir
 from standalone.machine.keys import Keys, load_keys
+from standalone.machine.private_file import usable, write_private
 from standalone.migrate import migrate, read_migrations
-from standalone.private_file import usable, write_private
 from standalone.settings import Settings
 
 _RESTORE = ("--single-transaction", "--exit-on-error", "--no-owner")

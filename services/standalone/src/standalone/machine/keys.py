@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from standalone.errors import CannotStart
-from standalone.private_file import usable, write_private
+from standalone.machine.private_file import usable, write_private
 
 
 def _new() -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from standalone.errors import CannotStart
 from standalone.machine.keys import load_keys
-from standalone.machine.local_log import log_url
+from standalone.servers.local_log import log_url
 
 
 @pytest.fixture(autouse=True)

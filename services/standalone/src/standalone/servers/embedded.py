@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from standalone.errors import CannotStart
-from standalone.identity import unprivileged
-from standalone.private_file import make_folder, usable, write_private
+from standalone.machine.identity import unprivileged
+from standalone.machine.private_file import make_folder, usable, write_private
 from standalone.program import Program
 
 OWNER = "atelier"

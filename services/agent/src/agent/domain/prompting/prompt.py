@@ -9,11 +9,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from agent.domain.context import CHARS_PER_TOKEN, files_within, prompt_budget
 from agent.domain.problems import sentence
+from agent.domain.prompting.context import CHARS_PER_TOKEN, files_within, prompt_budget
+from agent.domain.prompting.seam import Partial
 from agent.domain.run import ImplementPhase
 from agent.domain.run_state import Phase, Run, Said
-from agent.domain.seam import Partial
 from agent.domain.state import MAX_TURN_CHARS, Project, Turn
 from contracts.project import Image, PlannedFile, Problem
 from scof import INSTRUCTIONS

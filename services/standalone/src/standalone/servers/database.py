@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import asyncpg
 
-from standalone.embedded import OWNER, Postgres
 from standalone.errors import CannotStart
+from standalone.servers.embedded import OWNER, Postgres
 
 # For each service's role: no statement, lock or open transaction of a service that
 # hangs may hold up the others.

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from standalone import embedded
 from standalone.errors import CannotStart
 from standalone.machine.keys import load_keys
+from standalone.servers import embedded
 
 
 def log_url(folder: Path) -> str:

@@ -1,0 +1,1 @@
+"""The servers under everything, embedded or yours."""
