@@ -37,18 +37,22 @@ from sandbox.adapters.toolbox import Toolbox, find_tools
 from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream
 from sandbox.ports import Command, Folder, Folders, Process, Runtime, Unreachable
-from tests.support.cluster import NAMESPACE, shared_cluster
+from tests.support.cluster import NAMESPACE, FakeCluster, shared_cluster
 from tests.support.engine import IMAGE, engine_url
 from tests.support.npm import NODE
+from tests.support.real_cluster import RealCluster, shared_real_cluster
 from tests.support.servers import server_folder
 
 DOCKER = "docker"
 PODS = "kubernetes"
+REAL_PODS = "kubernetes with a real API server"
+"""Where that program is; the other one is a fake of ours."""
 BUBBLEWRAP = ("bubblewrap with own users", "bubblewrap with mapped users")
 """The second is what whoever is not root gets; root can have it too."""
 PLAIN = "process"
 APART = (DOCKER, PODS, *BUBBLEWRAP)
 KINDS = (*APART, PLAIN)
+"""Those that people choose from."""
 DOMAIN = "preview.localhost"
 DEADLINE_S = 60.0
 
@@ -158,8 +162,9 @@ async def bench(
         tools = await find_tools(str(NODE), environ)
         limits = replace(LIMITS, memory_bytes=memory_bytes, disk_bytes=disk_bytes)
         async with AsyncExitStack() as stack:
-            if kind == PODS:
-                pods = _pods(layout, tools, environ, limits)
+            if kind in (PODS, REAL_PODS):
+                shared = shared_cluster if kind == PODS else shared_real_cluster
+                pods = _pods(shared(), layout, tools, environ, limits)
                 yield await stack.enter_async_context(pods)
                 return
             if kind == DOCKER:
@@ -232,18 +237,21 @@ async def _docker(
 
 @asynccontextmanager
 async def _pods(
-    layout: Layout, tools: Toolbox, environ: Mapping[str, str], limits: Limits
+    lent: FakeCluster | RealCluster,
+    layout: Layout,
+    tools: Toolbox,
+    environ: Mapping[str, str],
+    limits: Limits,
 ) -> AsyncIterator[Bench]:
-    fake = shared_cluster()
     owner = uuid4().hex[:8]
-    cluster = await connect(str(fake.kubeconfig), NAMESPACE, owner)
+    cluster = await connect(str(lent.kubeconfig), NAMESPACE, owner)
 
     def placed(project_id: UUID) -> Path:
         pods = {
             pod["metadata"]["labels"]["atelier.project"]: pod
-            for pod in fake.pods(owner)
+            for pod in lent.pods(owner)
         }
-        return fake.volume(pods[str(project_id)]) / "app"
+        return lent.volume(pods[str(project_id)]) / "app"
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -260,8 +268,8 @@ async def _pods(
             finally:
                 guard.cancel()
                 await runtime.close()
-                for pod in fake.pods(owner):
-                    fake.remove(pod)
+                for pod in lent.pods(owner):
+                    lent.remove(pod)
     finally:
         await cluster.close()
 

@@ -18,6 +18,7 @@ from tests.support.cluster import allowed, shared_cluster, violations
 ORDER = Order(
     name="sandbox-1",
     owner="sandbox",
+    controller="0123456789abcdef",
     project="11111111-2222-3333-4444-555555555555",
     image="atelier/apps",
     memory_bytes=1 << 30,

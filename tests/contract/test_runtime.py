@@ -12,9 +12,10 @@ import pytest
 from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.ports import Process, Unreachable
-from tests.contract.runtimes import KINDS, Bench, bench, until
+from tests.contract.runtimes import KINDS, REAL_PODS, Bench, bench, until
 from tests.support.packages import Registry, registry
 
+ALL = (*KINDS, REAL_PODS)
 HELLO = """
 require('http').createServer((q, answer) => answer.end('hello ' + q.url))
   .listen(process.env.PORT, process.env.HOST);
@@ -33,7 +34,7 @@ setInterval(() => {}, 1000);
 """
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=ALL)
 async def lent(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     async with bench(request.param, os.environ) as made:
         yield made
@@ -181,7 +182,7 @@ async def test_ending_all_of_a_project_leaves_the_others(lent: Bench) -> None:
     assert process.ended
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL)
 async def test_a_command_that_eats_memory_is_ended(kind: str) -> None:
     hungry = "const all = []; setInterval(() => all.push(Buffer.alloc(5e6, 1)), 10)"
     async with bench(kind, os.environ, memory_bytes=100 << 20) as lent:
@@ -228,7 +229,7 @@ async def packages() -> AsyncIterator[Registry]:
         yield served
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=ALL)
 async def installing(
     request: pytest.FixtureRequest, packages: Registry
 ) -> AsyncIterator[Bench]:

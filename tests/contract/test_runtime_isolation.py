@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.runtimes import APART, BUBBLEWRAP, DOCKER, Bench, bench
+from tests.contract.runtimes import APART, BUBBLEWRAP, DOCKER, REAL_PODS, Bench, bench
 from tests.support.packages import Registry, registry
 
 CONNECT = """
@@ -38,7 +38,7 @@ console.log(JSON.stringify({
 """
 
 
-@pytest.fixture(params=APART)
+@pytest.fixture(params=(*APART, REAL_PODS))
 async def inside(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     async with bench(request.param, os.environ) as made:
         yield made

@@ -11,15 +11,13 @@ import atexit
 import functools
 import json
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
-import aiohttp
 import yaml
-from aiodocker.stream import Stream
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -33,11 +31,11 @@ NAMESPACE = "atelier-apps"
 VERSION = "1.37.0"
 _MANIFESTS = ROOT / "deploy" / "kubernetes" / "components" / "pods"
 _PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
-_PROTOCOL = "v4.channel.k8s.io"
-_STDIN, _ERROR = 0, b"\3"
 _START_S = 30.0
 
 _T = TypeVar("_T")
+OnDelete: TypeAlias = Callable[[str, Pod], Awaitable[None]]
+"""Called with an account and the pod that it wants to be gone, before it is."""
 
 
 def allowed() -> set[tuple[str, str]]:
@@ -96,6 +94,7 @@ class _Server:
         self.asked: list[str] = []
         self.open: set[asyncio.Task[Any]] = set()
         self.port = 0
+        self.on_delete: OnDelete | None = None
 
     async def run(self, started: threading.Event, ending: asyncio.Event) -> None:
         app = web.Application(middlewares=[self._check])
@@ -118,7 +117,8 @@ class _Server:
     async def _check(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        if request.headers.get("authorization") != f"Bearer {self.token}":
+        said = request.headers.get("authorization", "")
+        if said.partition(".")[0] != f"Bearer {self.token}":
             return _refusal(401, "Unauthorized")
         verb, resource = _meant(request)
         needed = {(verb, resource)}
@@ -213,11 +213,15 @@ class _Server:
         uid = (options.get("preconditions") or {}).get("uid")
         if uid not in (None, pod["metadata"]["uid"]):
             return _refusal(409, "the UID in the precondition does not match")
+        if self.on_delete is not None:
+            account = request.headers["authorization"].partition(".")[2]
+            await self.on_delete(account, pod)
         await self.remove(pod)
         return web.json_response(pod)
 
     async def remove(self, pod: Pod) -> None:
-        del self.pods[pod["metadata"]["name"]]
+        if self.pods.pop(pod["metadata"]["name"], None) is None:
+            return  # somebody else was first
         self.report(pod, "DELETED")
         await self.kubelet.end(pod["metadata"]["uid"])
 
@@ -225,35 +229,7 @@ class _Server:
         pod = self.pods.get(request.match_info["name"])
         if pod is None or pod["status"]["phase"] != "Running":
             return _refusal(404, "not found")
-        words = request.query.getall("command")
-        socket = web.WebSocketResponse(protocols=(_PROTOCOL,))
-        await socket.prepare(request)
-        uid = pod["metadata"]["uid"]
-        async with self.kubelet.program(uid, words) as stream:
-            pumps = {
-                asyncio.ensure_future(_inwards(socket, stream)),
-                asyncio.ensure_future(_outwards(socket, stream)),
-            }
-            try:
-                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for pump in pumps:
-                    pump.cancel()
-        with suppress(ConnectionError):
-            await socket.send_bytes(_ERROR + b'{"metadata":{},"status":"Success"}')
-        await socket.close()
-        return socket
-
-
-async def _inwards(socket: web.WebSocketResponse, stream: Stream) -> None:
-    async for message in socket:
-        if message.type is aiohttp.WSMsgType.BINARY and message.data[0] == _STDIN:
-            await stream.write_in(message.data[1:])
-
-
-async def _outwards(socket: web.WebSocketResponse, stream: Stream) -> None:
-    while (message := await stream.read_out()) is not None:
-        await socket.send_bytes(bytes([message.stream]) + message.data)
+        return await self.kubelet.exec(request, pod["metadata"]["uid"])
 
 
 async def _line(response: web.StreamResponse, kind: str, thing: Pod) -> None:
@@ -291,17 +267,24 @@ class FakeCluster:
         )
         self._thread.start()
         assert started.wait(_START_S), "the cluster did not start"
-        self.kubeconfig = folder / "kubeconfig"
-        self.kubeconfig.write_text(json.dumps(self._config()), encoding="utf-8")
+        self._folder = folder
+        self.kubeconfig = self.account("")
 
-    def _config(self) -> dict[str, Any]:
+    def account(self, name: str) -> Path:
+        """Return a file by which whoever has it is known as *name*."""
+        file = self._folder / f"kubeconfig{name}"
+        file.write_text(json.dumps(self._config(name)), encoding="utf-8")
+        return file
+
+    def _config(self, name: str) -> dict[str, Any]:
         server = {"server": f"http://127.0.0.1:{self._server.port}"}
+        token = f"{self._server.token}.{name}"
         return {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
             "clusters": [{"name": "test", "cluster": server}],
-            "users": [{"name": "test", "user": {"token": self._server.token}}],
+            "users": [{"name": "test", "user": {"token": token}}],
             "contexts": [
                 {"name": "test", "context": {"cluster": "test", "user": "test"}}
             ],
@@ -328,6 +311,10 @@ class FakeCluster:
     def volume(self, pod: Pod) -> Path:
         """Return the working folder of a pod."""
         return self._server.kubelet.volume(pod["metadata"]["uid"])
+
+    def watch_deletions(self, told: OnDelete | None) -> None:
+        """Have *told* called, in the loop of the cluster, before a pod is deleted."""
+        self._server.on_delete = told
 
     def cut(self) -> None:
         """Break off all connections."""

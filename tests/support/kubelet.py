@@ -15,7 +15,9 @@ from typing import Any
 from uuid import UUID
 
 import aiodocker
+import aiohttp
 from aiodocker.stream import Stream
+from aiohttp import web
 
 from sandbox.adapters.files.disk import used_bytes
 
@@ -27,9 +29,21 @@ _NODES = frozenset(
         *("restartPolicy", "terminationGracePeriodSeconds", "hostUsers", "volumes"),
         *("automountServiceAccountToken", "enableServiceLinks", "securityContext"),
         *("dnsPolicy", "dnsConfig", "hostname", "containers", "runtimeClassName"),
+        "activeDeadlineSeconds",
     )
 )
 """What of a pod is done here, or has nothing to be done for."""
+
+_ADDED = frozenset(
+    (
+        *("serviceAccount", "serviceAccountName", "schedulerName", "nodeName"),
+        *("tolerations", "priority", "preemptionPolicy"),
+    )
+)
+"""What an API server adds to a pod, and nodes have nothing to do for."""
+
+PROTOCOL = "v4.channel.k8s.io"
+_STDIN, _ERROR = 0, b"\3"
 
 Pod = dict[str, Any]
 
@@ -82,12 +96,16 @@ class Kubelet:
             self._tell(pod, "Pending", {"waiting": waiting})
             return
         self._tell(pod, "Running", {"running": {}})
-        eviction = asyncio.create_task(self._evict(uid, pod))
+        guards = [
+            asyncio.create_task(guard(uid, pod))
+            for guard in (self._evict, self._expire)
+        ]
         try:
             code = (await container.wait(timeout=0))["StatusCode"]
             killed = (await container.show())["State"]["OOMKilled"]
         finally:
-            eviction.cancel()
+            for guard in guards:
+                guard.cancel()
         phase = "Failed" if code else "Succeeded"
         reason = "OOMKilled" if killed else "Error" if code else "Completed"
         self._tell(pod, phase, {"terminated": {"exitCode": code, "reason": reason}})
@@ -99,10 +117,17 @@ class Kubelet:
         while used <= limit:
             await asyncio.sleep(_LOOK_S)
             used = await asyncio.to_thread(used_bytes, self.volume(uid))
-        pod["status"] = {
-            "reason": "Evicted",
-            "message": f'Usage of EmptyDir volume "work" exceeds the limit "{limit}".',
-        }
+        message = f'Usage of EmptyDir volume "work" exceeds the limit "{limit}".'
+        await self._kill(uid, pod, "Evicted", message)
+
+    async def _expire(self, uid: str, pod: Pod) -> None:
+        """End a pod that has lived for as long as it may."""
+        if lasts_s := pod["spec"].get("activeDeadlineSeconds"):
+            await asyncio.sleep(lasts_s)
+            await self._kill(uid, pod, "DeadlineExceeded", "It was active too long.")
+
+    async def _kill(self, uid: str, pod: Pod, reason: str, message: str) -> None:
+        pod["status"] = {"reason": reason, "message": message}
         await self._client.containers.container(uid).kill()
 
     def _tell(self, pod: Pod, phase: str, state: dict[str, Any]) -> None:
@@ -114,7 +139,8 @@ class Kubelet:
 
     def _body(self, uid: str, pod: Pod) -> dict[str, Any]:
         spec = pod["spec"]
-        assert spec.keys() <= _NODES, spec.keys() - _NODES
+        unknown = spec.keys() - _NODES - _ADDED
+        assert not unknown, unknown
         (container,) = spec["containers"]
         security = spec["securityContext"] | container["securityContext"]
         user = self._user(uid, spec, security)
@@ -130,7 +156,7 @@ class Kubelet:
             else ["no-new-privileges:true"],
             "Memory": memory,
             "MemorySwap": memory,
-            "NanoCpus": int(limits["cpu"].removesuffix("m")) * 1_000_000,
+            "NanoCpus": _nano_cpus(limits["cpu"]),
             "NetworkMode": self._network,
             "CgroupnsMode": "private",
             "Init": False,
@@ -174,10 +200,47 @@ class Kubelet:
             mounts.append({"Type": "bind", **source})
         return {"Mounts": mounts, "Tmpfs": temporary}
 
+    async def exec(self, request: web.Request, uid: str) -> web.WebSocketResponse:
+        """Start a program in a pod, and speak with it over a WebSocket."""
+        words = request.query.getall("command")
+        socket = web.WebSocketResponse(protocols=(PROTOCOL,))
+        await socket.prepare(request)
+        async with self._program(uid, words) as stream:
+            pumps = {
+                asyncio.ensure_future(_inwards(socket, stream)),
+                asyncio.ensure_future(_outwards(socket, stream)),
+            }
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+        with suppress(ConnectionError):
+            await socket.send_bytes(_ERROR + b'{"metadata":{},"status":"Success"}')
+        await socket.close()
+        return socket
+
     @asynccontextmanager
-    async def program(self, uid: str, words: list[str]) -> AsyncIterator[Stream]:
-        """Start a program in a pod; its end ends with the connection."""
+    async def _program(self, uid: str, words: list[str]) -> AsyncIterator[Stream]:
         container = self._client.containers.container(uid)
         execution = await container.exec(words, stdin=True, stdout=True, stderr=True)
+        # Its end ends with the connection.
         async with execution.start(detach=False) as stream:
             yield stream
+
+
+def _nano_cpus(quantity: str) -> int:
+    if quantity.endswith("m"):
+        return int(quantity.removesuffix("m")) * 1_000_000
+    return int(quantity) * 1_000_000_000
+
+
+async def _inwards(socket: web.WebSocketResponse, stream: Stream) -> None:
+    async for message in socket:
+        if message.type is aiohttp.WSMsgType.BINARY and message.data[0] == _STDIN:
+            await stream.write_in(message.data[1:])
+
+
+async def _outwards(socket: web.WebSocketResponse, stream: Stream) -> None:
+    while (message := await stream.read_out()) is not None:
+        await socket.send_bytes(bytes([message.stream]) + message.data)

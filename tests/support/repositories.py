@@ -5,21 +5,17 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.refs import Ref
 from dulwich.repo import MemoryRepo
 from dulwich.server import BackendRepo, DictBackend
 from dulwich.web import make_wsgi_chain
+
+from tests.support.certificates import make_certificate
 
 FILE, LINK, FOLDER, OTHER = 0o100644, stat.S_IFLNK, stat.S_IFDIR, 0o160000
 
@@ -84,7 +80,7 @@ class _Silent(WSGIRequestHandler):
 @contextmanager
 def hosting(folder: Path) -> Iterator[Host]:
     """Lend a host; ``ca.pem`` in *folder* is what its visitors have to trust."""
-    _make_certificate(folder)
+    make_certificate(folder)
     repositories: dict[str, BackendRepo] = {}
     host = Host("", repositories)
     git = make_wsgi_chain(DictBackend(repositories))
@@ -110,30 +106,3 @@ def hosting(folder: Path) -> Iterator[Host]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def _make_certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
-    )
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "ca.pem").write_bytes(certificate.public_bytes(pem))
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "key.pem").write_bytes(private)

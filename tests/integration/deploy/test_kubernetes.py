@@ -2,7 +2,6 @@
 
 import copy
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,40 +11,12 @@ import yaml
 
 from agent.application.metrics import DRIVEN
 from gateway_ws.application.metrics import CONNECTIONS
-from tests.integration.deploy.tools import (
-    DEPLOY,
-    SETTINGS,
-    faults,
-    kustomize,
-    make_secrets,
-    unknown,
-)
+from tests.integration.deploy.conftest import OVERLAYS, WITH_PODS
+from tests.integration.deploy.tools import DEPLOY, SETTINGS, faults, unknown
 from tests.support.cluster import violations
 
-OVERLAYS = ("production", "trial")
-WITH_PODS = "production-with-pods"
 VERSIONS = ("1.35.0", "1.36.0", "1.37.0")
 Manifest = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return what each overlay comes to, with secrets made as a person would."""
-    folder = tmp_path_factory.mktemp("kubernetes")
-    shutil.copytree(DEPLOY, folder / "deploy")
-    files = {}
-    overlays = folder / "deploy" / "kubernetes" / "overlays"
-    shutil.copytree(overlays / "production", overlays / WITH_PODS)
-    adapted = overlays / WITH_PODS / "kustomization.yaml"
-    text = adapted.read_text(encoding="utf-8")
-    assert "# components: [" in text
-    adapted.write_text(text.replace("# components: [", "components: ["))
-    for name in (*OVERLAYS, WITH_PODS):
-        overlay = overlays / name
-        make_secrets(overlay / "secrets")
-        files[name] = folder / f"{name}.yaml"
-        files[name].write_text(kustomize(overlay), encoding="utf-8")
-    return files
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)

@@ -4,12 +4,9 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeAlias
 from uuid import UUID
 
-import httpx
 import pytest
 
 from contracts.sandbox import (
@@ -21,17 +18,14 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from standalone.ports import free_port
+from tests.integration.sandbox.pairs import Pair, seen, two_controllers
 from tests.integration.sandbox.stage import (
     SandboxServer,
     Stage,
-    host_of,
     stage,
     until,
 )
-from tests.support.servers import NatsServer, server_folder
 
-LEASE_S = 3.0
 SERVER = """
 const {createServer} = require('http');
 createServer((_, answer) => answer.end('I am ' + process.pid)).listen(process.env.PORT);
@@ -42,29 +36,11 @@ APP = {
     "more.txt": "all of it",
 }
 
-Pair: TypeAlias = tuple[SandboxServer, SandboxServer]
-
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    with server_folder() as folder, ExitStack() as stack:
-        nats = stack.enter_context(NatsServer(folder))
-        servers = []
-        for name in ("one", "two"):
-            place = folder / name
-            place.mkdir(mode=0o711)
-            port = free_port()
-            server = SandboxServer(
-                *(place, nats.url),
-                PREVIEW_PORT=str(port),
-                SANDBOX_ADDRESS=f"127.0.0.1:{port}",
-                SANDBOX_LEASE_S=str(LEASE_S),
-                SANDBOX_TEMPLATES="false",
-                SANDBOX_PAGE_CHECK="false",
-            )
-            server.preview_port = port
-            servers.append(stack.enter_context(server))
-        yield servers[0], servers[1]
+    with two_controllers({}, {}) as made:
+        yield made
 
 
 @pytest.fixture
@@ -101,17 +77,6 @@ def by_owner(pair: Pair, project: UUID) -> tuple[SandboxServer, SandboxServer]:
     first, second = running(one, project), running(two, project)
     assert bool(first) != bool(second), (first, second)
     return (one, two) if first else (two, one)
-
-
-async def seen(server: SandboxServer, project: UUID) -> str:
-    """Return what a visitor is shown; nothing, where that takes too long."""
-    headers = {"host": host_of(project), "accept": "text/html"}
-    url = f"http://127.0.0.1:{server.preview_port}/"
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-        try:
-            return (await client.get(url, headers=headers)).text
-        except httpx.TimeoutException:
-            return ""
 
 
 async def test_whoever_is_asked_one_controller_has_the_project(

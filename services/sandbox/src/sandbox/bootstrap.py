@@ -195,7 +195,8 @@ async def _serve(
     secret = settings.secret_key.encode()
     preview = Preview(controller, settings.preview_domain, secret)
     keep = partial(owners.run, controller.lost)
-    works = (parts.outputs.run, controller.reconcile_forever, keep)
+    reap = controller.reap_forever
+    works = (parts.outputs.run, controller.reconcile_forever, reap, keep)
     async with _background(tasks, *works):
         subscriptions = await doors.serve(bus, controller, isolation, owners.me)
         tasks.create_task(_wind_down(controller, runtime, owners, stopping))

@@ -217,6 +217,19 @@ class Adopter(Protocol):
         ...
 
 
+@runtime_checkable
+class Heir(Protocol):
+    """A runtime in which what a controller has made outlives that controller."""
+
+    def strays(self) -> Collection[UUID]:
+        """Return the projects that other controllers have made something for."""
+        ...
+
+    async def reap(self, project_id: UUID) -> None:
+        """Remove what others have made for a project, which has to be ours."""
+        ...
+
+
 class FolderState(Struct, frozen=True):
     """What is known of a folder; it survives a restart."""
 

@@ -38,8 +38,9 @@ class Settings(Struct, frozen=True):
     sandbox_namespace: str = "atelier-apps"
     """Where pods of apps are, and nothing else is; see deploy/kubernetes."""
     sandbox_owner: str = "sandbox"
-    """Tells the pods of this service from those of another one in the namespace. It
-    removes those of its own that it does not remember."""
+    """Tells the pods of this installation from those of another one in the namespace.
+    All controllers of an installation have the same: a pod whose controller is gone is
+    removed by another."""
     sandbox_image: str = "atelier-sandbox"
     """Image of containers and pods; `deploy/sandbox.Dockerfile` makes it."""
     sandbox_oci_runtime: str = ""

@@ -5,6 +5,7 @@ import itertools
 import time
 from asyncio import Task
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -36,11 +37,12 @@ from sandbox.application.operations import Operations
 from sandbox.application.sandbox import Parts, Sandbox, Site
 from sandbox.application.trouble import Troubled
 from sandbox.domain.limits import IDLE_S
-from sandbox.ports import Folders, FolderState, Owner, Owners, ProjectGone
+from sandbox.ports import Folders, FolderState, Heir, Owner, Owners, ProjectGone
 
 _log = logs.get(__name__)
 
 _RECONCILE_S = 10.0
+_REAP_S = 4.0
 _RECHECK_PASSES = 30
 """Every five minutes each folder is asked about, should an event have been missed."""
 _UNKNOWN = Failed("The sandbox service does not know how to do that.")
@@ -248,6 +250,20 @@ class Controller:
             await self._make_room(now)
         for project_id in list(self._unchecked):
             await self._check(project_id)
+
+    async def reap_forever(self) -> None:
+        """End what controllers that are gone have left, until cancelled."""
+        while isinstance(self._parts.runtime, Heir):
+            await asyncio.sleep(_REAP_S)
+            with suppress(Unavailable):
+                await self._reap(self._parts.runtime)
+
+    async def _reap(self, heir: Heir) -> None:
+        # Whoever holds a project has the only say about what there is of it, and nobody
+        # can hold it beside us. It is given back when it is seen to be unused.
+        for project_id in heir.strays():
+            if await self._owners.claim(project_id) is None:
+                await heir.reap(project_id)
 
     async def _make_room(self, now: float) -> None:
         """Empty folders that nobody uses, the longest unused first, while need be.

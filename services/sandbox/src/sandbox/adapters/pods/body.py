@@ -13,6 +13,8 @@ from msgspec import Struct
 
 OWNER_LABEL = "atelier.owner"
 PROJECT_LABEL = "atelier.project"
+CONTROLLER_LABEL = "atelier.controller"
+"""Names the folder of the controller that has made the pod."""
 MADE_AS = "atelier.made-as"
 """Annotation: a digest of what the pod was made from, but for its names."""
 ROOT = "/sandbox"
@@ -45,6 +47,7 @@ class Order(Struct, frozen=True):
 
     name: str
     owner: str
+    controller: str
     project: str
     image: str
     memory_bytes: int
@@ -52,6 +55,8 @@ class Order(Struct, frozen=True):
     disk_bytes: int
     runtime_class: str
     """Name of a RuntimeClass, such as one of gVisor; empty: the cluster's default."""
+    lasts_s: int = 0
+    """After so many seconds the cluster ends it; 0: it does not."""
 
 
 def body(order: Order) -> dict[str, Any]:
@@ -62,7 +67,11 @@ def body(order: Order) -> dict[str, Any]:
         "kind": "Pod",
         "metadata": {
             "name": order.name,
-            "labels": {OWNER_LABEL: order.owner, PROJECT_LABEL: order.project},
+            "labels": {
+                OWNER_LABEL: order.owner,
+                CONTROLLER_LABEL: order.controller,
+                PROJECT_LABEL: order.project,
+            },
             "annotations": {
                 MADE_AS: _digest(spec),
                 # Moving it would lose what is in it; it is made anew where it has to.
@@ -116,6 +125,8 @@ def _spec(order: Order) -> dict[str, Any]:
         # Its users are nobody on the node, and no other pod's: bounds that the kernel
         # keeps for a user are bounds of this pod.
         spec["hostUsers"] = False
+    if order.lasts_s:
+        spec["activeDeadlineSeconds"] = order.lasts_s
     return spec
 
 

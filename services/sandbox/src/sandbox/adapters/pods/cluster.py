@@ -6,6 +6,7 @@ pods of one namespace and to start programs in them, nothing else.
 """
 
 import asyncio
+import copy
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +22,13 @@ from kubernetes_asyncio.stream import WsApiClient
 from msgspec import Struct, field
 
 from chassis import logs
-from sandbox.adapters.pods.body import CONTAINER, MADE_AS, OWNER_LABEL, PROJECT_LABEL
+from sandbox.adapters.pods.body import (
+    CONTAINER,
+    CONTROLLER_LABEL,
+    MADE_AS,
+    OWNER_LABEL,
+    PROJECT_LABEL,
+)
 
 _log = logs.get(__name__)
 
@@ -115,6 +122,11 @@ class Pod(Struct, rename="camel"):
     def project(self) -> str:
         """The id of the project that it was made for."""
         return self.metadata.labels.get(PROJECT_LABEL, "")
+
+    @property
+    def controller(self) -> str:
+        """What names the folder of the controller that has made it."""
+        return self.metadata.labels.get(CONTROLLER_LABEL, "")
 
     @property
     def made_as(self) -> str:
@@ -234,7 +246,16 @@ class Cluster:
         # Annotated for models that are made of every answer: here none is.
         self._api: Any = CoreV1Api(self._client)
         self._ways_in: Any = CoreV1Api(self._sockets)
-        self._selector = f"{OWNER_LABEL}={owner}"
+
+    def aside(self, purpose: str) -> "Cluster":
+        """Return the same cluster for pods that whoever looks here does not see."""
+        other = copy.copy(self)
+        other.owner = f"{self.owner}-{purpose}"
+        return other
+
+    @property
+    def _selector(self) -> str:
+        return f"{OWNER_LABEL}={self.owner}"
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.pods.cluster import Cluster
@@ -17,6 +19,8 @@ from sandbox.domain.output import Stream
 from sandbox.ports import Command, RuntimeFailed
 
 _TRIAL_S = 60.0
+_LASTS_S = 300
+"""Longest that its pod lives, should nobody be left to end it."""
 
 _SCRIPT = """
 import os, shutil, socket, sys, time
@@ -59,11 +63,9 @@ class Installation:
 
     def open(self, found: Found, tasks: TaskGroup) -> tuple[PodRuntime, PodFolders]:
         """Return the runtime, and the folders that its commands see."""
-        return self._open(found, self._tenancies(tasks), tasks)
-
-    def _tenancies(self, tasks: TaskGroup) -> Tenancies:
         parts = (self._layout, self._tools.certificates, tasks)
-        return Tenancies(self._cluster, self._kind, *parts)
+        tenancies = Tenancies(self._cluster, self._kind, *parts)
+        return self._open(found, tenancies, tasks)
 
     def _open(
         self, found: Found, tenancies: Tenancies, tasks: TaskGroup
@@ -81,7 +83,11 @@ class Installation:
 
         """
         async with TaskGroup() as tasks:
-            tenancies = self._tenancies(tasks)
+            # Out of other controllers' sight: nobody has a lease of its project.
+            cluster = self._cluster.aside("trial")
+            kind = replace(self._kind, lasts_s=_LASTS_S)
+            parts = (self._layout, self._tools.certificates, tasks)
+            tenancies = Tenancies(cluster, kind, *parts)
             runtime, _ = self._open(Found(), tenancies, tasks)
             outcome = await self._tried(runtime, tenancies, tasks)
         if isinstance(outcome, RuntimeFailed):  # in the group it would be one of many

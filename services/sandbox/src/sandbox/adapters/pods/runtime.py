@@ -10,7 +10,7 @@ goes on with the pods that it remembers, and removes the others.
 import asyncio
 import itertools
 from asyncio import TaskGroup
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from sandbox.adapters.processes.leftovers import new_mark
 from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
 from sandbox.ports import (
     Command,
+    Heir,
     Isolation,
     OnOutput,
     Process,
@@ -54,7 +55,7 @@ class Found(Struct, frozen=True):
     """No policy keeps pods from the network of the cluster."""
 
 
-class PodRuntime(Runtime):
+class PodRuntime(Runtime, Heir):
     """Runs commands in pods of one cluster."""
 
     def __init__(
@@ -177,6 +178,14 @@ class PodRuntime(Runtime):
         except ClusterFailed as exc:
             raise RuntimeFailed(str(exc)) from exc
         return await self._tenancies.sweep()
+
+    @override
+    def strays(self) -> Collection[UUID]:
+        return self._tenancies.strays()
+
+    @override
+    async def reap(self, project_id: UUID) -> None:
+        await self._tenancies.reap(project_id)
 
     @override
     async def end_all(self, project_id: UUID) -> None:

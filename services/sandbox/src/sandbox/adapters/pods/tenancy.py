@@ -2,19 +2,24 @@
 
 A project has one pod at most, made when it is first needed and remembered by its uid:
 files that were written to another one, or to one that has ended, are not there.
+
+Several controllers may share an installation. Each ends the pods of its own making that
+it does not remember, and those of another one only when it is told that the project is
+its own by now.
 """
 
 import asyncio
 import time
 from asyncio import TaskGroup
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from msgspec import Struct
 
 from chassis import logs
+from sandbox.adapters.files.claim import installation
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.pods import body
 from sandbox.adapters.pods.body import Order
@@ -39,6 +44,8 @@ class Kind(Struct, frozen=True):
     preview_domain: str
     limits: Limits = LIMITS
     runtime_class: str = ""
+    lasts_s: int = 0
+    """After so many seconds a pod is ended by the cluster; 0: it is not."""
 
 
 class Tenancy:
@@ -89,6 +96,7 @@ class Tenancies:
         self._known: dict[UUID, Tenancy] = {}
         self._making: set[str] = set()
         """Pods that somebody waits for."""
+        self._me = installation(layout.root)
         self.closed = False
 
     def of(self, project_id: UUID) -> Tenancy:
@@ -138,7 +146,7 @@ class Tenancies:
         if tenancy is not None and tenancy.session is not None:
             tenancy.session.close()
         self._record(project_id).unlink(missing_ok=True)
-        for pod in self.roster.of(str(project_id)):
+        for pod in self._made(project_id):
             await self._delete(pod)
 
     async def sweep(self) -> int:
@@ -146,16 +154,45 @@ class Tenancies:
         for project_id, tenancy in list(self._known.items()):
             if tenancy.is_idle:
                 await self.discard(project_id)
-        left = [pod for pod in self.roster.all if not self._is_wanted(pod)]
+        left = [pod for pod in self.roster.all if self._is_left(pod)]
         for pod in left:
             await self._delete(pod)
         return len(left)
+
+    def strays(self) -> set[UUID]:
+        """Return the projects that other controllers have made pods for."""
+        found = set()
+        for pod in self.roster.all:
+            if self._is_strange(pod):
+                with suppress(ValueError):
+                    found.add(UUID(pod.project))
+        return found
+
+    async def reap(self, project_id: UUID) -> None:
+        """End the pods that other controllers have made for a project that is ours."""
+        for pod in filter(self._is_strange, self.roster.of(str(project_id))):
+            _log.warning("ending the pod of another controller", pod=pod.name)
+            await self._delete(pod)
 
     def close(self) -> None:
         """Let go of all connections; the pods stay."""
         for tenancy in self._known.values():
             if tenancy.session is not None:
                 tenancy.session.close()
+
+    def _made(self, project_id: UUID) -> list[Pod]:
+        """Return the pods of a project that are of our own making."""
+        pods = self.roster.of(str(project_id))
+        return [pod for pod in pods if pod.controller == self._me]
+
+    def _is_strange(self, pod: Pod) -> bool:
+        return pod.controller != self._me and not self._is_wanted(pod)
+
+    def _is_left(self, pod: Pod) -> bool:
+        if pod.controller == self._me:
+            return not self._is_wanted(pod)
+        # Of those that the cluster ends nobody needs to have anything.
+        return bool(self._kind.lasts_s) and pod.is_over
 
     def _is_wanted(self, pod: Pod) -> bool:
         if pod.metadata.deletion_timestamp is not None or pod.name in self._making:
@@ -198,7 +235,7 @@ class Tenancies:
             raise RuntimeFailed(str(exc)) from exc
 
     async def _replace(self, project_id: UUID) -> Pod:
-        for left in self.roster.of(str(project_id)):
+        for left in self._made(project_id):
             await self._delete(left)
         pod = await self._make(project_id)
         box = self._layout.box(project_id)
@@ -246,12 +283,14 @@ class Tenancies:
         return Order(
             name=name,
             owner=self._cluster.owner,
+            controller=self._me,
             project=str(project_id),
             image=self._kind.image,
             memory_bytes=limits.memory_bytes,
             processors=limits.processors,
             disk_bytes=limits.disk_bytes,
             runtime_class=self._kind.runtime_class,
+            lasts_s=self._kind.lasts_s,
         )
 
     async def _delete(self, pod: Pod) -> None:
