@@ -19,17 +19,19 @@ from uuid import uuid4
 
 import pytest
 
+from sandbox.adapters.keeping.inside import SERVER_PORT
 from sandbox.adapters.processes.groups import find_bounds
 from tests.contract import escape_attempts
 from tests.contract.runtimes import (
     BUBBLEWRAP,
     DOCKER,
     KINDS,
+    OWN_KERNEL,
     PLAIN,
     Bench,
     bench,
 )
-from tests.support.engine import engine_url
+from tests.support.engine import engine_url, kernels
 from tests.support.servers import server_folder
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "isolation.md"
@@ -62,13 +64,13 @@ _SERVER = """
 require('http').createServer((_, answer) => answer.end('up'))
   .listen(process.env.PORT, process.env.HOST);
 """
-_FORKS = (
+FORKS = (
     "const {spawn} = require('child_process'); let failed = 0; const all = [];"
     "for (let n = 0; n < 1000; n++) { const child = spawn('sleep', ['60']);"
     "child.on('error', () => failed++); all.push(child) }"
     "setTimeout(() => { console.log(failed); process.exit() }, 500)"
 )
-_HUNGRY = "const all = []; setInterval(() => all.push(Buffer.alloc(5e6, 1)), 5)"
+HUNGRY = "const all = []; setInterval(() => all.push(Buffer.alloc(5e6, 1)), 5)"
 _WRITER = (
     "const fs = require('fs'); let n = 0; const data = Buffer.alloc(2e6, 1);"
     "setInterval(() => { if (n < 600) fs.writeFileSync(`file-${n++}`, data);"
@@ -92,10 +94,10 @@ async def got_through(kind: str) -> frozenset[str]:
 async def _bombs(kind: str) -> frozenset[str]:
     through = set()
     async with bench(kind, os.environ, memory_bytes=_SMALL * 4) as lent:
-        _, printed = await lent.run(_FORKS)
+        _, printed = await lent.run(FORKS)
         if printed.split()[-1:] == ["0"] and await _can_hold_forks(kind):
             through.add(BOMBS[0])
-        await lent.write(hungry_js=_HUNGRY)
+        await lent.write(hungry_js=HUNGRY)
         await (await lent.launch("node", "hungry.js")).wait()
         if b"used more than" not in lent.printed["stderr"]:
             through.add(BOMBS[1])
@@ -148,8 +150,8 @@ async def _surroundings(lent: Bench, kind: str) -> AsyncIterator[dict[str, str]]
                     "boxes": str(lent.layout.boxes),
                     "own": str(lent.layout.box(lent.project_id).path),
                     "other": str(lent.placed(other.project_id)),
-                    "other_pid": str(other.processes()[0]),
-                    "other_port": _port_of(other),
+                    "other_pid": str(_processes(kind, other)[0]),
+                    "other_port": _port_of(kind, other),
                     "service": str(pid),
                     "user": pwd.getpwuid(2).pw_name,
                     "engine": _engine(kind),
@@ -181,15 +183,22 @@ async def _neighbour(lent: Bench, secret: str) -> Bench:
     return other
 
 
-def _port_of(other: Bench) -> str:
+def _processes(kind: str, other: Bench) -> list[int]:
+    return kernels() if kind == OWN_KERNEL else other.processes()
+
+
+def _port_of(kind: str, other: Bench) -> str:
     """Return where the neighbour's app listens, in whichever network it is."""
+    if kind == OWN_KERNEL:
+        return str(SERVER_PORT)
     environ = Path(f"/proc/{other.processes()[0]}/environ").read_bytes()
     words = (word.partition(b"=") for word in environ.split(b"\0"))
     return next(value.decode() for name, _, value in words if name == b"PORT")
 
 
 def _engine(kind: str) -> str:
-    return engine_url().removeprefix("unix://") if kind == DOCKER else "/nowhere"
+    has_engine = kind in (DOCKER, OWN_KERNEL)
+    return engine_url().removeprefix("unix://") if has_engine else "/nowhere"
 
 
 @contextmanager

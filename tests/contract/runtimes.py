@@ -38,12 +38,14 @@ from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.output import Stream
 from sandbox.ports import Command, Folder, Folders, Process, Runtime, Unreachable
 from tests.support.cluster import NAMESPACE, FakeCluster, shared_cluster
-from tests.support.engine import IMAGE, engine_url
+from tests.support.engine import GVISOR, IMAGE, engine_url
 from tests.support.npm import NODE
 from tests.support.real_cluster import RealCluster, shared_real_cluster
 from tests.support.servers import server_folder
 
 DOCKER = "docker"
+OWN_KERNEL = "docker with gvisor"
+"""Takes minutes, so it has tests of its own: see tests/chaos/sandbox/test_gvisor.py."""
 PODS = "kubernetes"
 REAL_PODS = "kubernetes with a real API server"
 """Where that program is; the other one is a fake of ours."""
@@ -167,8 +169,9 @@ async def bench(
                 pods = _pods(shared(), layout, tools, environ, limits)
                 yield await stack.enter_async_context(pods)
                 return
-            if kind == DOCKER:
-                lent = _docker(layout, tools, environ, limits)
+            if kind in (DOCKER, OWN_KERNEL):
+                another = GVISOR if kind == OWN_KERNEL else ""
+                lent = _docker(layout, tools, environ, limits, another)
             else:
                 launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
                 parts = (launcher, layout, tools, environ, limits)
@@ -213,14 +216,18 @@ async def _docker(
     tools: Toolbox,
     environ: Mapping[str, str],
     limits: Limits,
+    oci_runtime: str,
 ) -> AsyncIterator[Runtime]:
     client = aiodocker.Docker(engine_url())
     engine = Engine(client, uuid4().hex)
     try:
+        if oci_runtime and oci_runtime not in (await engine.info())["Runtimes"]:
+            pytest.skip(f"the engine has no runtime {oci_runtime}")
         containers = Containers(
             image=await engine.digest(IMAGE),
             preview_domain=DOMAIN,
             limits=limits,
+            oci_runtime=oci_runtime,
         )
         async with asyncio.TaskGroup() as tasks:
             runtime = DockerRuntime(engine, containers, layout, tools, environ, tasks)

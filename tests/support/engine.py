@@ -10,6 +10,7 @@ import fcntl
 import functools
 import hashlib
 import io
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ import tarfile
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,6 +37,11 @@ BASE = "node:22-bookworm"
 ANOTHER = "runsc"
 """A runtime that our engine has beside its default: the same program, by the name of
 the one that people take for a thicker wall."""
+GVISOR = "gvisor"
+"""A kernel of their own for containers, where Debian's runsc is installed."""
+GVISOR_FLAGS = ("--platform=ptrace", "--network=none", "--host-uds=open")
+"""As docs/operate.md has them."""
+_KERNEL = b"runsc-sandbox"
 _DOCKERFILE = ROOT / "deploy" / "sandbox.Dockerfile"
 _USUAL = "unix:///var/run/docker.sock"
 _BUILD_S = 120.0
@@ -60,8 +67,9 @@ class EngineServer(Server):
             *("--exec-root", f"{folder}/exec"),
             *("--bridge=none", "--iptables=false", "--ip-forward=false"),
             *("--ip-masq=false", f"--userland-proxy={str(publishes).lower()}"),
-            *("--log-level=warn", "--add-runtime", f"{ANOTHER}={_runc()}"),
+            *("--log-level=warn", "--config-file", f"{folder}/engine.json"),
         )
+        (folder / "engine.json").write_text(json.dumps({"runtimes": _runtimes()}))
         super().__init__(Program("dockerd", words, {"PATH": _path()}), folder)
 
     @override
@@ -105,12 +113,32 @@ class EngineServer(Server):
                     os.kill(int(entry.name), signal.SIGKILL)
 
 
-def _runc() -> str:
-    return shutil.which("runc", path=_path()) or "runc"
+def _runtimes() -> dict[str, Any]:
+    found: dict[str, Any] = {ANOTHER: {"path": _program("runc") or "runc"}}
+    runsc = _program("runsc")
+    if runsc is not None:
+        found[GVISOR] = {"path": runsc, "runtimeArgs": list(GVISOR_FLAGS)}
+    return found
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name, path=_path())
 
 
 def _path() -> str:
     return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+def kernels() -> list[int]:
+    """Return the processes that are kernels of containers, of the engine of tests."""
+    ours = engine_url().removeprefix("unix://").removesuffix("s").encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (entry / "cmdline").read_bytes()
+            if words.startswith(_KERNEL) and ours in words:
+                found.append(int(entry.name))
+    return found
 
 
 def client(url: str) -> httpx.Client:

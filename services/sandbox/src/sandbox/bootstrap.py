@@ -323,7 +323,9 @@ async def _docker(
         found = await trial.look(make, layout.root)
     except (EngineFailed, RuntimeFailed) as exc:
         raise SettingsError(f"SANDBOX_RUNTIME=docker: {exc}") from exc
-    containers = msgspec.structs.replace(containers, has_uv=found.has_uv)
+    containers = msgspec.structs.replace(
+        containers, has_uv=found.has_uv, notices=found.notices
+    )
     layers = Layers(layout, None, mounted_elsewhere=found.overlays)
     checks: dict[str, Check] = {"the container engine": engine.check}
     if oci_runtime:

@@ -52,7 +52,8 @@ class Isolation(Struct, frozen=True):
         shared = ", ".join(name for name, is_apart in words.items() if not is_apart)
         return (
             f"{self.name}; isolated: {apart or 'nothing'}; "
-            f"shared with this machine: {shared or 'nothing of these'}"
+            f"shared with this machine: {shared or 'nothing of these'}; "
+            f"disk: watched, not bounded by the kernel"
         )
 
 

@@ -45,8 +45,8 @@ class Settings(Struct, frozen=True):
     """Image of containers and pods; `deploy/sandbox.Dockerfile` makes it."""
     sandbox_oci_runtime: str = ""
     """One of the engine's runtimes, or one of the cluster's RuntimeClasses, such as a
-    stricter one; empty: the default. One of an engine has to pass handles between
-    container and machine, which is tried at the start."""
+    stricter one; empty: the default. One of an engine has to let containers open the
+    sockets that are mounted into them, which is tried at the start."""
     sandbox_isolation: Literal["auto", "bubblewrap", "process"] = "auto"
     """`auto` takes bubblewrap where it works. Without it, apps of people who do not
     trust each other are not kept apart: then `process` has to be asked for."""

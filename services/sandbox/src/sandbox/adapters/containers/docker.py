@@ -56,6 +56,7 @@ _ARRIVE_S = 15.0
 _LOOK_S = 1.0
 _LOOKS_PER_REAP = 5
 _BUNDLE = "certificates.pem"
+_HINT = " Its runtime has to let it open sockets (runsc: --host-uds=open)."
 
 
 class Containers(Struct, frozen=True):
@@ -67,6 +68,8 @@ class Containers(Struct, frozen=True):
     limits: Limits = LIMITS
     oci_runtime: str = ""
     has_uv: bool = False
+    notices: bool = True
+    """Whether programs in them are told when the service writes a file."""
 
 
 class DockerRuntime(Runtime, Adopter):
@@ -206,6 +209,7 @@ class DockerRuntime(Runtime, Adopter):
         except TimeoutError as exc:
             raise EngineFailed(
                 "A container was started, but what keeps the app in it did not report."
+                f"{_HINT if self._containers.oci_runtime else ''}"
             ) from exc
 
     def _spec(self, command: Command, registries: Registries | None) -> Spec:
@@ -218,6 +222,7 @@ class DockerRuntime(Runtime, Adopter):
             certificates=None if self._tools.certificates is None else bundle,
             preview_domain=self._containers.preview_domain,
             bun=None if bun is None else f"{shared}/{bun.name}",
+            notices=self._containers.notices,
         )
         return inside.spec(where, command, registries)
 

@@ -70,9 +70,12 @@ class Engine:
             await self._containers.container(name).start()
 
     async def ending(self, name: str) -> Ending:
-        """Tell how a container has ended."""
+        """Tell how a container has ended, as soon as the engine knows."""
+        container = self._containers.container(name)
         async with _asked(_ASK_S):
-            state = (await self._containers.container(name).show())["State"]
+            # It hears of an end after us: until then it would say 0.
+            await container.wait()
+            state = (await container.show())["State"]
         return Ending(int(state["ExitCode"]), bool(state["OOMKilled"]))
 
     async def remove(self, name: str) -> None:

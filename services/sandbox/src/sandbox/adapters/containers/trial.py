@@ -23,9 +23,20 @@ _END_S = 15.0
 _TOOLS = ("node", "npm", "python3", "uv")
 _TEMPLATE = "trial"
 _SEEN, _HIDDEN = "seen-by-an-overlay", "hidden-by-an-overlay"
+_WATCHING, _NOTICED = "watching", "noticed"
+# With the calls of inotify(7): 128 is what a rename into the folder is.
+_WATCH = f"""
+import ctypes, select
+libc = ctypes.CDLL(None)
+handle = libc.inotify_init()
+libc.inotify_add_watch(handle, b".", 128)
+print("{_WATCHING}", flush=True)
+if select.select([handle], [], [], 2)[0]: print("{_NOTICED}")
+"""
 _SCRIPT = (
     f"for name in {' '.join(_TOOLS)}; do command -v $name; done;"
-    "ls node_modules 2>/dev/null && touch node_modules/written; true"
+    "ls node_modules 2>/dev/null && touch node_modules/written;"
+    f"python3 -I -S -c '{_WATCH}'; true"
 )
 
 Make: TypeAlias = Callable[[Layout, Layers, asyncio.TaskGroup], Runtime]
@@ -38,6 +49,8 @@ class Found(Struct, frozen=True):
     has_uv: bool
     overlays: bool
     """Whether the engine mounts them, from folders of this machine."""
+    notices: bool
+    """Whether a program is told when the service writes a file."""
 
 
 async def look(make: Make, root: Path) -> Found:
@@ -57,7 +70,7 @@ async def look(make: Make, root: Path) -> Found:
             said = await _said(make, layout, overlays=False)
     if isinstance(said, str):
         raise RuntimeFailed(said)
-    return Found(has_uv="uv" in said, overlays=overlays)
+    return Found("uv" in said, overlays, _NOTICED in said)
 
 
 @asynccontextmanager
@@ -92,12 +105,14 @@ async def _said(make: Make, layout: Layout, *, overlays: bool) -> set[str] | str
 
 async def _printed(runtime: Runtime, layout: Layout, layers: Layers) -> set[str]:
     said: list[bytes] = []
+    own, project_id = runtime.isolation.own_user, uuid4()
+    folder = DiskFolders(layout, own_users=own, layers=layers).open(project_id)
 
     async def take(_: Stream, data: bytes) -> None:
         said.append(data)
+        if data.endswith(f"{_WATCHING}\n".encode()):
+            await folder.apply({"changed": b""}, ())
 
-    own, project_id = runtime.isolation.own_user, uuid4()
-    folder = DiskFolders(layout, own_users=own, layers=layers).open(project_id)
     await folder.lay(_TEMPLATE, [_HIDDEN])
     process = await runtime.launch(project_id, Command(("sh", "-c", _SCRIPT)), take)
     try:

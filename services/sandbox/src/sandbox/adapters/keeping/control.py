@@ -5,13 +5,20 @@ import json
 import os
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from typing import NamedTuple
 
 from sandbox.adapters.keeping import keeper
 from sandbox.adapters.keeping.keeper import Spec
 from sandbox.ports import Unreachable
 
 _CONNECT_S = 5.0
+
+
+class Asked(NamedTuple):
+    """Where the keeper asks for a socket for each connection of an install."""
+
+    channel: socket.socket
 
 
 class Control:
@@ -23,6 +30,8 @@ class Control:
         self._connecting = asyncio.Lock()
         self._owed = 0
         """Answers of the keeper that nobody has read yet."""
+        self._brings = False
+        """No handle gets out of where the keeper is: it is sent one each time."""
 
     async def run(self, spec: Spec, handles: Sequence[int] = ()) -> None:
         """Tell the keeper what to run; it gets copies of *handles*.
@@ -39,7 +48,7 @@ class Control:
             self._connection.sendall(length)
         await asyncio.get_running_loop().sock_sendall(self._connection, text)
 
-    async def way_out(self) -> socket.socket:
+    async def way_out(self) -> socket.socket | Asked:
         """Return the listening socket for installs, which a `Spec` has asked for.
 
         Raises:
@@ -47,7 +56,11 @@ class Control:
 
         """
         self._owed += 1
-        return await self._receive()
+        word, handle = await self._receive()
+        if word != keeper.BRING:
+            return _stream_socket(handle)
+        _drop(handle)
+        return Asked(bring(self._connection))
 
     async def connect(self) -> socket.socket:
         """Return a connection to the app, which does not block.
@@ -59,31 +72,49 @@ class Control:
         async with self._connecting:
             try:
                 async with asyncio.timeout(_CONNECT_S):
-                    self._connection.send(keeper.CONNECT)
-                    self._owed += 1
-                    return await self._receive()
+                    return await self._connect()
             except OSError as exc:  # TimeoutError is one
                 raise Unreachable("the app does not listen") from exc
 
-    async def _receive(self) -> socket.socket:
-        """Return the socket of the newest answer; those before it came too late.
+    async def _connect(self) -> socket.socket:
+        if not self._brings:
+            self._connection.send(keeper.CONNECT)
+            self._owed += 1
+            word, handle = await self._receive()
+            if word != keeper.BRING:
+                return _stream_socket(handle)
+            _drop(handle)
+            self._brings = True
+        with ExitStack() as unless_joined:
+            ours = unless_joined.enter_context(bring(self._connection))
+            self._owed += 1
+            word, handle = await self._receive()
+            _drop(handle)
+            if word == keeper.YES:
+                unless_joined.pop_all()
+                return ours
+        raise Unreachable("the app does not listen")
+
+    async def _receive(self) -> tuple[bytes, int | None]:
+        """Return the newest answer and its handle; those before it came too late.
 
         What the keeper says may come from the app, which is the same user inside.
         """
+        word = b""
         newest: list[int] = []
         while self._owed > 0:
             await readable(self._connection.fileno())
-            data, handles, _, _ = socket.recv_fds(
+            word, handles, _, _ = socket.recv_fds(
                 self._connection, 1, 1, socket.MSG_CMSG_CLOEXEC
             )
             close_handles(newest)
             newest = list(handles)
-            if not data:
+            if not word:
                 close_handles(newest)
                 raise Unreachable("the keeper is gone")
             self._owed -= 1
         close_handles(newest[1:])
-        return _stream_socket(newest[0] if newest else None)
+        return word, newest[0] if newest else None
 
     def terminate(self) -> None:
         """Ask the keeper to end the app, if there is one still."""
@@ -109,6 +140,30 @@ async def readable(handle: int) -> None:
 def _settle(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
+
+
+def bring(channel: socket.socket) -> socket.socket:
+    """Send a socket to a keeper; return its other end, which does not block.
+
+    Raises:
+        OSError: Nobody takes it.
+
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        socket.send_fds(channel, [keeper.CONNECT], [theirs.fileno()])
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    ours.settimeout(0)
+    return ours
+
+
+def _drop(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
 
 
 def close_handles(handles: Sequence[int]) -> None:

@@ -13,6 +13,8 @@ from sandbox.ports import Command
 SERVER_PORT = 3000
 EGRESS_PORT = 3128
 _EGRESS_URL = f"http://127.0.0.1:{EGRESS_PORT}"
+_LOOKS = {"CHOKIDAR_USEPOLLING": "1", "WATCHPACK_POLLING": "true"}
+"""What makes dev servers look at their files, instead of waiting to be told."""
 _NAMES = {"python": "python3"}
 """Tools whose names in an image are not those of `ports.Command`."""
 
@@ -29,6 +31,8 @@ class Inside(Struct, frozen=True):
     preview_domain: str
     bun: str | None = None
     """The program, where there is one."""
+    notices: bool = True
+    """Whether it is told when the service writes a file; otherwise it has to look."""
 
     def named(self, tool: str) -> str:
         """Return what a tool of `ports.Command` is called there."""
@@ -81,6 +85,8 @@ def _environment(
     found = launch.base_environment(
         Path("/usr/local/sbin"), inside.home
     ) | launch.trust_environment(bundle)
+    if not inside.notices:
+        found |= _LOOKS
     if port:
         found |= launch.server_environment(port, inside.preview_domain)
     if registries is not None:

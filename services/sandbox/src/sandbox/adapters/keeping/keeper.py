@@ -6,13 +6,18 @@ of it. SOCKET is a handle that leads to the service, or the path of a socket whe
 service listens for this one keeper. Over it comes one JSON text (`Spec`), then one byte
 for each wish:
 
-    c   connect me to the app: `+` and a socket of the sandbox's own network, or `-`
+    c   connect me to the app: `+` and a socket of the sandbox's own network, or `-`;
+        a socket that comes with this is joined to the app instead
     t   end the app: SIGTERM, a grace, SIGKILL
+
+Where the sandbox has a kernel of its own, as gVisor is, sockets come in and none gets
+out: the answer is `<` then, which asks for one to be sent in.
 
 The end of the socket means that the service is gone: everything ends at once. However
 the app ends, the keeper ends what is left of its tree and then exits with its code.
 """
 
+import errno
 import json
 import os
 import resource
@@ -22,6 +27,7 @@ import socket
 import struct
 import sys
 import time
+from _thread import LockType, allocate_lock, start_new_thread
 from contextlib import suppress
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -30,10 +36,13 @@ CONNECT = b"c"
 TERMINATE = b"t"
 YES = b"+"
 NO = b"-"
+BRING = b"<"
 
 _LOOPBACK = (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6))
 _LISTEN = "0A"
 _CONNECT_S = 1.0
+_CHUNK = 65_536
+_GRACE_S = 2.0  # for one direction of a connection after the end of the other one
 _GIVE_UP_S = 30.0
 _ROUND_S = 0.005
 _NICENESS = 5
@@ -115,9 +124,10 @@ def main() -> None:
     for sign in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(sign, lambda *_: None)
     signal.set_wakeup_fd(pen, warn_on_full_buffer=False)
-    if spec["egress"]:
-        _send_egress(control, spec["egress"])
+    relayed = _send_egress(control, spec["egress"]) if spec["egress"] else None
     app = _start(spec)
+    if relayed is not None:
+        start_new_thread(_let_out, relayed)
     code = _attend(control, wakeup, app, spec)
     if spec["tree"]:
         _end_tree()
@@ -170,12 +180,66 @@ def _become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _send_egress(control: socket.socket, port: int) -> None:
-    """Hand out a listening socket: it belongs to the network that it was made in."""
-    with socket.socket() as listener:
-        listener.bind((_LOOPBACK[0][0], port))
-        listener.listen()
-        socket.send_fds(control, [YES], [listener.fileno()])
+def _send_egress(
+    control: socket.socket, port: int
+) -> tuple[socket.socket, socket.socket] | None:
+    """Hand out a listening socket: it belongs to the network that it was made in.
+
+    Where that cannot be, return it, and whom to ask for a way on for each connection.
+    """
+    listener = socket.socket()
+    listener.bind((_LOOPBACK[0][0], port))
+    listener.listen()
+    if _hand_out(control, listener):
+        listener.close()
+        return None
+    return listener, _next_wish(control)[1][0]
+
+
+def _hand_out(control: socket.socket, handle: socket.socket) -> bool:
+    """Answer with *handle*, or that one has to be sent in; tell which it was."""
+    try:
+        socket.send_fds(control, [YES], [handle.fileno()])
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        control.sendall(BRING)
+        return False
+    return True
+
+
+def _let_out(listener: socket.socket, asked: socket.socket) -> None:
+    """Join everybody who connects to *listener* to a socket that is *asked* for."""
+    with suppress(OSError, ValueError):
+        while True:
+            client, _ = listener.accept()
+            asked.sendall(CONNECT)
+            _, (way, *_) = _next_wish(asked)
+            _join(client, way)
+
+
+def _join(one: socket.socket, other: socket.socket) -> None:
+    """Begin to pass bytes both ways, until soon after one direction has ended."""
+    there, back = allocate_lock(), allocate_lock()
+    there.acquire()
+    back.acquire()
+    with suppress(RuntimeError):  # there may be no more threads
+        start_new_thread(_pass_on, (one, other, there, back))
+        start_new_thread(_pass_on, (other, one, back, there))
+
+
+def _pass_on(
+    source: socket.socket, target: socket.socket, mine: LockType, theirs: LockType
+) -> None:
+    with suppress(OSError):
+        while data := source.recv(_CHUNK):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    mine.release()
+    if not theirs.acquire(timeout=_GRACE_S):
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
 
 def _start(spec: Spec) -> int:
@@ -257,8 +321,9 @@ def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
             left = _LOOK_S if left is None else min(left, _LOOK_S)
         ready, _, _ = select.select(sources, [], [], left)
         asked = wakeup in ready and bytes([signal.SIGTERM]) in os.read(wakeup, 4096)
+        brought: list[socket.socket] = []
         if control in ready:
-            wish = _next_wish(control)
+            wish, brought = _next_wish(control)
         elif not ending and (
             asked or (spec.get("cgroup") and out_of_memory() > before)
         ):
@@ -266,7 +331,7 @@ def _attend(control: socket.socket, wakeup: int, app: int, spec: Spec) -> int:
         else:
             continue
         if wish == CONNECT:
-            _connect(control, spec)
+            _connect(control, spec, brought)
         elif wish == TERMINATE:
             _signal_group(app, signal.SIGTERM)
             ending = True
@@ -289,11 +354,12 @@ def out_of_memory() -> int:
     return 0
 
 
-def _next_wish(control: socket.socket) -> bytes:
+def _next_wish(control: socket.socket) -> tuple[bytes, list[socket.socket]]:
     try:
-        return control.recv(1)
+        wish, handles, _, _ = socket.recv_fds(control, 1, 1, socket.MSG_CMSG_CLOEXEC)
     except OSError:
-        return b""
+        return b"", []
+    return wish, [socket.socket(fileno=one) for one in handles]
 
 
 def _reap(app: int) -> int | None:
@@ -315,37 +381,44 @@ def _signal_group(app: int, sign: signal.Signals) -> None:
     try:
         os.killpg(app, sign)
     except OSError:  # it has not got as far as to make a group of its own
-        with suppress(OSError):
-            os.kill(app, sign)
+        _send_all({app}, sign)
 
 
-def _connect(control: socket.socket, spec: Spec) -> None:
-    """Send a connection to the app, or that there is none to be had.
+def _connect(control: socket.socket, spec: Spec, brought: list[socket.socket]) -> None:
+    """Send a connection to the app, or join it to what was *brought*."""
+    app = _reached(spec)
+    with suppress(OSError):
+        if app is not None and not brought:
+            _hand_out(control, app)
+            return
+        control.sendall(NO if app is None else YES)
+        if app is not None:
+            _join(brought[0], app)
+
+
+def _reached(spec: Spec) -> socket.socket | None:
+    """Return a connection to the app, None where nobody listens.
 
     In a network of its own every listener is the app's: one that does not listen where
     it was told to is found all the same.
     """
     others = spec.get("others", None if spec["tree"] else [])
-    known = {spec["port"], spec["egress"], *(others or ())}
-    if _connect_to(control, spec["port"]):
-        return
-    for port in [] if others is None else _listening(but=known):
-        if _connect_to(control, port):
-            return
-    with suppress(OSError):
-        control.sendall(NO)
+    found = _connected(spec["port"])
+    if found is None and others is not None:
+        for port in _listening(but={spec["port"], spec["egress"], *others}):
+            found = found or _connected(port)
+    return found
 
 
-def _connect_to(control: socket.socket, port: int) -> bool:
-    """Send a connection to *port*; tell whether there was one to send."""
+def _connected(port: int) -> socket.socket | None:
     for host, family in _LOOPBACK:
-        with socket.socket(family) as client, suppress(OSError):
-            client.settimeout(_CONNECT_S)
-            client.connect((host, port))
+        client = socket.socket(family)
+        client.settimeout(_CONNECT_S)
+        if not client.connect_ex((host, port)):
             client.settimeout(None)
-            socket.send_fds(control, [YES], [client.fileno()])
-            return True
-    return False
+            return client
+        client.close()
+    return None
 
 
 def _listening(but: set[int]) -> list[int]:
@@ -382,15 +455,14 @@ def _end_tree() -> None:
 
 def _has_child() -> bool:
     """Tell whether a child is left, after taking note of those that have ended."""
-    try:
+    with suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-    except ChildProcessError:
-        return False
-    return True
+        return True
+    return False
 
 
-def _send_all(pids: set[int], sign: signal.Signals) -> None:
+def _send_all(pids: set[int], sign: int) -> None:
     for pid in pids:
         with suppress(OSError):
             os.kill(pid, sign)

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from typing_extensions import override
 
 from chassis import logs
-from sandbox.adapters.keeping.control import Control
+from sandbox.adapters.keeping.control import Asked, Control
+from sandbox.adapters.keeping.lending import lend
 from sandbox.adapters.network.attendance import attended
 from sandbox.adapters.network.egress import Egress
 from sandbox.adapters.network.passage import Passage
@@ -110,7 +111,10 @@ class Kept(Endable):
 
         """
         listener = await self._control.way_out()
-        tasks.create_task(out.serve_until(listener, self._ended))
+        if isinstance(listener, Asked):
+            tasks.create_task(lend(listener.channel, out, self._ended))
+        else:
+            tasks.create_task(out.serve_until(listener, self._ended))
 
     async def condemn(self, sentence: str) -> None:
         """End it, once, and say why."""

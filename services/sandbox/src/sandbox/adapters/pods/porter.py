@@ -136,8 +136,10 @@ class Porter:
         try:
             with suppress(OSError):  # it has ended before it listened: its code says so
                 await kept.control.run(request["spec"])
+                listener = None
                 if request["spec"]["egress"]:
                     listener = await kept.control.way_out()
+                if isinstance(listener, socket.socket):
                     serving = self._let_out(channel.number, listener)
                     followers.append(self._tasks.create_task(serving))
             await answer(channel, {})
