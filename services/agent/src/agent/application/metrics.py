@@ -57,6 +57,13 @@ RELAY_POSITION = Gauge(
     ["shard"],
 )
 
+# At zero from the start: a series that begins with its first failure has not increased
+# for whoever asks Prometheus.
+for _outcome in ("completed", "failed", "stopped"):
+    RUNS.labels(_outcome)
+for _end in ("complete", "length", "cut", "failed", "invalid", "interrupted"):
+    CALLS.labels(_end)
+
 
 def count(event: ProjectEvent) -> None:
     """Count what a driver has recorded."""

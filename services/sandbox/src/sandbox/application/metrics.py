@@ -13,3 +13,7 @@ OPERATION_SECONDS = Histogram(
     ["operation", "outcome"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600),
 )
+
+# At zero from the start: for Prometheus nothing is not the same as no app that runs.
+for _outcome in ("running", "failed"):
+    STARTS.labels(_outcome)
