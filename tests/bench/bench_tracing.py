@@ -28,6 +28,7 @@ from agent.application.queries import Queries
 from agent.domain.project import PROJECT
 from agent.domain.state import FOLD, Project
 from agent.entrypoints.bus import serving
+from agent.entrypoints.shares import Share
 from chassis import logs, tracing
 from chassis.collector import Collector
 from contracts import codec
@@ -157,6 +158,7 @@ async def _projects(dsn: str, nats_url: str) -> AsyncIterator[BusProjects]:
             Queries(executor, store),
             ModelList(model.catalog, ("m",), ("m",)),
             HouseLimits(PostgresLedger(pool, 300.0), SpendLimits()),
+            Share(per_s=1.0, burst=1, at_once=1, waiting=0),
         )
         await stack.enter_async_context(doors)
         yield BusProjects(asking)

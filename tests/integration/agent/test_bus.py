@@ -1,6 +1,7 @@
 """Commands and questions over a real bus, answered by a real log."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from contracts.project import (
     Actor,
     CreateProject,
     DeleteProject,
+    GrantAccess,
     ProjectCommand,
     RunState,
     SaveFile,
@@ -32,11 +34,19 @@ from contracts.requests import (
     Manifest,
     ProjectQuery,
     QueryAnswer,
+    QueryRequest,
     Refused,
 )
-from eventcore.adapters.nats import open_bus
+from eventcore.adapters.nats import NatsBus, open_bus
 from standalone.servers.nats_users import authorization
-from tests.integration.agent.world import SANDBOX, Client, World, eventually, world
+from tests.integration.agent.world import (
+    SANDBOX,
+    WAIT_S,
+    Client,
+    World,
+    eventually,
+    world,
+)
 from tests.support.model_server import FakeApp
 from tests.support.servers import NatsServer, server_folder
 
@@ -57,6 +67,8 @@ NONSENSE = [
     b'{"id": "1"}',
     b'{"query": {"type": "project"}}',
 ]
+FLOOD = 800
+"""Fewer than the bus lets wait, so that none is dropped."""
 
 
 @pytest.fixture
@@ -182,6 +194,37 @@ async def test_what_is_refused_is_counted(
         for body in NONSENSE:
             await bus.request(subject, body, timeout_s=5, traceparent=None)
     assert counted() == before + len(NONSENSE)
+
+
+async def test_a_service_that_floods_delays_no_other_one(
+    client: Client, surroundings: World
+) -> None:
+    flooder, polite = Actor("service", "flooder"), Actor("service", "polite")
+    for one in (flooder, polite):
+        await client.do(GrantAccess(one.id, "read"))
+    labels = {"sender": "outside", "code": "rate_limited"}
+    name = "agent_requests_refused_total"
+    before = REGISTRY.get_sample_value(name, labels) or 0.0
+
+    async def ask(bus: NatsBus, actor: Actor) -> str:
+        request = QueryRequest(client.project_id, actor, GetHistory())
+        subject = subjects.service_query(actor.id, client.project_id, "history")
+        body = codec.encode(request)
+        answer = await bus.request(subject, body, timeout_s=WAIT_S, traceparent=None)
+        told = ANSWERS.decode(answer)
+        return told.code if isinstance(told, Refused) else "told"
+
+    async with (
+        open_bus(surroundings.nats_url, user=flooder.id) as theirs,
+        open_bus(surroundings.nats_url, user=polite.id) as own,
+    ):
+        flood = asyncio.gather(*(ask(theirs, flooder) for _ in range(FLOOD)))
+        assert {await ask(own, polite) for _ in range(20)} == {"told"}
+        answers = Counter(await flood)
+    assert answers["told"] + answers["rate_limited"] == FLOOD
+    assert answers["rate_limited"]
+    counted = REGISTRY.get_sample_value(name, labels) or 0.0
+    assert counted == before + answers["rate_limited"]
 
 
 @pytest.mark.parametrize("subject", ["cmd.{other}.stop_run", "cmd.{id}.delete_project"])

@@ -23,6 +23,7 @@ from agent.application.world import DriverSettings, World
 from agent.domain.project import PROJECT
 from agent.domain.state import FOLD, Project
 from agent.entrypoints.bus import serving
+from agent.entrypoints.shares import Share
 from agent.entrypoints.worker import Worker
 from agent.settings import Settings
 from chassis.health import health_app
@@ -38,6 +39,10 @@ from eventcore.adapters.relay import Relay, RelayStatus
 from eventcore.execute import Executor, StateCodec
 
 _LEDGER_CONNECTIONS = 2
+_SERVICE_AT_ONCE = 2
+"""Half of the log's connections, so that one service outside leaves the rest."""
+_SERVICE_WAITING = 14
+"""Together a quarter of what the bus has handled at a time."""
 USER = "agent"
 """The NATS user whose permissions are in ``contracts.subjects``."""
 
@@ -81,7 +86,8 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         worker = _worker(settings, world, store, bus)
         models = ModelList(model.catalog, settings.design_models, settings.write_models)
         commands, queries = Commands(projects, bus), Queries(projects, store)
-        doors = serving(bus, commands, queries, models, limits)
+        share = _share(settings)
+        doors = serving(bus, commands, queries, models, limits, share)
         await stack.enter_async_context(doors)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(projects.keep_snapshots())]
@@ -154,6 +160,15 @@ def _fixed(settings: Settings) -> SpendLimits:
         run_tokens=settings.max_run_tokens or None,
         user_day_usd=settings.max_user_day_cost_usd or None,
         day_usd=settings.max_day_cost_usd or None,
+    )
+
+
+def _share(settings: Settings) -> Share:
+    return Share(
+        per_s=settings.service_per_s,
+        burst=settings.service_burst,
+        at_once=_SERVICE_AT_ONCE,
+        waiting=_SERVICE_WAITING,
     )
 
 

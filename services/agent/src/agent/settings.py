@@ -60,6 +60,11 @@ class Settings(Struct, frozen=True):
     """Seconds without a token in the middle of an answer."""
     model_whole_s: float = 300.0
     """Seconds for a whole call, its repetitions included."""
+    service_per_s: float = 50.0
+    """Requests a second that this process takes of a service outside; more are refused
+    with ``rate_limited``, so that one that floods delays nobody else."""
+    service_burst: int = 200
+    """Requests that it takes at once after a while of silence."""
     max_runs: int = 16
     """Runs that this process drives at a time; each may hold a project in memory."""
     hot_projects: int = 128

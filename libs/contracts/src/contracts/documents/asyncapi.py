@@ -95,7 +95,8 @@ def _for_services_outside() -> Schema:
         "serviceCommands": _channel(
             "svc.{service}.cmd.{project}.{verb}",
             "A command of a service outside, which needs a grant to write. Its actor "
-            "is the service itself.",
+            "is the service itself. Where a service asks too much at once it is "
+            "refused with `rate_limited`: wait a second and ask again.",
             _messages((requests.CommandRequest,)),
             service=service,
             project=_ID,
@@ -103,7 +104,8 @@ def _for_services_outside() -> Schema:
         ),
         "serviceQueries": _channel(
             "svc.{service}.query.{project}.{verb}",
-            "A question of a service outside, which needs a grant to read.",
+            "A question of a service outside, which needs a grant to read. "
+            "`rate_limited` as with commands.",
             _messages((requests.QueryRequest,)),
             service=service,
             project=_ID,

@@ -15,6 +15,7 @@ from agent.application.commands import Commands
 from agent.application.limits import HouseLimits
 from agent.application.models import ModelList
 from agent.application.queries import Queries
+from agent.entrypoints.shares import Share, Shares, TooMuch
 from chassis import logs
 from chassis.tracing import span
 from contracts import codec, public, subjects
@@ -46,6 +47,10 @@ MISPLACED = Refused(
     "invalid_message_data",
     "The subject names another project, verb or service than the body.",
 )
+TOO_MUCH = Refused(
+    "rate_limited",
+    "This service asks too much at once: wait a second and ask again.",
+)
 UNAVAILABLE = Refused("unavailable", "The service is starting again: try in a moment.")
 NO_LIST = Refused("unavailable", "The provider does not list its models at the moment.")
 BROKEN = Refused("internal_error", "Something went wrong on our side.")
@@ -59,19 +64,34 @@ class Door(Generic[Request]):
         decoder: msgspec.json.Decoder[Request],
         verb: Callable[[Request], str],
         answer: Callable[[Request, str | None], Awaitable[Answer]],
+        shares: Shares,
     ) -> None:
         """*verb* says which last token of the subject a request belongs to."""
         self._decoder = decoder
         self._verb = verb
         self._answer = answer
+        self._shares = shares
 
     async def handle(
         self, subject: str, body: bytes, headers: Mapping[str, str]
     ) -> bytes:
         """Return the answer to *body*, whatever it is."""
-        answer = await self._read(subject, body, headers)
+        if _is_outside(subject):
+            answer = await self._read_for_outside(subject, body, headers)
+        else:
+            answer = await self._read(subject, body, headers)
         _count(subject, answer)
         return codec.encode(answer)
+
+    async def _read_for_outside(
+        self, subject: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        service = subject.split(".", 2)[1]
+        try:
+            async with self._shares.place(service):
+                return public.for_outside(await self._read(subject, body, headers))
+        except TooMuch:
+            return TOO_MUCH
 
     async def _read(
         self, subject: str, body: bytes, headers: Mapping[str, str]
@@ -87,8 +107,7 @@ class Door(Generic[Request]):
             span(self._verb(request), traceparent) as onward,
             logs.bound(**_ids(request)),
         ):
-            answer = await self._answered(request, onward)
-        return public.for_outside(answer) if _is_outside(subject) else answer
+            return await self._answered(request, onward)
 
     async def _answered(self, request: Request, traceparent: str) -> Answer:
         try:
@@ -108,17 +127,24 @@ async def serving(
     queries: Queries,
     models: ModelList,
     limits: HouseLimits,
+    share: Share,
 ) -> AsyncGenerator[None, None]:
-    """Answer commands and questions, shared with all other workers."""
+    """Answer commands and questions, shared with all other workers.
+
+    *share* is what each service outside gets.
+    """
+    shares = Shares(share)
     command_door = Door(
         codec.decoder(CommandRequest),
         lambda request: _tag(request.command),
         commands.answer,
+        shares,
     )
     query_door = Door(
         codec.decoder(QueryRequest),
         lambda request: _tag(request.query),
         lambda request, _: queries.answer(request),
+        shares,
     )
 
     async def list_models(_: str, __: bytes, ___: Mapping[str, str]) -> bytes:
