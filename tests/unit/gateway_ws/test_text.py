@@ -1,12 +1,15 @@
 """Pieces of a file arrive lost, doubled and late; what is shown is the file."""
 
+import json
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from contracts import codec
 from contracts.progress import FileStarted, FileText
 from contracts.project import FileWritten
 from contracts.requests import OpenFile
@@ -191,3 +194,55 @@ def test_a_place_says_how_far_in_code_points() -> None:
     place = opened(piece(0, "🎉é")).place
     assert place is not None
     assert (place.opening.path, place.offset) == ("a.ts", 2)
+
+
+# --- pieces as they are on the bus ----------------------------------------------------
+
+STRANGE = '\x00\x1f"\\/\u2028🎉é\n</script>'
+
+
+@given(st.lists(st.text() | st.just(STRANGE), max_size=6), st.text() | st.just(STRANGE))
+def test_a_piece_that_goes_out_as_it_came_in_shows_the_same(
+    texts: list[str], path: str
+) -> None:
+    text, seen = OpenText(), ""
+    text.take(FileStarted(RUN, 1, path))
+    for more in texts:
+        frame = text.take_next(codec.encode(FileText(RUN, 1, path, len(seen), more)))
+        assert frame is not None
+        data = json.loads(frame)["data"]
+        assert data["path"] == path
+        seen += data["chunk"]
+    assert seen == "".join(texts) == shown(text.since(None))
+
+
+NEXT = codec.encode(piece(2, "cd"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(NEXT[:size] for size in range(len(NEXT))),
+        codec.encode(piece(1, "b")),
+        codec.encode(piece(3, "d")),
+        codec.encode(piece(2, "c", attempt=2)),
+        codec.encode(replace(piece(2, "c"), path="b.ts")),
+        codec.encode(replace(piece(2, "c"), run_id=UUID(int=2))),
+        NEXT.replace(b'"cd"', b'"c\xff"'),
+        NEXT.replace(b'"cd"', b"12"),
+        NEXT.replace(b'"cd"', b'"c","more":"d"'),
+        NEXT + b" ",
+        NEXT + b"}",
+    ],
+)
+def test_what_is_not_the_next_piece_is_left_to_be_read(body: bytes) -> None:
+    text = opened(piece(0, "ab"))
+    assert text.take_next(body) is None
+    assert shown(text.since(None)) == "ab"
+
+
+def test_nothing_goes_on_while_the_driver_is_asked_or_nothing_is_open() -> None:
+    text = opened(piece(0, "ab"))
+    text.is_asked_for = True
+    assert text.take_next(NEXT) is None
+    assert OpenText().take_next(NEXT) is None

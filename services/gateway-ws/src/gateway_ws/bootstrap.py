@@ -41,6 +41,8 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         projects, sessions = BusProjects(asking), BusSessions(asking)
         fan_out = FanOut(BusHearing(bus, way), projects, tasks)
         bus.on_reconnect(fan_out.look_again)
+        if way is not None:
+            way.around(fan_out.turn.open, fan_out.turn.end)
         register = Register(sessions, _limits(settings))
         await bus.listen(
             subjects.AUTH_ENDED,

@@ -27,6 +27,8 @@ class Unavailable(Exception):
 class Client(Protocol):
     """The other end of a socket. Nothing that is written waits in here for long."""
 
+    __slots__ = ()
+
     is_slow: bool
     """Whether it has not taken what was written last: write no more for now."""
 

@@ -29,6 +29,8 @@ HearAnswer = Callable[[bytes, bytes, bytes], None]
 
 _CRLF = b"\r\n"
 _MESSAGE = (b"MSG ", b"HMSG ")
+_PLAIN_WORDS = 4
+"""Of a line without headers, and without somebody who awaits an answer."""
 
 _UNTAKEN = "a message could not be taken in"
 
@@ -41,11 +43,15 @@ class Shortcut:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._hear: dict[bytes, Hear] = {}
+        self._known: dict[bytes, Hear] = {}
+        self._heads: dict[bytes, list[bytes]] = {}
         self._answers = b""
         self._hear_answer: HearAnswer = lambda _, __, ___: None
         self._send: Callable[[bytes], Awaitable[None]]
         self._flush: Callable[[], Awaitable[None]]
         self._rest = b""
+        self._begins: Callable[[], None] = lambda: None
+        self._ends: Callable[[], None] = lambda: None
 
     @classmethod
     def into(cls, client: Client) -> "Shortcut | None":
@@ -76,12 +82,18 @@ class Shortcut:
         def feed_data(data: bytes) -> None:
             is_idle = parser.state == AWAITING_CONTROL_LINE and not parser.buf
             if is_idle and not waiting:
+                self._begins()
                 data = self._hand_on(self._rest + data)
+                self._ends()
             if data:
                 pass_on(data)
 
         vars(reader)["feed_data"] = feed_data
         return True
+
+    def around(self, begins: Callable[[], None], ends: Callable[[], None]) -> None:
+        """Have these called before and after all that comes in one piece."""
+        self._begins, self._ends = begins, ends
 
     def attach(self, subscription: Subscription, hear: Hear) -> None:
         """Have *hear* called with what comes.
@@ -108,39 +120,85 @@ class Shortcut:
 
     def detach(self, subscription: Subscription) -> None:
         """Stop that."""
-        self._hear.pop(b"%d" % vars(subscription)["_id"], None)
+        number = b"%d" % vars(subscription)["_id"]
+        self._hear.pop(number, None)
+        for head in self._heads.pop(number, ()):
+            del self._known[head]
 
     def _hand_on(self, data: bytes) -> bytes:
         """Hand on what is for rooms, up to something else; return that and the rest.
 
         The beginning of a message that is not whole yet waits in here.
         """
-        self._rest, start = b"", 0
-        while data.startswith(_MESSAGE, start):
-            end = data.find(_CRLF, start)
-            if end < 0:
+        self._rest, start, size = b"", 0, len(data)
+        find, known = data.find, self._known
+        while (end := find(_CRLF, start)) >= 0:
+            head, _, length = data[start:end].rpartition(b" ")
+            hear = known.get(head)
+            if hear is None:
+                after = self._hand_on_other(data, start, end)
+                if after == start:
+                    break
+                start = after
+                continue
+            begin = end + 2
+            stop = begin + int(length)
+            if stop + 2 > size:
                 break
-            words = data[start:end].split()
-            hear = self._hear.get(words[2])
-            if hear is None and words[2] != self._answers:
-                return data[start:]
-            stop = end + len(_CRLF) + int(words[-1])
-            if stop + len(_CRLF) > len(data):
-                break
-            begin = end + len(_CRLF)
-            body = begin + (int(words[-2]) if data.startswith(b"H", start) else 0)
             try:
-                if hear is None:
-                    self._hear_answer(words[1], data[begin:body], data[body:stop])
-                else:
-                    hear(data[body:stop])
+                hear(data[begin:stop])
             except Exception:  # noqa: BLE001 - it must not end everybody's connection
                 _log.exception(_UNTAKEN)
-            start = stop + len(_CRLF)
+            start = stop + 2
         rest = data[start:]
-        if rest.startswith(_MESSAGE) or any(verb.startswith(rest) for verb in _MESSAGE):
+        if rest and self._may_be_ours(rest):
             self._rest, rest = rest, b""
         return rest
+
+    def _hand_on_other(self, data: bytes, start: int, end: int) -> int:
+        """Hand on the message at *start*, if it is for us; return where it ends.
+
+        *end* is the end of its first line. Where it is not for us, or not whole, that
+        is *start*. How a line begins that will come again is noted.
+        """
+        if not data.startswith(_MESSAGE, start):
+            return start
+        words = data[start:end].split()
+        hear = self._hear.get(words[2])
+        if hear is None and words[2] != self._answers:
+            return start
+        begin = end + len(_CRLF)
+        stop = begin + int(words[-1])
+        if stop + len(_CRLF) > len(data):
+            return start
+        is_plain = data.startswith(b"M", start)
+        body = begin if is_plain else begin + int(words[-2])
+        try:
+            if hear is None:
+                self._hear_answer(words[1], data[begin:body], data[body:stop])
+            else:
+                if is_plain and len(words) == _PLAIN_WORDS:
+                    self._know(words, hear)
+                hear(data[body:stop])
+        except Exception:  # noqa: BLE001 - it must not end everybody's connection
+            _log.exception(_UNTAKEN)
+        return stop + len(_CRLF)
+
+    def _may_be_ours(self, rest: bytes) -> bool:
+        """Tell whether *rest*, which is not handed on, may be the beginning for us."""
+        if not rest.startswith(_MESSAGE):
+            return any(verb.startswith(rest) for verb in _MESSAGE)
+        end = rest.find(_CRLF)
+        if end < 0:
+            return True
+        number = rest[:end].split()[2]
+        return number in self._hear or number == self._answers
+
+    def _know(self, words: list[bytes], hear: Hear) -> None:
+        """Note how the first lines of such messages begin: all but their length."""
+        head = b" ".join(words[:-1])
+        self._known[head] = hear
+        self._heads.setdefault(words[2], []).append(head)
 
 
 class _AtOnce:

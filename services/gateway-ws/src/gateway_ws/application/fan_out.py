@@ -34,7 +34,8 @@ class FanOut:
         self._projects = projects
         self._tasks = tasks
         self._shared = SharedFrames(SHARED_BYTES)
-        self._turn = Turn()
+        self.turn = Turn()
+        """The same for all rooms."""
         self._rooms: dict[UUID, _Open] = {}
 
     def look_again(self) -> None:
@@ -52,7 +53,7 @@ class FanOut:
         entry = self._rooms.get(project_id)
         if entry is None:
             room = Room(
-                project_id, self._projects, self._shared, self._turn, self._tasks
+                project_id, self._projects, self._shared, self.turn, self._tasks
             )
             entry = self._rooms[project_id] = _Open(room)
         entry.users += 1

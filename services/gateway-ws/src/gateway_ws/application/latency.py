@@ -12,16 +12,19 @@ from gateway_ws.application import metrics
 class Latency:
     """The stopwatch of one room; times are those of the log, in seconds since 1970."""
 
+    __slots__ = ("_awaits_preview", "_begun_at", "awaits_text", "waiting")
+
     def __init__(self) -> None:
         self.awaits_text = False
         """A run has begun and nobody has seen a character of a file."""
         self._begun_at = 0.0
         self._awaits_preview = False
-        self._gathered: list[Recorded] = []
+        self.waiting: list[Recorded] = []
+        """Events that were gathered since something was written."""
 
     def gathered(self, recorded: Recorded, event: AnyEvent) -> None:
         """Note that an event is about to be written."""
-        self._gathered.append(recorded)
+        self.waiting.append(recorded)
         match event:
             case project.RunStarted():
                 self._begun_at = recorded.at.timestamp()
@@ -42,9 +45,7 @@ class Latency:
 
     def written(self, watchers: int) -> None:
         """Note that what was gathered has been written to so many."""
-        if not self._gathered:
-            return
-        gathered, self._gathered = self._gathered, []
+        gathered, self.waiting = self.waiting, []
         if not watchers:
             return
         now = time.time()

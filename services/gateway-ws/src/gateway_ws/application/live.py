@@ -22,6 +22,22 @@ GATHER_BYTES = 64 * 1024
 class Live:
     """The watchers of a room who are at its head."""
 
+    __slots__ = (
+        "_batch",
+        "_batch_bytes",
+        "_fall_behind",
+        "_gathered",
+        "_is_due",
+        "_text",
+        "_turn",
+        "_written_in",
+        "_written_place",
+        "_written_seq",
+        "latency",
+        "seq",
+        "watchers",
+    )
+
     def __init__(
         self, text: OpenText, turn: Turn, fall_behind: Callable[[Watcher], None]
     ) -> None:
@@ -70,6 +86,29 @@ class Live:
             self._batch.append(wire.text(frames.text_frame(message)))
         self._gathered = self._text.place
 
+    def show_next(self, body: bytes) -> bool:
+        """Show the next piece of the open file, *body* on the bus, if it is that.
+
+        Nearly all that comes is, so this goes straight ahead.
+        """
+        text, turn = self._text, self._turn
+        is_shown = self._gathered is text.place
+        frame = text.take_next(body)
+        if frame is None:
+            return False
+        latency = self.latency
+        if latency.awaits_text:
+            latency.text()
+        if is_shown and not self._batch and self._written_in != turn.number:
+            self._written_in = turn.number
+            if not turn.is_begun:
+                turn.begin()
+            self._gathered = text.place
+            self._write(wire.text(frame), 1)
+        else:
+            self.flush_soon()
+        return True
+
     def flush_soon(self) -> None:
         """Write now, or at the end of a turn in which something was written already."""
         turn = self._turn
@@ -89,17 +128,29 @@ class Live:
             return
         data, count = b"".join(self._batch), len(self._batch)
         self._batch, self._batch_bytes = [], 0
-        slow = []
+        self._write(data, count)
+
+    def _write(self, data: bytes, count: int) -> None:
+        """Write so many frames to all who took what came before."""
+        slow: list[Watcher] | None = None
         for watcher in self.watchers:
-            if watcher.client.is_slow:
-                slow.append(watcher)
+            client = watcher.client
+            if client.is_slow:
+                slow = [watcher] if slow is None else [*slow, watcher]
             else:
-                watcher.client.write(data)
-        metrics.FRAMES_OUT.count += count * (len(self.watchers) - len(slow))
+                client.write(data)
+        metrics.FRAMES_OUT.count += count * len(self.watchers)
+        if slow is not None:
+            self._leave_behind(slow, count)
+        if self.latency.waiting:
+            self.latency.written(len(self.watchers))
+        self._written_seq, self._written_place = self.seq, self._gathered
+
+    def _leave_behind(self, slow: list[Watcher], count: int) -> None:
+        """Hand back those who did not take the last write, and get none of *count*."""
+        metrics.FRAMES_OUT.count -= count * len(slow)
         for watcher in slow:
             metrics.FELL_BEHIND.inc()
             self.watchers.discard(watcher)
             watcher.seq, watcher.shown = self._written_seq, self._written_place
             self._fall_behind(watcher)
-        self.latency.written(len(self.watchers))
-        self._written_seq, self._written_place = self.seq, self._gathered

@@ -13,6 +13,18 @@ from gateway_ws.ports import Projects
 class OpenFileFollower:
     """Keeps an `OpenText` right, by asking the driver of the run where it has to."""
 
+    __slots__ = (
+        "_asking",
+        "_changed",
+        "_pending",
+        "_project_id",
+        "_projects",
+        "_tasks",
+        "_written",
+        "gather",
+        "text",
+    )
+
     def __init__(
         self,
         project_id: UUID,
@@ -67,13 +79,13 @@ class OpenFileFollower:
     def ask(self) -> None:
         """Ask the driver for all of the file; what comes meanwhile waits."""
         if not self._asking:
-            self._asking = True
+            self._asking = self.text.is_asked_for = True
             self._tasks.create_task(self._resume())
 
     async def _resume(self) -> None:
         answer = await self._projects.open_file(self._project_id)
         self.gather()
-        self._asking = False
+        self._asking = self.text.is_asked_for = False
         pending, self._pending = self._pending, []
         written, self._written = self._written, []
         self.text.resume(answer, pending, written)

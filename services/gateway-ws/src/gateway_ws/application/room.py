@@ -54,6 +54,20 @@ _progress: msgspec.json.Decoder[ProgressMessage | ReplyText] = codec.decoder(
 class Room:
     """The watchers of one project; the bus's messages come in by the two listeners."""
 
+    __slots__ = (
+        "_advancing",
+        "_file",
+        "_heard",
+        "_late",
+        "_live",
+        "_missed",
+        "_projects",
+        "_quiet_s",
+        "_shared",
+        "_tasks",
+        "project_id",
+    )
+
     def __init__(
         self,
         project_id: UUID,
@@ -130,6 +144,8 @@ class Room:
 
     def on_progress(self, body: bytes) -> None:
         """Show text, answers and logs to all who are live."""
+        if self._live.show_next(body):
+            return
         try:
             message = _progress.decode(body)
         except codec.Malformed as error:

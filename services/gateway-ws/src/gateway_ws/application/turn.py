@@ -14,24 +14,34 @@ class Turn:
     def __init__(self) -> None:
         self.number = 0
         """Differs from one turn to the next in which something is written."""
+        self.is_begun = False
+        """Whether the number will change when all that has come in is taken in."""
         self._loop = asyncio.get_running_loop()
-        self._is_begun = False
         self._due: list[Callable[[], None]] = []
 
     def begin(self) -> None:
-        """Have the number change when all that has come in is taken in."""
-        if not self._is_begun:
-            self._is_begun = True
-            self._loop.call_soon(self._end)
+        """Have the number change then: at the end of the loop's turn."""
+        if not self.is_begun:
+            self.is_begun = True
+            self._loop.call_soon(self.end)
+
+    def open(self) -> None:
+        """Begin what the caller will `end`, because it knows when all is taken in."""
+        self.is_begun = True
 
     def at_end(self, write: Callable[[], None]) -> None:
         """Have *write* called then."""
         self.begin()
         self._due.append(write)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Change the number, and do what is due; once too often does no harm."""
         self.number += 1
-        self._is_begun = False
+        self.is_begun = False
+        if self._due:
+            self._do()
+
+    def _do(self) -> None:
         due, self._due = self._due, []
         for write in due:
             try:

@@ -12,11 +12,18 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts import codec
 from contracts.progress import FileStarted, FileText
 from contracts.project import FileWritten
 from contracts.requests import OpenFile
+from gateway_ws.domain import frames
 
 TextMessage = FileStarted | FileText
+
+_EMPTY_ON_BUS = b'0,"text":""}'
+_EMPTY_ON_SCREEN = b'""}}'
+
+_texts = codec.decoder(str)
 
 
 class Opening(Struct, frozen=True, eq=False):
@@ -25,6 +32,18 @@ class Opening(Struct, frozen=True, eq=False):
     run_id: UUID
     attempt: int
     path: str
+    on_bus: bytes
+    """How a piece of it begins on the bus, up to its offset."""
+    on_screen: bytes
+    """How a piece of it begins on the WebSocket, up to its text."""
+
+    @classmethod
+    def of(cls, run_id: UUID, attempt: int, path: str) -> "Opening":
+        """Return a beginning, with how its pieces look on their way in and out."""
+        empty = FileText(run_id, attempt, path, 0, "")
+        on_bus = codec.encode(empty).removesuffix(_EMPTY_ON_BUS)
+        on_screen = frames.text_frame(empty).removesuffix(_EMPTY_ON_SCREEN)
+        return cls(run_id, attempt, path, on_bus, on_screen)
 
     def holds(self, message: TextMessage | OpenFile) -> bool:
         """Tell whether *message* is of the same attempt at the same file."""
@@ -49,17 +68,17 @@ class TextLost(Exception):
 class OpenText:
     """The text of the open file, in order and once."""
 
+    __slots__ = ("_closed", "_ended_run", "_last", "_pieces", "is_asked_for", "place")
+
     def __init__(self) -> None:
-        self._place: Place | None = None
+        self.place: Place | None = None
+        """How far the open file has come; None between two files."""
+        self.is_asked_for = False
+        """Whether the driver is to say how far it is: what comes has to wait."""
         self._pieces: list[str] = []
         self._closed: Place | None = None
         self._ended_run: UUID | None = None
         self._last: FileText | None = None
-
-    @property
-    def place(self) -> Place | None:
-        """How far the open file has come; None between two files."""
-        return self._place
 
     def take(self, message: TextMessage) -> None:
         """Add what is new of *message*, if anything is.
@@ -73,7 +92,7 @@ class OpenText:
         if isinstance(message, FileStarted):
             self._open(message, "")
             return
-        place = self._place
+        place = self.place
         if place is None or not place.opening.holds(message):
             if self._was_closed(message):
                 return
@@ -84,11 +103,35 @@ class OpenText:
         if fresh:
             self._last = message
             self._pieces.append(fresh)
-            self._place = Place(place.opening, place.offset + len(fresh))
+            self.place = Place(place.opening, place.offset + len(fresh))
+
+    def take_next(self, body: bytes) -> bytes | None:
+        """Add the piece that goes on where the file is; return the frame that shows it.
+
+        *body* is as it is on the bus: of such a piece, which nearly every one is,
+        only the text is read, and that goes out as it came in. None: it is something
+        else, or written differently, and nothing is added.
+        """
+        place = self.place
+        if place is None or self.is_asked_for:
+            return None
+        opening, offset = place.opening, place.offset
+        before = b'%b%d,"text":' % (opening.on_bus, offset)
+        if not body.startswith(before):
+            return None
+        quoted = body[len(before) : -1]
+        try:
+            text = _texts.decode(quoted)
+        except codec.Malformed:
+            return None
+        self._last = None
+        self._pieces.append(text)
+        self.place = Place(opening, offset + len(text))
+        return b"%b%b}}" % (opening.on_screen, quoted)
 
     def since(self, shown: Place | None) -> list[TextMessage]:
         """Return what somebody lacks who was shown the text up to *shown*."""
-        place, last = self._place, self._last
+        place, last = self.place, self._last
         if place is None or place == shown:
             return []
         if shown is None or shown.opening is not place.opening:
@@ -104,7 +147,7 @@ class OpenText:
 
         For those who may not take all of it: the same again with that place goes on.
         """
-        place = self._place
+        place = self.place
         if place is None or place == shown:
             return [], place
         is_begun = shown is not None and shown.opening is place.opening
@@ -124,19 +167,19 @@ class OpenText:
         *written* may be an older state of the same path: then its content goes on
         differently, and nothing happens.
         """
-        place = self._place
+        place = self.place
         if place is None or place.opening.path != written.path:
             return False
         if not written.content.startswith(self._text()):
             return False
         self._pieces, self._last = [written.content], None
-        self._place = replace(place, offset=len(written.content))
+        self.place = replace(place, offset=len(written.content))
         return True
 
     def close(self) -> None:
         """Forget the open file: it is recorded, or nobody writes it any more."""
-        if self._place is not None:
-            self._closed, self._place, self._pieces = self._place, None, []
+        if self.place is not None:
+            self._closed, self.place, self._pieces = self.place, None, []
 
     def end_run(self, run_id: UUID) -> None:
         """Forget the open file, and pass over what still comes of that run."""
@@ -155,7 +198,7 @@ class OpenText:
         piece to find. *written* was recorded meanwhile.
         """
         if answer is None or answer.path is None or self._is_over(answer):
-            self._place, self._pieces = None, []
+            self.place, self._pieces = None, []
         else:
             self._reopen(answer, answer.path)
         for message in pending:
@@ -171,17 +214,17 @@ class OpenText:
     def _open(self, start: FileStarted | OpenFile, text: str) -> None:
         self._closed, self._last = None, None
         self._pieces = [text] if text else []
-        begun = Opening(start.run_id, start.attempt, start.path or "")
-        self._place = Place(begun, len(text))
+        begun = Opening.of(start.run_id, start.attempt, start.path or "")
+        self.place = Place(begun, len(text))
 
     def _reopen(self, answer: OpenFile, path: str) -> None:
         """Take all of the file so far; who was shown a part of it lacks the rest."""
         known = FileStarted(answer.run_id, answer.attempt, path)
         if not self._is_open(known) or not answer.text.startswith(self._text()):
             self._open(answer, answer.text)
-        elif self._place is not None:
+        elif self.place is not None:
             self._pieces, self._last = [answer.text], None
-            self._place = replace(self._place, offset=len(answer.text))
+            self.place = replace(self.place, offset=len(answer.text))
 
     def _is_over(self, answer: OpenFile) -> bool:
         """Tell whether the answer is of a moment ago: the driver closes a bit later."""
@@ -195,7 +238,7 @@ class OpenText:
         )
 
     def _is_open(self, message: TextMessage) -> bool:
-        return self._place is not None and self._place.opening.holds(message)
+        return self.place is not None and self.place.opening.holds(message)
 
     def _was_closed(self, message: FileText) -> bool:
         closed = self._closed

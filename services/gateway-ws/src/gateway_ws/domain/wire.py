@@ -4,6 +4,8 @@ A server's frames carry no mask, so one frame is the same for every client: it i
 once and written to all of them.
 """
 
+from struct import Struct
+
 NORMAL = 1000
 GOING_AWAY = 1001
 NO_CODE = 1005
@@ -47,6 +49,8 @@ _FINAL_TEXT = 0x81
 _SHORT = 126
 _LONG = 127
 _MAX_SHORT = 0xFFFF
+_medium_head = Struct(">BBH").pack
+_long_head = Struct(">BBQ").pack
 
 
 def text(payload: bytes) -> bytes:
@@ -55,5 +59,5 @@ def text(payload: bytes) -> bytes:
     if size < _SHORT:
         return bytes((_FINAL_TEXT, size)) + payload
     if size <= _MAX_SHORT:
-        return bytes((_FINAL_TEXT, _SHORT)) + size.to_bytes(2, "big") + payload
-    return bytes((_FINAL_TEXT, _LONG)) + size.to_bytes(8, "big") + payload
+        return _medium_head(_FINAL_TEXT, _SHORT, size) + payload
+    return _long_head(_FINAL_TEXT, _LONG, size) + payload

@@ -111,6 +111,33 @@ class House(Struct, frozen=True):
 class Socket(asyncio.Protocol, Client):
     """One connection, from its handshake to its end."""
 
+    __slots__ = (
+        "_began_at",
+        "_control",
+        "_counted",
+        "_fragments",
+        "_gone",
+        "_heard_at",
+        "_hearing",
+        "_house",
+        "_is_open",
+        "_loop",
+        "_messages",
+        "_owed",
+        "_pinged_at",
+        "_protocol",
+        "_ready",
+        "_server",
+        "_taken",
+        "_timer",
+        "_took_at",
+        "_transport",
+        "_unread",
+        "_visit",
+        "_written",
+        "is_slow",
+    )
+
     def __init__(
         self,
         config: Config,
