@@ -1,5 +1,6 @@
 """`atelier doctor`: nothing wrong with a good installation, and what is with others."""
 
+import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -11,12 +12,19 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from standalone.doctor import engine, machine, servers, services
+from standalone.doctor import cluster, engine, machine, servers, services
 from standalone.doctor.finding import Finding, Level
 from standalone.machine import data_dir
 from standalone.migrate import MIGRATIONS
 from standalone.settings import Settings
 from tests.e2e.test_backup import atelier
+from tests.support.cluster import (
+    ADMINISTRATOR,
+    FakeCluster,
+    allowed,
+    fake_cluster,
+    kubeconfig,
+)
 from tests.support.engine import engine_url
 from tests.support.stack import Stack
 
@@ -180,3 +188,58 @@ async def test_an_engine_that_is_not_there_is_named() -> None:
         settings = Settings(sandbox_runtime="docker", docker_host=host)
         assert host in problems(await all_of(engine.engine(settings)))
     assert not await all_of(engine.engine(Settings()))
+
+
+@pytest.fixture
+def lent() -> Iterator[FakeCluster]:
+    with fake_cluster(engine_url()) as made:
+        yield made
+
+
+def with_pods(file: Path, **changed: str) -> Settings:
+    settings = Settings(sandbox_runtime="kubernetes", kubeconfig=str(file))
+    return replace(settings, **changed)
+
+
+async def test_a_good_cluster_has_no_problem_whoever_looks(lent: FakeCluster) -> None:
+    service = await all_of(cluster.cluster(with_pods(lent.kubeconfig)))
+    assert problems(service) == ""
+    assert [one.level for one in service].count(Level.NOTE) == 2
+    file = lent.account(ADMINISTRATOR)
+    administrator = await all_of(cluster.cluster(with_pods(file)))
+    assert problems(administrator) == ""
+    said = " ".join(one.sentence for one in administrator)
+    assert "takes restricted pods alone" in said
+    assert "shuts atelier-apps both ways" in said
+
+
+def test_the_rights_that_are_looked_for_are_those_of_the_role() -> None:
+    assert set(cluster.NEEDED) == allowed()
+
+
+async def test_what_a_cluster_lacks_is_named(lent: FakeCluster) -> None:
+    lent.roles.discard(("create", "pods/exec"))
+    found = await all_of(cluster.cluster(with_pods(lent.kubeconfig)))
+    assert "In atelier-apps it may not create pods/exec: apply" in problems(found)
+    kinds = {one["kind"]: one for one in lent.objects}
+    kinds["Namespace"]["metadata"]["labels"] = {}
+    policy = kinds["NetworkPolicy"]["spec"]
+    policy["podSelector"] = {"matchLabels": {"app": "one"}}
+    file = lent.account(ADMINISTRATOR)
+    looked = with_pods(file, sandbox_oci_runtime="gvisor")
+    found = await all_of(cluster.cluster(looked))
+    assert "takes pods that are privileged: `kubectl label" in problems(found)
+    assert "No policy shuts atelier-apps both ways" in problems(found)
+    assert "there is no such RuntimeClass" in problems(found)
+    policy["egress"] = [{}]
+    found = await all_of(cluster.cluster(looked))
+    assert "A policy of atelier-apps lets pods speak to somebody" in problems(found)
+
+
+async def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    file.write_text(json.dumps(kubeconfig(f"https://{NOWHERE}", "token")))
+    found = await all_of(cluster.cluster(with_pods(file)))
+    assert "does not answer as one" in problems(found)
+    found = await all_of(cluster.cluster(with_pods(tmp_path / "nothing")))
+    assert "None is known, KUBECONFIG should name one" in problems(found)

@@ -30,7 +30,9 @@ from tests.support.servers import server_folder
 NAMESPACE = "atelier-apps"
 VERSION = "1.37.0"
 _MANIFESTS = ROOT / "deploy" / "kubernetes" / "components" / "pods"
+ADMINISTRATOR = "administrator"
 _PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+_RIGHTS = "/apis/authorization.k8s.io/v1"
 _START_S = 30.0
 
 _T = TypeVar("_T")
@@ -91,6 +93,8 @@ class _Server:
         self.changed = asyncio.Event()
         self.kubelet = Kubelet(engine, folder / "pods", self.report, network)
         self.roles = allowed()
+        text = (_MANIFESTS / "apps.yaml").read_text(encoding="utf-8")
+        self.objects: list[Pod] = list(yaml.safe_load_all(text))
         self.asked: list[str] = []
         self.open: set[asyncio.Task[Any]] = set()
         self.port = 0
@@ -102,6 +106,9 @@ class _Server:
         app.router.add_get(_PODS, self._list)
         app.router.add_delete(f"{_PODS}/{{name}}", self._delete)
         app.router.add_get(f"{_PODS}/{{name}}/exec", self._exec)
+        app.router.add_get("/version", self._version)
+        app.router.add_post(f"{_RIGHTS}/selfsubjectaccessreviews", self._review)
+        app.router.add_get("/{rest:apis?/.*}", self._seen)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -120,6 +127,8 @@ class _Server:
         said = request.headers.get("authorization", "")
         if said.partition(".")[0] != f"Bearer {self.token}":
             return _refusal(401, "Unauthorized")
+        if not request.path.startswith(_PODS):
+            return await handler(request)
         verb, resource = _meant(request)
         needed = {(verb, resource)}
         if resource == "pods/exec":  # one or the other, by the server's version
@@ -214,8 +223,7 @@ class _Server:
         if uid not in (None, pod["metadata"]["uid"]):
             return _refusal(409, "the UID in the precondition does not match")
         if self.on_delete is not None:
-            account = request.headers["authorization"].partition(".")[2]
-            await self.on_delete(account, pod)
+            await self.on_delete(_account(request), pod)
         await self.remove(pod)
         return web.json_response(pod)
 
@@ -224,6 +232,31 @@ class _Server:
             return  # somebody else was first
         self.report(pod, "DELETED")
         await self.kubelet.end(pod["metadata"]["uid"])
+
+    # --- what nobody needs who runs apps, but somebody who looks after it -------------
+
+    async def _version(self, _: web.Request) -> web.Response:
+        major, minor, _patch = VERSION.split(".")
+        told = {"major": major, "minor": minor, "gitVersion": f"v{VERSION}"}
+        return web.json_response(told)
+
+    async def _review(self, request: web.Request) -> web.Response:
+        asked = (await request.json())["spec"]["resourceAttributes"]
+        parts = (asked["resource"], asked["subresource"])
+        right = asked["verb"], "/".join(filter(None, parts))
+        is_role = asked["namespace"] == NAMESPACE and right in self.roles
+        allowed = is_role or _account(request) == ADMINISTRATOR
+        return web.json_response({"status": {"allowed": allowed}}, status=201)
+
+    async def _seen(self, request: web.Request) -> web.Response:
+        if _account(request) != ADMINISTRATOR:
+            return _refusal(403, "forbidden")
+        if request.path.endswith("/networkpolicies"):
+            found = [one for one in self.objects if one["kind"] == "NetworkPolicy"]
+            return web.json_response({"items": found})
+        name = request.path.rpartition("/")[2]
+        found = [one for one in self.objects if one["metadata"]["name"] == name]
+        return web.json_response(found[0]) if found else _refusal(404, "not found")
 
     async def _exec(self, request: web.Request) -> web.StreamResponse:
         pod = self.pods.get(request.match_info["name"])
@@ -237,6 +270,10 @@ async def _line(response: web.StreamResponse, kind: str, thing: Pod) -> None:
     await response.write(line.encode() + b"\n")
 
 
+def _account(request: web.Request) -> str:
+    return request.headers["authorization"].partition(".")[2]
+
+
 def _meant(request: web.Request) -> tuple[str, str]:
     if request.path.endswith("/exec"):
         return "get", "pods/exec"
@@ -248,6 +285,18 @@ def _meant(request: web.Request) -> tuple[str, str]:
 def _refusal(status: int, message: str) -> web.Response:
     body = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
     return web.json_response(body | {"code": status, "message": message}, status=status)
+
+
+def kubeconfig(server: str, token: str, **cluster: str) -> dict[str, Any]:
+    """Return what names a server, what else there is to know of it, and an account."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": server, **cluster}}],
+        "users": [{"name": "test", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+    }
 
 
 class FakeCluster:
@@ -273,22 +322,10 @@ class FakeCluster:
     def account(self, name: str) -> Path:
         """Return a file by which whoever has it is known as *name*."""
         file = self._folder / f"kubeconfig{name}"
-        file.write_text(json.dumps(self._config(name)), encoding="utf-8")
+        server = f"http://127.0.0.1:{self._server.port}"
+        config = kubeconfig(server, f"{self._server.token}.{name}")
+        file.write_text(json.dumps(config), encoding="utf-8")
         return file
-
-    def _config(self, name: str) -> dict[str, Any]:
-        server = {"server": f"http://127.0.0.1:{self._server.port}"}
-        token = f"{self._server.token}.{name}"
-        return {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "test",
-            "clusters": [{"name": "test", "cluster": server}],
-            "users": [{"name": "test", "user": {"token": token}}],
-            "contexts": [
-                {"name": "test", "context": {"cluster": "test", "user": "test"}}
-            ],
-        }
 
     def close(self) -> None:
         """End it and all pods."""
@@ -311,6 +348,16 @@ class FakeCluster:
     def volume(self, pod: Pod) -> Path:
         """Return the working folder of a pod."""
         return self._server.kubelet.volume(pod["metadata"]["uid"])
+
+    @property
+    def objects(self) -> list[Pod]:
+        """What the namespace of apps has beside pods; a test may change it."""
+        return self._server.objects
+
+    @property
+    def roles(self) -> set[tuple[str, str]]:
+        """What the service's account may do; a test may change it."""
+        return self._server.roles
 
     def watch_deletions(self, told: OnDelete | None) -> None:
         """Have *told* called, in the loop of the cluster, before a pod is deleted."""

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -28,7 +27,7 @@ from typing_extensions import override
 from standalone.ports import free_port
 from standalone.program import Program
 from tests.support.certificates import make_certificate
-from tests.support.cluster import NAMESPACE
+from tests.support.cluster import NAMESPACE, kubeconfig
 from tests.support.engine import engine_url
 from tests.support.kubelet import Pod
 from tests.support.node import Node
@@ -169,20 +168,8 @@ class RealCluster:
         return self._kubeconfig(name, answer.json()["status"]["token"])
 
     def _kubeconfig(self, name: str, token: str) -> Path:
-        server = {
-            "server": self.api.url,
-            "certificate-authority": str(self.api.certificate),
-        }
-        config: dict[str, Any] = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "test",
-            "clusters": [{"name": "test", "cluster": server}],
-            "users": [{"name": name, "user": {"token": token}}],
-            "contexts": [
-                {"name": "test", "context": {"cluster": "test", "user": name}}
-            ],
-        }
+        trust = {"certificate-authority": str(self.api.certificate)}
+        config = kubeconfig(self.api.url, token, **trust)
         file = self._folder / f"kubeconfig-{name}"
         file.write_text(json.dumps(config), encoding="utf-8")
         return file

@@ -33,7 +33,12 @@ class Settings(msgspec.Struct, frozen=True):
     sandbox_image: str = "atelier-sandbox"
     """What containers are made of; `deploy/sandbox.Dockerfile` makes it."""
     sandbox_oci_runtime: str = ""
-    """One of the engine's runtimes, such as runsc; empty: its default."""
+    """One of the engine's runtimes, or a RuntimeClass of the cluster, such as runsc;
+    empty: its default."""
+    kubeconfig: str = ""
+    """The cluster, with sandbox_runtime `kubernetes`; empty: the one we run in."""
+    sandbox_namespace: str = "atelier-apps"
+    """Where pods of apps are."""
     openrouter_api_key: str | None = None
     """Without it (and without openrouter_base_url) the built-in demo model answers."""
     openrouter_base_url: str | None = None

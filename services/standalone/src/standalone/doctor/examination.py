@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from standalone.doctor import engine, machine, servers, services
-from standalone.doctor.finding import Finding
+from standalone.doctor.finding import Finding, note
 from standalone.settings import Settings
 
 
@@ -21,8 +21,22 @@ async def examination(settings: Settings, migrations: Path) -> AsyncIterator[Fin
         servers.postgres(settings, migrations),
         servers.nats(settings),
         engine.engine(settings),
+        _cluster(settings),
         services.services(settings),
         services.model(settings),
     ):
         async for finding in findings:
             yield finding
+
+
+async def _cluster(settings: Settings) -> AsyncIterator[Finding]:
+    if settings.sandbox_runtime != "kubernetes":
+        return
+    try:
+        # Its library is large, and who has no cluster need not have it.
+        from standalone.doctor import cluster  # noqa: PLC0415 - see above
+    except ImportError:
+        yield note("Cluster", "kubernetes-asyncio is not installed: nobody looks.")
+        return
+    async for finding in cluster.cluster(settings):
+        yield finding
