@@ -85,6 +85,7 @@ def stack(collector: Receiver) -> Iterator[Stack]:
         # Who sends a thousand bodies is to hear what is wrong with each.
         "SERVICE_BURST": "1000000",
         "LOG_FORMAT": "json",
+        "ERASE_AFTER_S": "1",
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }

@@ -25,21 +25,17 @@ from contracts.requests import (
 )
 from tests.contract.event_stores import eventually
 from tests.integration.agent.world import SANDBOX, Client, World
+from tests.integration.eventcore import sql
 from tests.integration.eventcore.streams import read_stream
 
 ERASE_FAILPOINTS = ["erase.before_commit", "erase.after_commit"]
-_PUBLISHED = """
-INSERT INTO log.relay_checkpoint VALUES (0, 'now', 1, 1000000)
-ON CONFLICT (shard) DO UPDATE SET position = 1000000
-"""
-"""What the relay notes every ten seconds."""
 
 
 async def types_of(world: World, project_id: UUID) -> list[str]:
     """Return what the log has of a project."""
     connection = await asyncpg.connect(world.database_url)
     try:
-        await connection.execute(_PUBLISHED)
+        await connection.execute(sql.RELAYED)
         rows = await connection.fetch(
             "SELECT type FROM log.event WHERE project_id = $1 ORDER BY seq", project_id
         )

@@ -6,6 +6,12 @@ import asyncpg
 
 from tests.support.servers import MIGRATIONS
 
+RELAYED = """
+INSERT INTO log.relay_checkpoint
+SELECT 0, 'now', 1, coalesce(max(position), 0) FROM log.event
+ON CONFLICT (shard) DO UPDATE SET position = excluded.position
+"""
+"""What the relay notes every ten seconds, noted now."""
 LOCK_OF_APPEND = "PERFORM pg_advisory_xact_lock(7001, _shard);"
 LOCK_OF_TAKE = re.compile(
     r"PERFORM pg_advisory_xact_lock\(7001, coalesce\(.*?\)\);", re.DOTALL

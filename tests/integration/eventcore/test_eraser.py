@@ -38,9 +38,6 @@ from tests.integration.eventcore.streams import read_stream
 from tests.integration.eventcore.test_relay import running
 from tests.support.servers import as_role
 
-PUBLISHED = """
-INSERT INTO log.relay_checkpoint SELECT 0, 'now', 1, max(position) FROM log.event
-"""
 RUN = STARTED.run_id
 COSTLY: list[ProjectEvent] = [
     ModelCallEnded(RUN, "implement", 0, 1, "complete", "m", Usage(10, 20, 0.5)),
@@ -89,7 +86,7 @@ async def test_one_event_is_left_with_the_next_version_and_all_costs(
     postgres: str, store: PostgresStore
 ) -> None:
     stream = await deleted(store)
-    await sql.alter(postgres, PUBLISHED)
+    await sql.alter(postgres, sql.RELAYED)
     await eraser(postgres).erase_due()
     assert await tables_with(postgres, stream) == {"event"}
     (left,) = await store.read(stream)
@@ -107,7 +104,7 @@ async def test_the_id_is_not_given_again_and_nothing_late_comes_in(
     postgres: str, store: PostgresStore
 ) -> None:
     stream = await deleted(store)
-    await sql.alter(postgres, PUBLISHED)
+    await sql.alter(postgres, sql.RELAYED)
     await eraser(postgres).erase_due()
     for expected in (0, 1, 5, 6):
         with pytest.raises(WrongExpectedVersion):
@@ -122,7 +119,7 @@ async def test_nothing_is_erased_before_its_time_or_before_it_was_published(
     stream = await deleted(store)
     await eraser(postgres).erase_due()
     assert len(await store.read(stream)) == 6
-    await sql.alter(postgres, PUBLISHED)
+    await sql.alter(postgres, sql.RELAYED)
     await eraser(postgres, 3600).erase_due()
     assert len(await store.read(stream)) == 6
 
@@ -132,7 +129,7 @@ async def test_a_project_that_goes_on_cannot_be_erased_by_anybody(
 ) -> None:
     stream = uuid4()
     await append(store, stream, CREATED, posted("x"), expected=0)
-    await sql.alter(postgres, PUBLISHED)
+    await sql.alter(postgres, sql.RELAYED)
     await sql.fetch(postgres, "INSERT INTO log.deletion VALUES ($1, now())", stream)
     (answer,) = await sql.fetch(
         postgres, "SELECT log.erase($1, '-1 day', $2)", stream, b"{}"

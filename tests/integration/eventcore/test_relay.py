@@ -333,7 +333,8 @@ async def test_a_stream_is_brought_to_the_settings_that_are_asked_for(
     client = await connect(nats_url)
     config = (await client.jetstream().stream_info(subjects.stream(0))).config
     await client.close()
-    assert (config.deny_delete, config.deny_purge, config.allow_direct) == (True,) * 3
+    assert (config.deny_delete, config.allow_rollup_hdrs) == (True, True)
+    assert config.allow_direct
     assert config.max_msg_size == client.max_payload
 
 

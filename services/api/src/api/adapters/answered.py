@@ -1,5 +1,7 @@
 """Answers to requests with a key, in schema ``identity``."""
 
+from uuid import UUID
+
 import asyncpg
 from typing_extensions import override
 
@@ -17,6 +19,9 @@ _BEGIN_ANEW = """
 UPDATE identity.answered SET answer = NULL, at = clock_timestamp()
  WHERE request = $1 AND answer IS NOT NULL
 RETURNING true
+"""
+_KEEP = """
+UPDATE identity.answered SET answer = $2, project_id = $3 WHERE request = $1
 """
 _FORGET_OLD = "DELETE FROM identity.answered WHERE at < now() - interval '1 day'"
 
@@ -44,13 +49,11 @@ class PostgresAnswers(Answers):
             return bool(await connection.fetchval(_BEGIN_ANEW, request))
 
     @override
-    async def keep(self, request: bytes, answer: bytes) -> None:
+    async def keep(
+        self, request: bytes, answer: bytes, project_id: UUID | None
+    ) -> None:
         async with naming(self._pool, request=request.hex()) as connection:
-            await connection.execute(
-                "UPDATE identity.answered SET answer = $2 WHERE request = $1",
-                request,
-                answer,
-            )
+            await connection.execute(_KEEP, request, answer, project_id)
 
     @override
     async def forget(self, request: bytes) -> None:

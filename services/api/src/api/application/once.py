@@ -1,5 +1,7 @@
 """Requests with a key: answered once, and the same again."""
 
+from uuid import UUID
+
 from api.application.errors import Busy
 from api.ports import Answers, Seal
 
@@ -37,9 +39,12 @@ class Once:
         """
         return await self._answers.begin_anew(request)
 
-    async def keep(self, request: bytes, answer: bytes) -> None:
-        """Give *answer* from now on."""
-        await self._answers.keep(request, self._seal.close(answer, request))
+    async def keep(
+        self, request: bytes, answer: bytes, project_id: UUID | None
+    ) -> None:
+        """Give *answer* from now on, as long as there is the project it tells of."""
+        sealed = self._seal.close(answer, request)
+        await self._answers.keep(request, sealed, project_id)
 
     async def forget(self, request: bytes) -> None:
         """Let the request be tried again: it came to nothing."""

@@ -199,8 +199,10 @@ class Answers(Protocol):
         """
         ...
 
-    async def keep(self, request: bytes, answer: bytes) -> None:
-        """Store the answer."""
+    async def keep(
+        self, request: bytes, answer: bytes, project_id: UUID | None
+    ) -> None:
+        """Store the answer; it goes with the project, if it tells of one."""
         ...
 
     async def forget(self, request: bytes) -> None:

@@ -54,6 +54,7 @@ ON CONFLICT (project_id, path) DO UPDATE
 _END_FILES = "DELETE FROM views.file WHERE project_id = $1 AND path = ANY($2)"
 _END_VARIABLES = "DELETE FROM vault.variable WHERE project_id = ANY($1)"
 _END_USAGE = "DELETE FROM views.usage WHERE project_id = ANY($1)"
+_END_ANSWERS = "DELETE FROM identity.answered WHERE project_id = ANY($1)"
 _ADD_USAGE = """
 INSERT INTO views.usage AS kept (project_id, user_id, day, model, calls, prompt_tokens,
                                  completion_tokens, cost_usd)
@@ -188,6 +189,7 @@ async def _save(
     await connection.execute(_END_VARIABLES, deleted)
     erased = [one for one, fold in folds.items() if fold.erased]
     await connection.execute(_END_USAGE, erased)
+    await connection.execute(_END_ANSWERS, erased)
     projects = [fold.project for fold in folds.values() if fold.project]
     await connection.executemany(
         _SAVE_PROJECT,

@@ -7,6 +7,7 @@ Besides, every POST, PUT and PATCH with a key gets the answer that it got before
 import hashlib
 import hmac
 import zlib
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4, uuid5
@@ -177,7 +178,7 @@ class AnswerOnce:
             await _send(attempt.kept, send, REPLAYED)
             return
         answer = made.answer()
-        await attempt.keep(answer)
+        await attempt.keep(answer, _project_of(request, answer))
         await _send(answer, send)
 
     def _named(self, request: AnyRequest, key: str) -> "Callable[[str], bytes]":
@@ -262,14 +263,14 @@ class _Attempt:
 
         return receive
 
-    async def keep(self, answer: _Answer) -> None:
+    async def keep(self, answer: _Answer, project_id: UUID | None) -> None:
         """Give a success from now on; let the request be tried again otherwise."""
         if self._ours is None:
             return
         is_success = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
         content = zlib.compress(msgspec.msgpack.encode(answer), _FAST)
         if is_success and len(content) <= MAX_KEPT_BYTES:
-            await self._once.keep(self._ours, content)
+            await self._once.keep(self._ours, content, project_id)
         else:
             await self.forget()
 
@@ -298,6 +299,26 @@ class _Made:
 
     def answer(self) -> _Answer:
         return _Answer(self._status, self._headers, bytes(self._body))
+
+
+class _Project(Struct, frozen=True, rename="camel"):
+    """What no answer has but one that is a project."""
+
+    id: UUID
+    user_id: UUID
+    preview_url: str | None
+
+
+_projects = msgspec.json.Decoder(_Project)
+
+
+def _project_of(request: AnyRequest, answer: _Answer) -> UUID | None:
+    """Return the project that an answer tells of: the one in the path, or a new one."""
+    with suppress(ValueError, msgspec.MsgspecError):
+        if "project_id" in request.path_params:
+            return UUID(str(request.path_params["project_id"]))
+        return _projects.decode(answer.body).id
+    return None
 
 
 async def _send(answer: _Answer, send: "Send", *more: tuple[bytes, bytes]) -> None:
