@@ -21,7 +21,7 @@ from sandbox.adapters.processes.groups import find_bounds
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import find_tools
 from sandbox.domain.output import Stream
-from sandbox.ports import Command, Runtime, RuntimeFailed
+from sandbox.ports import Adopter, Command, Folder, Runtime, RuntimeFailed
 from tests.support.npm import NODE
 
 DOCKER = "docker"
@@ -46,18 +46,27 @@ def layers_of(kind: str, layout: Layout) -> Layers:
     return Layers(layout, None, mounted_elsewhere=kind == DOCKER)
 
 
-async def write_apps(kind: str, layout: Layout, runtime: Runtime) -> None:
-    """Give every project an app, and packages from a template."""
+def folders_of(kind: str, layout: Layout, runtime: Runtime) -> DiskFolders:
+    """Return the folders of apps, and make the template that they have packages of."""
     layers = layers_of(kind, layout)
     package = layers.modules(TEMPLATE) / "package"
     package.mkdir(parents=True, exist_ok=True)
     (package / "index.js").write_text("module.exports = 1;\n", encoding="utf-8")
     own = runtime.isolation.own_user
-    folders = DiskFolders(layout, own_users=own, layers=layers)
+    return DiskFolders(layout, own_users=own, layers=layers)
+
+
+async def write_app(folder: Folder) -> None:
+    """Give a project an app, and packages from the template."""
+    await folder.apply({"server.js": TREE.encode()}, ())
+    await folder.lay(TEMPLATE, ())
+
+
+async def write_apps(kind: str, layout: Layout, runtime: Runtime) -> None:
+    """Give every project an app."""
+    folders = folders_of(kind, layout, runtime)
     for project_id in PROJECTS:
-        folder = folders.open(project_id)
-        await folder.apply({"server.js": TREE.encode()}, ())
-        await folder.lay(TEMPLATE, ())
+        await write_app(folders.open(project_id))
 
 
 @asynccontextmanager
@@ -116,16 +125,44 @@ async def _live(runtime: Runtime, project_id: UUID) -> None:
             await runtime.end_all(project_id)
 
 
+async def _take_over(runtime: Runtime, folders: DiskFolders) -> None:
+    """Start an app before it is asked for, and give it to a project, over and over."""
+    assert isinstance(runtime, Adopter)
+    project_id = UUID(int=9)
+    while True:
+        spare, folder = folders.open_spare()
+        try:
+            await write_app(folder)
+            command = Command(("node", "server.js"), serves=True)
+            await runtime.launch(spare, command, ignore)
+        except RuntimeFailed:
+            await folder.remove()
+            await asyncio.sleep(0.2)
+            continue
+        await runtime.end_all(project_id)
+        await folders.open(project_id).adopt(spare)
+        runtime.adopt(spare, project_id)
+
+
+async def recover(kind: str, layout: Layout, runtime: Runtime) -> DiskFolders:
+    """End and remove what an earlier one has left, as the service does."""
+    await runtime.recover()
+    folders = folders_of(kind, layout, runtime)
+    await asyncio.to_thread(folders.empty_trash)
+    return folders
+
+
 async def main(kind: str, root: Path, engine: str) -> None:
     """Recover, then live."""
     layout = Layout(root)
     layout.make()
     async with runtime_of(kind, layout, engine) as runtime:
-        await runtime.recover()
+        folders = await recover(kind, layout, runtime)
         sys.stdout.write("recovered\n")
         sys.stdout.flush()
         await write_apps(kind, layout, runtime)
         async with asyncio.TaskGroup() as lives:
+            lives.create_task(_take_over(runtime, folders))
             for project_id in PROJECTS:
                 lives.create_task(_live(runtime, project_id))
 

@@ -21,7 +21,13 @@ from sandbox.adapters.containers.container_body import LABEL
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed
-from tests.chaos.sandbox.controller import PROJECTS, ignore, runtime_of, write_apps
+from tests.chaos.sandbox.controller import (
+    PROJECTS,
+    ignore,
+    recover,
+    runtime_of,
+    write_apps,
+)
 from tests.contract.runtimes import DOCKER, until
 from tests.integration.sandbox.test_life import bubblewrap_works
 from tests.support.engine import EngineServer, cannot_run, client, engine_url, load
@@ -140,17 +146,32 @@ def test_a_service_that_is_killed_at_any_moment_leaves_no_app(
         controller.kill()
         took.append(wait_until_gone(url, root))
         left = set(marked(root))
-    last = Controller(kind, root, url or "")
-    last.recovered()
-    assert not left & marked(root).keys()
-    last.kill()
-    took.append(wait_until_gone(url, root))
+    asyncio.run(_recovered(kind, root, url or ""))
+    assert marked(root) == {}
+    assert_nothing_is_left(url, root)
     with capsys.disabled():
         late = sum(one > GONE_WITHIN_S for one in took)
         sys.stdout.write(
             f"\n{kind}: {KILLS} kills, no orphan; gone after at most {max(took):.2f} s,"
             f" {late} of them later than {GONE_WITHIN_S:g} s\n"
         )
+
+
+async def _recovered(kind: str, root: Path, url: str) -> None:
+    layout = Layout(root)
+    async with runtime_of(kind, layout, url) as runtime:
+        await recover(kind, layout, runtime)
+
+
+def assert_nothing_is_left(url: str | None, root: Path) -> None:
+    """See that whatever was made for apps is gone, but their own folders."""
+    for name in ("berths", "spares", "trash"):
+        assert list((root / name).iterdir()) == []
+    mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+    assert [line for line in mounts if str(root) in line] == []
+    if url is not None:
+        assert containers(url, root, running=False) == []
+        assert volumes(url, root) == []
 
 
 @pytest.fixture
@@ -193,7 +214,7 @@ async def test_an_engine_that_is_killed_at_any_moment_leaves_no_container(
 
         await until(nothing_is_left, "no container is left", timeout_s=30)
     assert apps(root) == []
-    assert list((root / "berths").iterdir()) == []
+    assert_nothing_is_left(engine.url, root)
     with capsys.disabled():
         sys.stdout.write(f"\n{RESTARTS} kills of the engine, no orphan\n")
 
