@@ -1,13 +1,19 @@
 """Control groups of apps, where this machine has them, and where it would."""
 
 import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from sandbox.adapters.processes.groups import Groups, find_bounds
+from sandbox.adapters.processes import groups
+from sandbox.adapters.processes.groups import Group, Groups, find_bounds
 from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.domain.limits import Limits
+from tests.contract.runtimes import until
 
 FOLDER = Path("/sandboxes")
 
@@ -70,6 +76,54 @@ async def test_in_the_second_version_ours_lie_beside_the_service(
     name = mark_of(FOLDER).strip(":").replace(":", "-")
     handed_down = tmp_path / "a" / name / "cgroup.subtree_control"
     assert handed_down.read_text() == "+memory +pids +cpu"
+
+
+@contextmanager
+def second() -> Iterator[tuple[Path, str]]:
+    """Lend the kernel's own hierarchy of version 2, and a controller that it has."""
+    mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+    roots = [Path(one.split()[1]) for one in mounts if one.split()[2] == "cgroup2"]
+    names = [(one / "cgroup.controllers").read_text().split() for one in roots[:1]]
+    if os.geteuid() != 0 or not names or not names[0]:
+        pytest.skip("only root, in a kernel with version 2 and any controller")
+    handed_down = roots[0] / "cgroup.subtree_control"
+    before = handed_down.read_text().split()
+    try:
+        yield roots[0], names[0][0]
+    finally:
+        if names[0][0] not in before:
+            handed_down.write_text(f"-{names[0][0]}")
+
+
+async def test_the_kernel_takes_what_is_asked_of_its_second_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with second() as (root, controller):
+        monkeypatch.setattr(groups, "_controllers", lambda _: (controller,))
+        service = root / f"test-{uuid4().hex}" / "service"
+        service.mkdir(parents=True)
+        own = tmp_path / "own"
+        own.write_text(f"0::/{service.relative_to(root)}\n")
+        try:
+            bounds = await find_bounds(tmp_path, Limits(), root, own)
+            assert bounds.groups is not None
+            group = bounds.groups.make("one")
+            process = await asyncio.create_subprocess_exec(*group.entry, "sleep", "60")
+            await until(lambda: has_begun(process.pid, group), "it is in its group")
+            assert not group.remove()
+            process.kill()
+            await process.wait()
+            bounds.groups.discard(group)
+            bounds.groups.close()
+            assert not any(folder.parent.exists() for folder in group.folders)
+        finally:
+            service.rmdir()
+            service.parent.rmdir()
+
+
+async def has_begun(pid: int, group: Group) -> bool:
+    (folder,) = group.folders
+    return (folder / "cgroup.procs").read_text().split() == [str(pid)]
 
 
 @pytest.mark.parametrize("said", ["", "0::/\n", "1:name=systemd:/\n", "5:memory:/x\n"])
