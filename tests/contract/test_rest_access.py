@@ -84,6 +84,7 @@ PRIVATE: dict[Route, Private] = {
     ("GET", f"{PROJECT}/grants"): Private(PROJECT_NOT_FOUND),
     ("PUT", GRANT): Private(PROJECT_NOT_FOUND, {"access": "read"}),
     ("DELETE", GRANT): Private(PROJECT_NOT_FOUND),
+    ("GET", f"{PROJECT}/opening"): Private(PROJECT_NOT_FOUND),
     ("GET", "/api/tokens"): Private(NOTHING_OF_OTHERS),
     ("DELETE", TOKEN): Private((HTTPStatus.NOT_FOUND, "Token not found")),
     ("DELETE", PROJECT): Private(PROJECT_NOT_FOUND),

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -74,12 +75,17 @@ async def test_a_prompt_on_the_landing_page_becomes_an_app_that_can_be_used(
     page: Page, stack: Stack
 ) -> None:
     app = app_toml("kanban")
+    loads: list[str] = []
+    page.on("framenavigated", lambda frame: loads.append(frame.url))
     await begin(page, stack, "a kanban board for a small team")
     title = preview(page).get_by_role("heading", level=1)
     await expect(title).to_have_text(app["title"], timeout=RUN_TIMEOUT_MS)
     await preview(page).locator(app["check"]["click"]).click()
     await expect(preview(page).locator(app["check"]["shows"])).to_be_visible()
     await shoot(page, "workspace")
+    previews = [urlsplit(url).path for url in loads if ".preview." in url]
+    assert previews.count("/") == 1
+    assert previews[0] == "/.atelier/opening"  # the frame was there before the app
 
     await page.get_by_test_id("message-input").fill("add a search box")
     await page.get_by_test_id("send-message").click()

@@ -99,6 +99,8 @@ export const api = {
     request<Project>("POST", "/api/projects", project),
   updateProject: (id: string, change: { name?: string; description?: string }) =>
     request<Project>("PATCH", projectPath(id), change),
+  opening: (id: string) =>
+    request<{ openingUrl: string | null }>("GET", `${projectPath(id)}/opening`),
   deleteProject: (id: string) => request<boolean>("DELETE", projectPath(id)),
 };
 

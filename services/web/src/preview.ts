@@ -7,6 +7,20 @@ export interface Frame {
   readonly sandbox: string;
 }
 
+/** What the page of an opening says before the app comes in its place. */
+const OPEN = "atelier:open";
+
+/** Where the app is going to be whose opening is at *openingUrl*; null where that is no address. */
+export function appOf(openingUrl: string | null): string | null {
+  const url = openingUrl === null ? null : URL.parse("/", openingUrl);
+  return url?.href ?? null;
+}
+
+/** Whether *frame*, and nobody else, has said that the app comes. */
+export function saysOpen(event: MessageEvent, frame: Window | null): boolean {
+  return frame !== null && event.source === frame && event.data === OPEN;
+}
+
 /**
  * How to show *previewUrl* on a page at *origin*; null where it is no address of the web.
  *

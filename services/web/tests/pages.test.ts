@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { api } from "../src/api";
 import { refusal } from "../src/auth";
 import { nameOf, safeNext } from "../src/pending";
-import { frameOf } from "../src/preview";
+import { appOf, frameOf, saysOpen } from "../src/preview";
 
 describe("the name of a project that was only described", () => {
   test.each([
@@ -24,6 +24,23 @@ describe("the name of a project that was only described", () => {
 
   test("it is never longer than the server takes", () => {
     expect(nameOf("x".repeat(20_000)).length).toBeLessThanOrEqual(200);
+  });
+});
+
+describe("a frame that is there before the app", () => {
+  test("shows the app at the root of the same origin", () => {
+    expect(appOf("http://name.preview.localhost:3000/.atelier/opening")).toBe("http://name.preview.localhost:3000/");
+    expect(appOf(null)).toBeNull();
+    expect(appOf("no address")).toBeNull();
+  });
+
+  test("is believed when it says that the app comes, nobody else is", () => {
+    const frame = {} as Window;
+    const said = (data: unknown, source: Window) => ({ data, source }) as MessageEvent;
+    expect(saysOpen(said("atelier:open", frame), frame)).toBe(true);
+    expect(saysOpen(said("atelier:open", {} as Window), frame)).toBe(false);
+    expect(saysOpen(said("anything", frame), frame)).toBe(false);
+    expect(saysOpen(said("atelier:open", frame), null)).toBe(false);
   });
 });
 

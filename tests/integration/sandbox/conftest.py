@@ -4,6 +4,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from tests.integration.sandbox.stage import (
     SandboxServer,
@@ -11,6 +12,7 @@ from tests.integration.sandbox.stage import (
     sandbox_server,
     stage,
 )
+from tests.support.browser import ARGUMENTS
 
 
 @pytest.fixture(scope="package")
@@ -27,6 +29,20 @@ async def service(shared_server: SandboxServer) -> AsyncIterator[Stage]:
         yield made
     said = shared_server.log.read_text(errors="replace")[-4000:]
     print(said)  # noqa: T201 - shown when a test fails
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser that a person has."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(
+            executable_path=found, args=ARGUMENTS
+        )
+        yield launched
+        await launched.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 import pytest
+from playwright.async_api import Browser, expect
 
 from contracts.sandbox import (
     Failed,
@@ -15,15 +16,23 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
+from sandbox.domain import pages
 from tests.integration.sandbox.stage import (
     SandboxServer,
     Stage,
+    host_of,
     sandbox_server,
     stage,
     until,
 )
 from tests.integration.sandbox.templates import are_made, kanban, runtime, templates
 from tests.integration.sandbox.test_real_packages import hot_reload
+from tests.support.desk import desk
+
+FETCHED = """
+() => Object.fromEntries(performance.getEntriesByType("resource")
+  .map(({name, transferSize}) => [name, transferSize]))
+"""
 
 
 @pytest.fixture(scope="module", params=["process", "docker"])
@@ -75,6 +84,33 @@ async def test_no_visitor_is_told_to_load_again_what_was_just_loaded(
             async with asyncio.timeout(0.01):
                 said.append(await page.recv())
     assert [json.loads(text)["type"] for text in said] == ["connected"]
+
+
+async def test_a_frame_that_was_there_before_has_the_packages_of_the_app(
+    world: Stage, chromium: Browser
+) -> None:
+    project = world.add(kanban())
+    name = host_of(project).partition(":")[0]
+    origin = f"http://{name}:{world.server.preview_port}"
+    async with desk(chromium, f"{origin}{pages.OPENING}") as page:
+        loads: list[str] = []
+        page.on("framenavigated", lambda frame: loads.append(frame.url))
+        frame = page.frame_locator("#preview")
+        await expect(frame.get_by_text("One moment")).to_be_visible()
+
+        async def twice() -> bool:
+            return page.frames[1].url == f"{origin}{pages.OPENING}?again"
+
+        await until(twice, "it has run twice")
+        for operation in (SyncFiles(1), InstallDependencies(), StartServer()):
+            assert not isinstance(await world.ask(project, operation), Failed)
+        await expect(frame.locator("h1")).to_have_text("Flowboard")
+        fetched = await page.frames[1].evaluate(FETCHED)
+    bundles = {path: size for path, size in fetched.items() if "/.vite/deps/" in path}
+    assert any("react-dom_client" in path for path in bundles)
+    assert set(bundles.values()) == {0}  # the browser had them
+    assert loads[-1] == f"{origin}/"
+    assert loads.count(f"{origin}/") == 1
 
 
 async def test_what_was_taken_over_comes_back_after_a_restart(world: Stage) -> None:

@@ -1,14 +1,13 @@
 """What visitors of previews see, by host name."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from contracts.sandbox import Running, StartServer, SyncFiles
+from sandbox.domain.pages import IS_OPEN, OPENED, OPENING
 from tests.integration.sandbox.stage import (
     DOMAIN,
     Stage,
@@ -16,8 +15,8 @@ from tests.integration.sandbox.stage import (
     sandbox_server,
     stage,
 )
-from tests.support.browser import ARGUMENTS
 from tests.support.counted import metrics_at
+from tests.support.desk import desk
 
 PAGE = {
     "index.html": "<body><h1>One</h1></body>",
@@ -289,22 +288,36 @@ async def test_previews_live_behind_one_wildcard_domain() -> None:
             assert (await service.visit(project)).status_code == 404
 
 
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=chromium, args=ARGUMENTS
-        )
-        yield await browser.new_page()
-        await browser.close()
+async def test_an_app_comes_in_the_place_of_the_page_that_was_there_before_it(
+    service: Stage, chromium: Browser
+) -> None:
+    project = service.add(PAGE)
+    name = host_of(project).partition(":")[0]
+    address = f"http://{name}:{service.server.preview_port}{OPENING}"
+    async with desk(chromium, address) as page:
+        frame = page.frame_locator("#preview")
+        await expect(frame.get_by_role("heading")).to_have_text("One moment")
+        assert not service.folder_of(project).exists()  # nothing was begun for it
+        assert await page.evaluate("window.told") == []
+        await service.ask(project, SyncFiles(1))
+        await service.ask(project, StartServer())
+        await expect(frame.get_by_role("heading")).to_have_text("One")
+        assert await page.evaluate("window.told") == ["atelier:open"]
+
+
+async def test_who_waits_for_an_app_hears_that_there_is_one(service: Stage) -> None:
+    project = service.add(PAGE)
+    waiting = asyncio.ensure_future(service.visit(project, OPENED))
+    await service.ask(project, SyncFiles(1))
+    await service.ask(project, StartServer())
+    assert (await waiting).content == IS_OPEN
+    assert (await service.visit(project, OPENED)).content == IS_OPEN
 
 
 async def test_an_open_page_follows_an_app_from_start_to_crash_to_repair(
-    service: Stage, page: Page
+    service: Stage, chromium: Browser
 ) -> None:
+    page = await chromium.new_page()
     project = service.add({**ECHO, "server.js": LATE})
     port = service.server.preview_port
     url = f"http://{host_of(project).partition(':')[0]}:{port}/"

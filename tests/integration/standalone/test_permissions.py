@@ -182,8 +182,11 @@ async def test_only_the_sandbox_asks_for_the_variables_of_apps(
     assert await refused_publishes(server, "sandbox", subject) == set()
 
 
-async def test_only_the_api_asks_how_apps_look(server: NatsServer) -> None:
-    subject = f"screenshot.{PROJECT}"
+@pytest.mark.parametrize("what", ["screenshot", "opening"])
+async def test_only_the_api_asks_how_and_where_apps_look(
+    server: NatsServer, what: str
+) -> None:
+    subject = f"{what}.{PROJECT}"
     for user in ("agent", "gateway", "sandbox", "integration"):
         assert await refused_publishes(server, user, subject) == {subject}
     assert await refused_publishes(server, "api", subject) == set()

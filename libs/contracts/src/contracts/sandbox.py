@@ -129,6 +129,18 @@ class IsolationTold(Struct, frozen=True, tag="isolation"):
     """One sentence that leaves nothing out."""
 
 
+class GetOpening(Struct, frozen=True):
+    """Where will the app of a project be seen? Asked by the api alone."""
+
+    project_id: UUID
+
+
+class OpeningTold(Struct, frozen=True, tag="opening"):
+    """The address of a page that becomes the app as soon as there is one to show."""
+
+    url: str
+
+
 MAX_SCREENSHOT_BYTES = 200_000
 """Of 640 by 400 points as JPEG there are 10 to 60 kB."""
 _JPEG_BEGINS, _JPEG_ENDS = b"\xff\xd8\xff", b"\xff\xd9"

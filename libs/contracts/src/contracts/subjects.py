@@ -16,6 +16,7 @@ LIMITS = "limits.get"
 SET_LIMITS = "limits.set"
 ISOLATION = "isolation.tell"
 SCREENSHOTS = "screenshot.*"
+OPENINGS = "opening.*"
 SANDBOX_PEERS = "peer.*.*.*"
 VARIABLES = "vars.*"
 AUTH_VERIFY = "auth.verify"
@@ -98,6 +99,11 @@ def variables(project_id: UUID) -> str:
 def screenshot(project_id: UUID) -> str:
     """Return where the api asks how an app looked last."""
     return f"screenshot.{project_id}"
+
+
+def opening(project_id: UUID) -> str:
+    """Return where the api asks where an app will be seen."""
+    return f"opening.{project_id}"
 
 
 def open_file(project_id: UUID) -> str:
@@ -246,6 +252,7 @@ PERMISSIONS: dict[str, Permissions] = {
             SET_LIMITS,
             ISOLATION,
             SCREENSHOTS,
+            OPENINGS,
             AUTH_ENDED,
             "svc.*.evt.*",
             "svc.*.progress.*.*",
@@ -289,7 +296,8 @@ PERMISSIONS: dict[str, Permissions] = {
             f"$JS.API.STREAM.MSG.GET.{_OWNERS_STREAM}",
         ),
         subscribe=_with_inbox(
-            "sandbox", SANDBOX, ISOLATION, SCREENSHOTS, SANDBOX_PEERS, "evt.*.*"
+            *("sandbox", SANDBOX, ISOLATION, SCREENSHOTS, OPENINGS),
+            *(SANDBOX_PEERS, "evt.*.*"),
         ),
     ),
     "integration": service_permissions("integration"),

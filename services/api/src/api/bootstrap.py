@@ -75,6 +75,7 @@ from api.entrypoints.projects.grants import grant_routes
 from api.entrypoints.projects.importing import import_routes
 from api.entrypoints.projects.limits import limit_routes
 from api.entrypoints.projects.models import model_routes
+from api.entrypoints.projects.openings import opening_routes
 from api.entrypoints.projects.resource import project_routes
 from api.entrypoints.projects.screenshots import screenshot_routes
 from api.entrypoints.projects.settings import settings_routes
@@ -234,6 +235,7 @@ def _project_routes(security: Security, parts: Parts) -> list[Router]:
         export_routes(security, parts.exports, views),
         import_routes(security, parts.imports, views),
         screenshot_routes(security, parts.apps, views),
+        opening_routes(security, parts.apps, views),
         model_routes(security, parts.agent),
         *limit_routes(security, parts.agent),
         *usage_routes(security, parts.usage, views),

@@ -95,6 +95,7 @@ class Fetched(Struct, frozen=True):
     content_type: str
     body: bytes
     """Its beginning, where it is very long."""
+    is_whole: bool = True
 
 
 class Process(Protocol):

@@ -251,6 +251,12 @@ def _between_services() -> Schema:
             _messages((sandbox.GetScreenshot,)),
             project=_ID,
         ),
+        "opening": _channel(
+            "opening.{project}",
+            "Where will a project's app be seen? Only the api may ask.",
+            _messages((sandbox.GetOpening,)),
+            project=_ID,
+        ),
         "verifySession": _channel(
             "auth.verify",
             "Whose session is this?",
@@ -292,6 +298,7 @@ def _answers() -> Schema:
                     requests.OpenFile,
                     sandbox.IsolationTold,
                     sandbox.Screenshot,
+                    sandbox.OpeningTold,
                 )
             )
             | _messages(get_args(sandbox.SandboxAnswer))
@@ -404,6 +411,12 @@ def _operations_between() -> Schema:
             "screenshot",
             "See how an app looked last (the api does)",
             (sandbox.Screenshot,),
+        ),
+        "opening": _operation(
+            "send",
+            "opening",
+            "Learn where an app will be seen (the api does)",
+            (sandbox.OpeningTold,),
         ),
         "variables": _operation(
             "send",

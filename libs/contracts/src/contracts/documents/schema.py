@@ -35,6 +35,8 @@ BUS_MESSAGES: tuple[Any, ...] = (
     sandbox.IsolationTold,
     sandbox.GetScreenshot,
     sandbox.Screenshot,
+    sandbox.GetOpening,
+    sandbox.OpeningTold,
 )
 """What travels on NATS."""
 

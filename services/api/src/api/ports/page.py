@@ -37,6 +37,10 @@ class Apps(Protocol):
         """Return how they are kept apart, as last told; None: nobody has said yet."""
         ...
 
+    async def opening(self, project_id: UUID) -> str | None:
+        """Return the address of the page that an app opens in; None: nobody says."""
+        ...
+
     async def screenshot(self, project_id: UUID) -> bytes | None:
         """Return how an app looked last, as a JPEG that is one; None: nobody says."""
         ...

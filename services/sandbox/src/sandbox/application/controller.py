@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from asyncio import Task
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from uuid import UUID
@@ -37,7 +37,15 @@ from sandbox.application.operations import Operations
 from sandbox.application.sandbox import Parts, Sandbox, Site
 from sandbox.application.trouble import Troubled
 from sandbox.domain.limits import IDLE_S
-from sandbox.ports import Folders, FolderState, Heir, Owner, Owners, ProjectGone
+from sandbox.ports import (
+    Fetched,
+    Folders,
+    FolderState,
+    Heir,
+    Owner,
+    Owners,
+    ProjectGone,
+)
 
 _log = logs.get(__name__)
 
@@ -112,6 +120,15 @@ class Controller:
         """How many apps have a process of their own now."""
         servers = (sandbox.server for sandbox in self._sandboxes.values())
         return sum(one is not None and one.process is not None for one in servers)
+
+    def url_of(self, project_id: UUID) -> str:
+        """Return where a preview is seen, whether there is one or not."""
+        return self._site_of(project_id).url
+
+    @property
+    def opening(self) -> Mapping[str, Fetched]:
+        """What a page may run in whose place an app will open; it may be nothing."""
+        return {} if self._parts.pool is None else self._parts.pool.opening
 
     # --- what drivers ask -------------------------------------------------------------
 

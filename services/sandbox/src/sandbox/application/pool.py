@@ -14,14 +14,17 @@ from msgspec import Struct
 from chassis import logs
 from sandbox.application.commands import Commands
 from sandbox.application.output import Output
+from sandbox.application.readiness import loaded_by
 from sandbox.application.trouble import Troubled
 from sandbox.domain.app import App, detect
 from sandbox.domain.install import SEED
+from sandbox.domain.pages import OPENING_SCRIPT
 from sandbox.domain.spare import fits
 from sandbox.domain.template import Template
 from sandbox.ports import (
     Adopter,
     BadFolder,
+    Fetched,
     Folder,
     Folders,
     LogSink,
@@ -78,6 +81,8 @@ class Pool:
         self._size = size
         self._spares: list[Spare] = []
         self._taken = asyncio.Event()
+        self.opening: Mapping[str, Fetched] = {}
+        """What a page may run in whose place an app will open, by its address."""
 
     @property
     def waiting(self) -> int:
@@ -119,6 +124,7 @@ class Pool:
             await folder.lay(template.key, ())
             commands = Commands(spare, self._runtime, output)
             process = await commands.serve(app.argv, "localhost", {})
+            self.opening = await loaded_by(process, "localhost", OPENING_SCRIPT)
         except BaseException:
             await self._discard(spare, folder)
             raise

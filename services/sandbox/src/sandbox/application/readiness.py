@@ -7,12 +7,20 @@ whoever looks afterwards has them at once.
 
 import asyncio
 import time
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+
+import msgspec
 
 from sandbox.application.trouble import Troubled
 from sandbox.domain.ending import ending
 from sandbox.domain.limits import ERROR_S, START_S
-from sandbox.domain.module_graph import imports_of_module, is_bundle, modules_of_page
+from sandbox.domain.module_graph import (
+    imports_of_module,
+    is_bundle,
+    modules_of_page,
+    without_source_map,
+)
 from sandbox.domain.problems import is_error
 from sandbox.ports import Fetched, Process, Unreachable
 
@@ -33,8 +41,10 @@ _NOTICED_S = 0.3
 _DEV_CLIENT = b"/@vite/client"
 
 
-async def until_ready(process: Process, host: str) -> None:
-    """Wait until the app can be seen.
+async def until_ready(
+    process: Process, host: str, served: Collection[str] = ()
+) -> None:
+    """Wait until the app can be seen; what is known to be *served* is not asked for.
 
     Raises:
         Troubled: It never can; the sentence says how that shows.
@@ -42,7 +52,7 @@ async def until_ready(process: Process, host: str) -> None:
     """
     statuses: list[int] = []
     async with asyncio.TaskGroup() as race:
-        ready = race.create_task(until_served(process, host, statuses))
+        ready = race.create_task(until_served(process, host, statuses, served))
         ended = race.create_task(process.wait())
         first, _ = await asyncio.wait(
             {ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED
@@ -61,28 +71,62 @@ async def until_ready(process: Process, host: str) -> None:
         )
 
 
-async def until_shown(process: Process, host: str, answered: asyncio.Event) -> None:
-    """Wait until an app that ran before shows the files that it has just got.
+class Seen:
+    """How far an app is that ran before, and shows other files now."""
 
-    *answered* is set as soon as its page is there. Its packages are bundled already, so
-    that whoever looks then need not wait for its modules to be made, but asks for them.
+    def __init__(self) -> None:
+        self.noticed = asyncio.Event()
+        """It knows that it has other files: whoever looks from now on sees those."""
+        self.answered = asyncio.Event()
+        """It is known whether it can be seen."""
+        self.can_be = False
+        """It can. Its packages are bundled already, so that whoever looks need not wait
+        for its modules to be made, but asks for them."""
 
-    Raises:
-        Troubled: It never can; the sentence says how that shows.
+    def shown(self) -> None:
+        """Take note that it can be seen."""
+        self.can_be = True
+        self.answered.set()
 
+    def over(self) -> None:
+        """Take note that nothing more will be known."""
+        self.noticed.set()
+        self.answered.set()
+
+
+async def see(process: Process, host: str, seen: Seen, served: Collection[str]) -> None:
+    """Look at an app that ran before, until it shows the files that it has just got.
+
+    It is an open page meanwhile, so that no visitor is told of what has changed. What
+    is known to be *served* is not asked for.
     """
-    async with process.attended(host) as noticed:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_NOTICED_S):
-                await noticed.wait()
-        with suppress(Unreachable, TimeoutError):
-            page = await _fetch(process, host, "/", _PAGE)
-            if not is_error(page.status):
-                answered.set()
-        await until_ready(process, host)
+    try:
+        async with process.attended(host) as noticed:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_NOTICED_S):
+                    await noticed.wait()
+            seen.noticed.set()
+            with suppress(Unreachable, TimeoutError):
+                page = await _fetch(process, host, "/", _PAGE)
+                if not is_error(page.status):
+                    seen.shown()
+            with suppress(Troubled):
+                await until_ready(process, host, served)
+                seen.shown()
+    finally:
+        seen.over()
 
 
-async def until_served(process: Process, host: str, statuses: list[int]) -> None:
+async def loaded_by(process: Process, host: str, path: str) -> Mapping[str, Fetched]:
+    """Return a module of a running app and all that it loads; nothing if it is none."""
+    walk = _Walk(process, host, keeps=True)
+    is_whole = await walk.follow([path])
+    return walk.kept if is_whole and path in walk.kept else {}
+
+
+async def until_served(
+    process: Process, host: str, statuses: list[int], served: Collection[str] = ()
+) -> None:
     """Ask for the start page and all that it loads until everything was served.
 
     What the page is answered with goes to *statuses*; an error that stays one ends it.
@@ -100,18 +144,10 @@ async def until_served(process: Process, host: str, statuses: list[int]) -> None
             if is_error(page.status):
                 if now > patient_until:
                     return
-            elif await _all_served(process, host, page):
+            elif await _Walk(process, host, served).all_served(page):
                 return
         await asyncio.sleep(pause)
         pause = min(_LONGEST_PAUSE_S, pause * 1.5)
-
-
-async def _all_served(process: Process, host: str, page: Fetched) -> bool:
-    walk = _Walk(process, host)
-    if _DEV_CLIENT not in page.body:
-        return await walk.all_served(page)
-    async with process.attended(host):
-        return await walk.all_served(page)
 
 
 async def _fetch(process: Process, host: str, path: str, accept: str) -> Fetched:
@@ -120,12 +156,22 @@ async def _fetch(process: Process, host: str, path: str, accept: str) -> Fetched
 
 
 class _Walk:
-    """One way through all modules of a page."""
+    """One way through all modules of a page but those that are *served* already."""
 
-    def __init__(self, process: Process, host: str) -> None:
+    def __init__(
+        self,
+        process: Process,
+        host: str,
+        served: Collection[str] = (),
+        *,
+        keeps: bool = False,
+    ) -> None:
         self._process = process
         self._host = host
-        self._known: set[str] = set()
+        self._keeps = keeps
+        self.kept: dict[str, Fetched] = {}
+        """Every module, those of packages among them, where they are kept."""
+        self._known = set(served)
         self._waiting: list[str] = []
         self._is_whole = True
 
@@ -133,7 +179,15 @@ class _Walk:
         """Ask for every module; tell whether none has to be asked for again."""
         if _PAGE not in page.content_type:
             return True
-        self._add(modules_of_page(_text(page), "/"))
+        modules = modules_of_page(_text(page), "/")
+        if _DEV_CLIENT not in page.body:
+            return await self.follow(modules)
+        async with self._process.attended(self._host):
+            return await self.follow(modules)
+
+    async def follow(self, paths: list[str]) -> bool:
+        """Ask for these modules and all that they load; tell the same."""
+        self._add(paths)
         while self._waiting and self._is_whole:
             some = self._waiting[:_AT_ONCE]
             del self._waiting[:_AT_ONCE]
@@ -156,8 +210,12 @@ class _Walk:
             return
         if answer.status in (_OUTDATED, *_GATEWAY):
             self._is_whole = False
-        elif "javascript" in answer.content_type and not is_bundle(path):
-            self._add(imports_of_module(_text(answer), path))
+        elif "javascript" in answer.content_type:
+            if self._keeps and answer.is_whole and not is_error(answer.status):
+                body = without_source_map(answer.body)
+                self.kept[path] = msgspec.structs.replace(answer, body=body)
+            if self._keeps or not is_bundle(path):
+                self._add(imports_of_module(_text(answer), path))
 
 
 def _text(answer: Fetched) -> str:

@@ -20,7 +20,7 @@ from eventcore.errors import Unavailable
 from sandbox.application.commands import Commands
 from sandbox.application.output import Outputs
 from sandbox.application.pool import Pool
-from sandbox.application.readiness import until_shown
+from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
@@ -106,15 +106,15 @@ class Sandbox:
         self.used = time.monotonic()
         """When somebody last wanted something of it."""
         self.changed = asyncio.Event()
-        """Set, and replaced by a new one, when files have changed."""
+        """Set, and replaced by a new one, when there is something else to be seen."""
         self._parts = parts
         self._lock = asyncio.Lock()
         self._saving = asyncio.Lock()
         self._loaded: FolderState | None = None
         self._stale = False
         """What runs does not show the files as they are."""
-        self._unseen = False
-        """What runs has got its files while it ran, and nobody has looked since."""
+        self._seen: Seen | None = None
+        """How far what runs is that has got its files while it ran; None: no matter."""
         self._packages: tuple[str, ...] | None = None
         """What the model asked to be installed; None: not known yet."""
         self._variables: dict[str, str] = {}
@@ -244,8 +244,8 @@ class Sandbox:
             raise Troubled(str(exc)) from exc
         finally:
             self.doing = None
-        if self.server is not server:
-            self._stale = False
+        if self.server is not None and self.server is not server:
+            await self._show_adopted(self.server)
         self._packages = outcome.packages
         values = outcome.variables.values
         self._output.hide(values[name] for name in outcome.variables.secrets)
@@ -293,10 +293,20 @@ class Sandbox:
         texts = {"package.json": files["package.json"].decode(errors="replace")}
         installed = install.digest(spare.app, texts, packages)
         await self._record(files=spare.digests, installed=installed)
-        self._unseen = True
         self._serves(spare.app, spare.process)
         self._stale = True  # until the files are there
         return await self.state()
+
+    async def _show_adopted(self, server: Server) -> None:
+        """Let visitors see what has just got its files, as soon as it knows of them."""
+        if server.process is not None:
+            self._seen = Seen()
+            known = self._parts.pool.opening if self._parts.pool is not None else ()
+            looking = see(server.process, self.site.host, self._seen, known)
+            self._parts.tasks.create_task(looking)
+            await self._seen.noticed.wait()
+        self._stale = False
+        self._tell_change()
 
     async def _notice_change(self) -> None:
         self.trouble = None
@@ -308,6 +318,9 @@ class Sandbox:
                 self._stale |= not self.server.shows(app, self._variables)
             except Troubled:
                 self._stale = True
+        self._tell_change()
+
+    def _tell_change(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -423,7 +436,7 @@ class Sandbox:
         await self._requested()
         app, _ = await self.detect()
         shown = self.shown
-        if shown is not None and shown.app == app and await self._is_seen(shown):
+        if shown is not None and shown.app == app and await self._is_seen():
             return
         await self._stop_server()
         process = None
@@ -437,32 +450,21 @@ class Sandbox:
                 self.doing = None
         self._serves(app, process)
 
-    async def _is_seen(self, server: Server) -> bool:
-        """Wait for the page of an app that ran before it had its files."""
-        if not self._unseen or server.process is None:
+    async def _is_seen(self) -> bool:
+        """Wait for the page of an app that ran before; one without is started anew."""
+        seen, self._seen = self._seen, None
+        if seen is None:
             return True
-        self._unseen = False
-        answered = asyncio.Event()
-        tasks = self._parts.tasks
-        shown = tasks.create_task(self._see(server.process, answered))
-        there = tasks.create_task(answered.wait())
-        try:
-            await asyncio.wait({shown, there}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            there.cancel()
-        return answered.is_set()
-
-    async def _see(self, process: Process, answered: asyncio.Event) -> None:
-        """See all modules made; an app that cannot be seen is started anew."""
-        with suppress(Troubled):
-            await until_shown(process, self.site.host, answered)
-            answered.set()
+        await seen.answered.wait()
+        return seen.can_be
 
     def _serves(self, app: App, process: Process | None) -> None:
         self.trouble = None
         self.crash = None
         self.server = Server(app, process, self._variables, time.monotonic())
         self._stale = False
+        self._seen = None
+        self._tell_change()
         if process is not None:
             self._parts.tasks.create_task(self._watch(self.server, process))
 

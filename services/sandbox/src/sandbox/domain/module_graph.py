@@ -17,6 +17,7 @@ _IMPORT = re.compile(
     r"""(?:\bfrom|\bimport)\s*["']((?:/|\./|\.\./)[^"'\s\\]{1,2000})["']"""
 )
 _ODD = re.compile(r"[^\x21-\x7e]")
+_SOURCE_MAP = b"\n//# sourceMappingURL=data:"
 _BUNDLES = "/node_modules/.vite/deps/"
 
 
@@ -45,6 +46,12 @@ def imports_of_module(text: str, path: str) -> list[str]:
 def is_bundle(path: str) -> bool:
     """Tell whether this is a bundle of packages: whole as soon as it is there."""
     return path.startswith(_BUNDLES)
+
+
+def without_source_map(module: bytes) -> bytes:
+    """Return *module* without the map of its source at its end, which is most of it."""
+    before, mark, rest = module.rpartition(_SOURCE_MAP)
+    return before if mark and b"\n" not in rest.strip() else module
 
 
 def _own(addresses: list[str], path: str) -> list[str]:

@@ -2,6 +2,15 @@
 
 from html import escape
 
+OPENING = "/.atelier/opening"
+"""Where an app will open: a page for a frame that is there before it, which wakes
+nobody and runs what most apps load."""
+OPENING_SCRIPT = "/src/opening.js"
+"""The module of a template that this page runs, to have its packages compiled."""
+OPENED = "/.atelier/opened"
+"""Where a page asks whether there is an app to show; the answer waits for one."""
+IS_OPEN = b"open"
+
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -32,8 +41,24 @@ _PAGE = """\
 </body>
 </html>
 """
+# Each question is answered as soon as there is an app: no time passes between its first
+# answer and its way to the screen.
+_WHEN_OPEN = """\
+<script>
+(async () => {{
+  for (;;) {{
+    try {{
+      const answer = await fetch("{opened}", {{cache: "no-store"}});
+      if (answer.ok && (await answer.text()) === "{is_open}") return {go};
+      if (answer.ok) continue;
+    }} catch {{}}
+    await new Promise((go) => setTimeout(go, 1000));
+  }}
+}})();
+</script>
+"""
 # The page asks for itself and shows the newer one, without a flash, until there is
-# something else than this page.
+# something else than this page. This also wakes an app that sleeps.
 _AGAIN = """\
 <noscript><meta http-equiv="refresh" content="2"></noscript>
 <script>
@@ -48,23 +73,47 @@ setInterval(async () => {
 }, 1000);
 </script>
 """
+# A browser keeps what it has compiled for what it has run twice.
+_PREPARING = f"""\
+<script type="module" src="{OPENING_SCRIPT}"></script>
+<script type="module">
+if (location.search === "") setTimeout(() => location.replace("?again"), 500);
+</script>
+"""
+_SOON = "The preview shows itself as soon as the app answers."
 
 
 def waiting_page(doing: str | None, trouble: str | None, log: str) -> str:
     """Return the page of an app that is not there yet, or not any more."""
     title = doing or ("The app is not running" if trouble else "One moment")
-    sentence = trouble or "The preview shows itself as soon as the app answers."
+    sentence = trouble or _SOON
     shown = f"<pre>{escape(log)}</pre>" if log else ""
-    return _PAGE.format(
-        title=escape(title), sentence=escape(sentence), log=shown, script=_AGAIN
+    script = _AGAIN + _when_open("location.reload()")
+    return _page(title, sentence, shown, script)
+
+
+def opening_page(*, prepares: bool) -> str:
+    """Return the page in whose place an app will open; it *prepares* for that, or not.
+
+    A frame around it is told before it goes, because it cannot see that.
+    """
+    script = _when_open(
+        'parent.postMessage("atelier:open", "*"), location.replace("/")'
     )
+    return _page("One moment", _SOON, "", script + (_PREPARING if prepares else ""))
 
 
 def missing_page() -> str:
     """Return the page of a name that leads nowhere."""
+    sentence = "The address is wrong, or the project was deleted."
+    return _page("There is no preview here", sentence, "", "")
+
+
+def _page(title: str, sentence: str, log: str, script: str) -> str:
     return _PAGE.format(
-        title="There is no preview here",
-        sentence="The address is wrong, or the project was deleted.",
-        log="",
-        script="",
+        title=escape(title), sentence=escape(sentence), log=log, script=script
     )
+
+
+def _when_open(go: str) -> str:
+    return _WHEN_OPEN.format(opened=OPENED, is_open=IS_OPEN.decode(), go=go)

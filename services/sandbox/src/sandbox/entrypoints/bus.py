@@ -21,8 +21,10 @@ from contracts.project import (
 )
 from contracts.sandbox import (
     Failed,
+    GetOpening,
     GetScreenshot,
     IsolationTold,
+    OpeningTold,
     Pending,
     SandboxAnswer,
     SandboxRequest,
@@ -33,11 +35,13 @@ from eventcore.errors import Unavailable
 from eventcore.ports import Bus, Headers, Subscription
 from sandbox.application import metrics
 from sandbox.application.controller import Controller
+from sandbox.domain import pages
 from sandbox.ports import Isolation, Owner
 
 _log = logs.get(__name__)
 _requests = codec.decoder(SandboxRequest)
 _questions = codec.decoder(GetScreenshot)
+_openings = codec.decoder(GetOpening)
 
 _answers = codec.decoder(SandboxAnswer)
 
@@ -82,6 +86,9 @@ async def serve(
     async def tell(_: str, __: bytes, ___: Headers) -> bytes:
         return told
 
+    async def open_(subject: str, body: bytes, _: Headers) -> bytes:
+        return codec.encode(opening(controller, subject, body))
+
     async def show(subject: str, body: bytes, _: Headers) -> bytes:
         return codec.encode(await shown(controller, subject, body))
 
@@ -94,6 +101,7 @@ async def serve(
         *[await bus.serve(own, subjects.SANDBOX_QUEUE, stand_in) for own in peers],
         await bus.serve(subjects.ISOLATION, subjects.SANDBOX_QUEUE, tell),
         await bus.serve(subjects.SCREENSHOTS, subjects.SANDBOX_QUEUE, show),
+        await bus.serve(subjects.OPENINGS, subjects.SANDBOX_QUEUE, open_),
         await bus.listen(_EVENTS, listen),
     ]
 
@@ -166,6 +174,17 @@ async def shown(controller: Controller, subject: str, body: bytes) -> Screenshot
     except (ValueError, RecursionError, OSError) as exc:
         _log.warning("a screenshot cannot be shown", reason=str(exc))
     return Screenshot(None)
+
+
+def opening(controller: Controller, subject: str, body: bytes) -> OpeningTold | Failed:
+    """Return where an app will be seen; any controller can tell."""
+    try:
+        asked: GetOpening = _openings.decode(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return _UNREADABLE
+    if _project_of(subject) != asked.project_id:
+        return _MISMATCH
+    return OpeningTold(f"{controller.url_of(asked.project_id)}{pages.OPENING[1:]}")
 
 
 def _project_of(subject: str) -> UUID | None:

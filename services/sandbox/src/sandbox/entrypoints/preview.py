@@ -5,6 +5,7 @@ wakes an app that sleeps.
 """
 
 import asyncio
+from contextlib import suppress
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from sandbox.application.controller import Controller
 from sandbox.application.sandbox import Sandbox
 from sandbox.domain import pages, static_site
 from sandbox.domain.limits import SERVED_BYTES
+from sandbox.domain.module_graph import is_bundle
 from sandbox.domain.preview_headers import ADDED, HOP, Headers, to_app, to_browser
 from sandbox.domain.preview_name import read_preview_name
 from sandbox.ports import Owner, Process
@@ -21,6 +23,8 @@ from sandbox.ports import Owner, Process
 _HTML = "text/html; charset=utf-8"
 _NO_STORE = (b"Cache-Control", b"no-store")
 _NO_CACHE = (b"Cache-Control", b"no-cache")
+_FOR_EVER = (b"Cache-Control", b"max-age=31536000,immutable")
+"""What a dev server says of bundles itself: another content has another address."""
 _FIRST_WAIT_S = 1.0
 """A plain page, or an app that needs no install, is there before a page says wait."""
 _CHANGES_S = 25.0
@@ -48,7 +52,13 @@ class Preview:
             return _later()
         if owner is not None:
             return _later() if head.header(HOP.decode()) else _to_other(owner)
+        return await self._ours(project_id, head)
+
+    async def _ours(self, project_id: UUID, head: RequestHead) -> Upstream | Answer:
         sandbox = self._controller.open(project_id)
+        early = await self._early(head, sandbox)
+        if early is not None:
+            return early
         if not _is_ping(head):
             await self._wake(project_id, sandbox)
         server = sandbox.shown
@@ -62,6 +72,22 @@ class Preview:
         if not head.host.endswith(self._suffix):
             return None
         return read_preview_name(head.host.removesuffix(self._suffix), self._secret)
+
+    async def _early(self, head: RequestHead, sandbox: Sandbox) -> Answer | None:
+        """Return the answer to who is there before the app; nobody is woken for it."""
+        if sandbox.gone:
+            return None
+        if head.path == pages.OPENED:
+            return await _opened(sandbox)
+        modules = self._controller.opening
+        if head.path == pages.OPENING:
+            page = pages.opening_page(prepares=bool(modules))
+            return Answer(200, page.encode(), _HTML, [_NO_STORE, *ADDED])
+        module = modules.get(head.target) if sandbox.shown is None else None
+        if module is None:
+            return None
+        kept = _FOR_EVER if is_bundle(head.path) else _NO_STORE
+        return Answer(200, module.body, module.content_type, [kept, *ADDED])
 
     async def _wake(self, project_id: UUID, sandbox: Sandbox) -> None:
         rising = self._controller.visit(project_id)
@@ -122,6 +148,16 @@ def _waiting(head: RequestHead, sandbox: Sandbox) -> Answer:
         return Answer(503, page.encode(), _HTML, headers)
     sentence = sandbox.trouble or "The app is starting."
     return Answer(503, f"{sentence}\n".encode(), headers=headers)
+
+
+async def _opened(sandbox: Sandbox) -> Answer:
+    """Answer when there is an app to show, or after a while that there is none yet."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CHANGES_S):
+            while sandbox.shown is None:
+                await sandbox.changed.wait()
+    said = b"" if sandbox.shown is None else pages.IS_OPEN
+    return Answer(200, said, headers=[_NO_STORE, *ADDED])
 
 
 async def _static(head: RequestHead, sandbox: Sandbox) -> Answer:

@@ -42,14 +42,14 @@ interface LayoutProps {
 
 export function Layout({ projectId, link, name, description }: LayoutProps) {
   const wide = useWide();
-  const [view, setView] = useView(projectId, link, wide);
+  const preview = usePreview(link);
+  const [view, setView] = useView(projectId, link, wide, preview.isOpen);
   const timeline = useTimeline(link.history, link.project.lastSeq);
   const { moment } = timeline;
   const deferred = useDeferredValue(link.project);
   const problems = useProblems(deferred);
   const desk = useDesk(projectId, link, moment?.project ?? link.project, problems);
   const { openFile } = desk;
-  const preview = usePreview(link);
   const toPreview = view === "preview" ? undefined : () => setView("preview");
   const backToNow = () => timeline.goTo(link.project.lastSeq);
   const compareWithNow = (path: string, seq: number) => {
@@ -74,7 +74,7 @@ export function Layout({ projectId, link, name, description }: LayoutProps) {
   );
   useDeskCommands({ desk, preview, timeline, description, setView, setOutput, wide });
   const canSay = link.status.kind === "open" && isCaughtUp(link.project);
-  const bar = preview.frame === null ? null : <PreviewBar preview={preview} wide={wide} />;
+  const bar = !preview.isOpen ? null : <PreviewBar preview={preview} wide={wide} />;
   const panes: Record<View, ReactNode> = {
     chat: (
       <Conversation
@@ -116,6 +116,7 @@ export function Layout({ projectId, link, name, description }: LayoutProps) {
             view={view === "code" ? "code" : "preview"}
             setView={setView}
             bar={bar}
+            early={preview.frame !== null && !preview.isOpen ? "preview" : null}
           />
         ) : (
           <Phone panes={panes} view={view} setView={setView} bar={bar} />
@@ -134,6 +135,8 @@ function useProblems({ reported, logs, files, runSeq }: ProjectState): readonly 
 }
 
 interface ArrangementProps<V extends View> {
+  /** Made and laid out before it is seen, because it takes time until there is something in it. */
+  early?: V | null;
   panes: Record<View, ReactNode>;
   view: V;
   setView: (view: View) => void;
@@ -141,7 +144,7 @@ interface ArrangementProps<V extends View> {
 }
 
 /** Everything side by side, each border movable and remembered. */
-function Desk({ panes, view, setView, bar }: ArrangementProps<"code" | "preview">) {
+function Desk({ panes, view, setView, bar, early }: ArrangementProps<"code" | "preview">) {
   const columns = useDefaultLayout({ id: "atelier.columns", storage: localStorage });
   const rows = useDefaultLayout({ id: "atelier.rows", storage: localStorage });
   return (
@@ -162,7 +165,7 @@ function Desk({ panes, view, setView, bar }: ArrangementProps<"code" | "preview"
               />
               {view === "preview" && bar}
             </div>
-            <Stack views={["preview", "code"]} panes={panes} view={view} />
+            <Stack views={["preview", "code"]} panes={panes} view={view} early={early} />
           </Panel>
           <Separator aria-label="Height of the output" className={`${SEPARATOR} h-px before:inset-x-0 before:-inset-y-1`} />
           <Panel
@@ -211,25 +214,32 @@ function Stack<V extends View>({
   views,
   panes,
   view,
+  early = null,
 }: {
   views: readonly V[];
   panes: Record<View, ReactNode>;
   view: V;
+  early?: V | null;
 }) {
-  const [seen, setSeen] = useState<readonly View[]>([view]);
-  if (!seen.includes(view)) setSeen([...seen, view]);
-  return views.map((name) => (
-    <div
-      key={name}
-      id={`view-${name}`}
-      role="tabpanel"
-      aria-label={VIEWS[name].label}
-      hidden={name !== view}
-      className="min-h-0 flex-1"
-    >
-      {seen.includes(name) && panes[name]}
+  const [made, setMade] = useState<readonly View[]>([view]);
+  const missing = [view, ...(early === null ? [] : [early])].filter((name) => !made.includes(name));
+  if (missing.length > 0) setMade([...made, ...missing]);
+  return (
+    <div className="relative flex min-h-0 flex-1 flex-col">
+      {views.map((name) => (
+        <div
+          key={name}
+          id={`view-${name}`}
+          role="tabpanel"
+          aria-label={VIEWS[name].label}
+          hidden={name !== view && name !== early}
+          className={name === view ? "min-h-0 flex-1" : "invisible absolute inset-0"}
+        >
+          {made.includes(name) && panes[name]}
+        </div>
+      ))}
     </div>
-  ));
+  );
 }
 
 const WIDE = "(min-width: 56rem)";
@@ -261,11 +271,12 @@ function useView(
   projectId: string,
   link: ProjectLink,
   wide: boolean,
+  isOpen: boolean,
 ): [View, (view: View) => void] {
   const key = `atelier.view.${projectId}`;
   const [choice, setChoice] = useState(() => choiceIn(recall(key, "tab")));
   const { runs, files } = link.project;
-  const { currentState, previewUrl } = standingOf(link.project);
+  const { currentState } = standingOf(link.project);
   const choose = useCallback(
     (view: View) => {
       setChoice({ view, runs });
@@ -273,9 +284,9 @@ function useView(
     },
     [key, runs],
   );
-  if (choice !== null && (choice.runs === runs || previewUrl !== null)) return [choice.view, choose];
+  if (choice !== null && (choice.runs === runs || isOpen)) return [choice.view, choose];
   if (!wide) return ["chat", choose];
-  const code = previewUrl === null && (isRunning(currentState) || files.size > 0);
+  const code = !isOpen && (isRunning(currentState) || files.size > 0);
   return [code ? "code" : "preview", choose];
 }
 

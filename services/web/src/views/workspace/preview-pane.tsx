@@ -1,8 +1,10 @@
+import { useQuery } from "@tanstack/react-query";
 import { ExternalLink, Maximize, Monitor, RotateCw, Smartphone, Tablet } from "lucide-react";
 import { type CSSProperties, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { recall, remember } from "../../memory";
-import { type Frame, frameOf } from "../../preview";
+import { api } from "../../api";
+import { appOf, type Frame, frameOf, saysOpen } from "../../preview";
 import { count, currentPhase, isRunning, type RunState, standingOf } from "../../state";
 import { buttonClass, IconButton } from "../../ui/button";
 import type { ProjectLink } from "./use-project";
@@ -27,6 +29,11 @@ const DEVICE = "atelier.device";
 
 export interface Preview {
   readonly frame: Frame | null;
+  /** What the frame shows first, where the app itself is still to come. */
+  readonly opening: string | null;
+  /** There is something to see in the frame. */
+  readonly isOpen: boolean;
+  readonly opened: () => void;
   /** Changes when the frame is to be loaded anew. */
   readonly load: number;
   readonly reload: () => void;
@@ -34,7 +41,12 @@ export interface Preview {
   readonly setDevice: (device: Device) => void;
 }
 
-/** The preview as the server tells of it; it is loaded anew when the app was started again. */
+/**
+ * The preview as the server tells of it; it is loaded anew when the app was started again.
+ *
+ * During the first run the frame is there before the app, so that nothing but the app has to be loaded
+ * when it comes, and it is seen as soon as it is.
+ */
 export function usePreview(link: ProjectLink): Preview {
   const [reloads, setReloads] = useState(0);
   const reload = useCallback(() => setReloads((n) => n + 1), []);
@@ -43,9 +55,35 @@ export function usePreview(link: ProjectLink): Preview {
     return typeof kept === "string" && Object.hasOwn(DEVICES, kept) ? (kept as Device) : "fit";
   });
   useEffect(() => remember(DEVICE, device), [device]);
-  const { previewUrl } = standingOf(link.project);
-  const frame = frameOf(previewUrl, location.origin);
-  return { frame, load: reloads + link.project.previewRevision, reload, device, setDevice };
+  const { previewUrl, currentState } = standingOf(link.project);
+  const { previewRevision } = link.project;
+  const opening = useOpening(link.projectId, previewUrl === null && isRunning(currentState));
+  // How often the app had been started when the frame saw it come.
+  const [openedAt, setOpenedAt] = useState<number | null>(null);
+  const opened = useCallback(() => setOpenedAt(previewRevision), [previewRevision]);
+  const frame = frameOf(previewUrl ?? appOf(opening), location.origin);
+  const seen = openedAt !== null && previewRevision > openedAt ? 1 : 0;
+  return {
+    frame,
+    opening,
+    isOpen: frame !== null && (previewUrl !== null || openedAt !== null),
+    opened,
+    load: reloads + previewRevision - seen,
+    reload,
+    device,
+    setDevice,
+  };
+}
+
+/** Where the app will open, asked for once it is *wanted*; null where nobody can tell. */
+function useOpening(projectId: string, wanted: boolean): string | null {
+  const { data } = useQuery({
+    queryKey: ["opening", projectId],
+    queryFn: () => api.opening(projectId),
+    enabled: wanted,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  return data?.openingUrl ?? null;
 }
 
 interface PreviewBarProps {
@@ -55,8 +93,8 @@ interface PreviewBarProps {
 
 /** The app's address, and what can be done with it. */
 export function PreviewBar({ preview, wide }: PreviewBarProps) {
-  const { frame, reload, device, setDevice } = preview;
-  if (frame === null) return null;
+  const { frame, isOpen, reload, device, setDevice } = preview;
+  if (frame === null || !isOpen) return null;
   return (
     <div className="ml-auto flex min-w-0 flex-1 items-center justify-end gap-1">
       <p
@@ -111,19 +149,10 @@ interface PreviewPaneProps {
 }
 
 export function PreviewPane({ link, preview, wide, past }: PreviewPaneProps) {
-  const element = useRef<HTMLIFrameElement>(null);
-  const loaded = useRef(preview.load);
-  const { frame, load } = preview;
+  const { frame, isOpen } = preview;
   const device = wide ? preview.device : "fit";
   const [stage, setStage] = useState<HTMLDivElement | null>(null);
   const place = usePlace(stage, device);
-
-  useEffect(() => {
-    if (loaded.current === load) return;
-    loaded.current = load;
-    // Another origin's page cannot be told to reload, only be given its address again.
-    if (element.current !== null && frame !== null) element.current.src = frame.src;
-  }, [load, frame]);
 
   if (frame === null) return <Mat link={link} />;
   return (
@@ -137,20 +166,64 @@ export function PreviewPane({ link, preview, wide, past }: PreviewPaneProps) {
         ref={setStage}
         className={`relative min-h-0 flex-1 overflow-hidden ${device === "fit" ? "" : "mat"}`}
       >
-        <iframe
-          ref={element}
-          key={frame.src}
-          src={frame.src}
-          sandbox={frame.sandbox}
-          title="Preview of the app"
-          data-testid="preview-frame"
-          data-device={device}
-          referrerPolicy="no-referrer"
-          style={place}
-          className={`absolute origin-top-left border-0 bg-white ${device === "fit" ? "" : "rounded-md shadow-xl ring-1 ring-black/20"}`}
-        />
+        <AppFrame key={frame.src} preview={preview} frame={frame} device={device} place={place} />
+        {!isOpen && (
+          <div className="absolute inset-0">
+            <Mat link={link} />
+          </div>
+        )}
       </div>
     </div>
+  );
+}
+
+interface AppFrameProps {
+  preview: Preview;
+  frame: Frame;
+  device: Device;
+  place: CSSProperties;
+}
+
+/** The app, or the page in whose place it will come. */
+function AppFrame({ preview, frame, device, place }: AppFrameProps) {
+  const element = useRef<HTMLIFrameElement>(null);
+  const { load, opening, isOpen, opened } = preview;
+  const loaded = useRef(load);
+  // The address stays: whoever came in its place would be loaded anew with another one.
+  const [src] = useState(isOpen || opening === null ? frame.src : opening);
+  const comes = useRef(false);
+
+  useEffect(() => {
+    const hear = (event: MessageEvent) => {
+      if (saysOpen(event, element.current?.contentWindow ?? null)) comes.current = true;
+    };
+    window.addEventListener("message", hear);
+    return () => window.removeEventListener("message", hear);
+  }, []);
+
+  useEffect(() => {
+    if (loaded.current === load) return;
+    loaded.current = load;
+    // Another origin's page cannot be told to reload, only be given its address again.
+    if (element.current !== null) element.current.src = frame.src;
+  }, [load, frame]);
+
+  return (
+    <iframe
+      ref={element}
+      src={src}
+      sandbox={frame.sandbox}
+      title="Preview of the app"
+      data-testid="preview-frame"
+      data-device={device}
+      referrerPolicy="no-referrer"
+      style={place}
+      onLoad={() => {
+        if (comes.current) opened();
+        comes.current = false;
+      }}
+      className={`absolute origin-top-left border-0 bg-white ${device === "fit" ? "" : "rounded-md shadow-xl ring-1 ring-black/20"}`}
+    />
   );
 }
 

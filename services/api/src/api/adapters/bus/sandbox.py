@@ -11,8 +11,10 @@ from api.ports.page import Apps
 from contracts import codec, subjects
 from contracts.sandbox import (
     GetIsolation,
+    GetOpening,
     GetScreenshot,
     IsolationTold,
+    OpeningTold,
     Screenshot,
 )
 from eventcore.ask import ask
@@ -25,6 +27,7 @@ _UNKNOWN_S = 5.0
 """Between two questions while nobody answers."""
 
 _answers: msgspec.json.Decoder[IsolationTold] = codec.decoder(IsolationTold)
+_openings: msgspec.json.Decoder[OpeningTold] = codec.decoder(OpeningTold)
 _screenshots: msgspec.json.Decoder[Screenshot] = codec.decoder(Screenshot)
 
 
@@ -49,6 +52,18 @@ class BusApps(Apps):
                 )
                 self._ask_at = now + _KNOWN_S
         return self._told
+
+    @override
+    async def opening(self, project_id: UUID) -> str | None:
+        subject, question = subjects.opening(project_id), GetOpening(project_id)
+        with suppress(Unavailable):
+            told = await ask(
+                *(self._bus, subject, question, _openings),
+                timeout_s=_TIMEOUT_S,
+                traceparent=None,
+            )
+            return told.url
+        return None
 
     @override
     async def screenshot(self, project_id: UUID) -> bytes | None:

@@ -88,4 +88,5 @@ async def _read(client: h11.Connection, reader: asyncio.StreamReader) -> Fetched
                 pass
     if not status:
         raise Unreachable("the app closed the connection")
-    return Fetched(status, kind, bytes(body[:BODY_BYTES]))
+    is_whole = len(body) < BODY_BYTES
+    return Fetched(status, kind, bytes(body[:BODY_BYTES]), is_whole=is_whole)
