@@ -72,6 +72,11 @@ TABLE = {
     ),
     "next": (package(dev="next dev", start="next start"), node("dev", reloads=True)),
     "a server": (package(start="node server.js"), node("start")),
+    "a script of blanks": (package(dev="  ", start=" node server.js"), node("start")),
+    "a file that begins with a mark": (
+        {"package.json": f"\ufeff{package(start='node a.js')['package.json']}"},
+        node("start"),
+    ),
     "a server that watches": (
         package(start="node --watch server.js"),
         node("start", reloads=True),
@@ -153,9 +158,10 @@ def test_an_app_is_recognised(case: str) -> None:
         ({"package.json": '{"scripts": []}'}, "package.json cannot be read"),
         ({"package.json": "[" * 10_000}, "package.json cannot be read"),
         (package(test="x"), 'neither a "dev" nor a "start" script'),
+        (package(dev=" "), 'neither a "dev" nor a "start" script'),
         ({"requirements.txt": ""}, "neither a main.py nor an app.py"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_what_cannot_run_says_why(files: dict[str, str], reason: str) -> None:
     with pytest.raises(NoApp, match=reason):

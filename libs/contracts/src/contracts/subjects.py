@@ -36,6 +36,9 @@ API_QUEUE = "api"
 OWNERS_BUCKET = "sandboxes"
 """Key-value bucket: which sandbox controller has which project."""
 _OWNERS_STREAM = f"KV_{OWNERS_BUCKET}"
+PICTURES_BUCKET = "screenshots"
+"""How apps look, for all sandbox controllers where there are several."""
+_PICTURES_STREAM = f"KV_{PICTURES_BUCKET}"
 
 INTERNAL_SERVICES = frozenset({"agent", "api", "gateway", "sandbox"})
 """Services that are trusted with every project; no other one may have such a name."""
@@ -294,6 +297,10 @@ PERMISSIONS: dict[str, Permissions] = {
             f"$JS.API.STREAM.INFO.{_OWNERS_STREAM}",
             f"$JS.API.STREAM.CREATE.{_OWNERS_STREAM}",
             f"$JS.API.STREAM.MSG.GET.{_OWNERS_STREAM}",
+            f"$KV.{PICTURES_BUCKET}.*",
+            f"$JS.API.STREAM.INFO.{_PICTURES_STREAM}",
+            f"$JS.API.STREAM.CREATE.{_PICTURES_STREAM}",
+            f"$JS.API.STREAM.MSG.GET.{_PICTURES_STREAM}",
         ),
         subscribe=_with_inbox(
             *("sandbox", SANDBOX, ISOLATION, SCREENSHOTS, OPENINGS),

@@ -25,6 +25,7 @@ from sandbox.adapters.browser import Chromium
 from sandbox.adapters.bus.agent_files import AgentFiles
 from sandbox.adapters.bus.leases import open_leases
 from sandbox.adapters.bus.log_sink import BusLogSink
+from sandbox.adapters.bus.pictures import open_pictures
 from sandbox.adapters.containers import docker, trial
 from sandbox.adapters.containers.engine import Engine, EngineFailed
 from sandbox.adapters.files.claim import Claimed, claim
@@ -184,6 +185,9 @@ async def _serve(
     _log.info("apps are run apart", isolation=isolation.summary)
     site_of = partial(_site, settings)
     owners = await _owners(settings, bus)
+    if owners.me is not None:
+        pictures = await open_pictures(bus, settings.stream_replicas)
+        parts = msgspec.structs.replace(parts, pictures=pictures)
     idle_s = settings.sandbox_idle_s
     controller = Controller(
         *(folders, parts, site_of),

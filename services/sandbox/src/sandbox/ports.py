@@ -484,6 +484,27 @@ class Owners(Protocol):
         ...
 
 
+class Pictures(Protocol):
+    """How apps look, where several controllers have to know it of each other's."""
+
+    async def keep(self, project_id: UUID, jpeg: bytes) -> None:
+        """Put a picture in the place of the one before, if that can be done now."""
+        ...
+
+    async def find(self, project_id: UUID) -> bytes | None:
+        """Return the last picture; None where none can be had now."""
+        ...
+
+    async def forget(self, project_id: UUID) -> None:
+        """Let go of the picture of a project that has come to its end.
+
+        Raises:
+            Unavailable: That cannot be done now.
+
+        """
+        ...
+
+
 class Look(Struct, frozen=True):
     """What was seen of a page."""
 

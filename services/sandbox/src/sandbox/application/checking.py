@@ -233,6 +233,8 @@ class _Check:
             return
         if seen.jpeg is not None:
             await sandbox.folder.keep_screenshot(seen.jpeg)
+            if self._parts.pictures is not None:
+                await self._parts.pictures.keep(sandbox.project_id, seen.jpeg)
         for finding in seen.findings:
             message = sandbox.mask.hide_cut(finding.message)
             masked = msgspec.structs.replace(finding, message=message)

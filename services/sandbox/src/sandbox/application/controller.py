@@ -157,9 +157,11 @@ class Controller:
         return Pending() if is_left else outcome
 
     async def screenshot(self, project_id: UUID) -> Screenshot:
-        """Return how an app looked when it was checked last."""
-        if project_id not in self._known:
-            return Screenshot(None)
+        """Return how an app looked when it was checked last, by whichever of us."""
+        pictures = self._parts.pictures
+        shared = None if pictures is None else await pictures.find(project_id)
+        if shared is not None or project_id not in self._known:
+            return Screenshot(shared)
         folder = self.open(project_id).folder
         return Screenshot(await folder.screenshot(MAX_SCREENSHOT_BYTES))
 
@@ -207,14 +209,23 @@ class Controller:
         """Remove what belongs to a project that has come to its end."""
         if project_id in self._known:
             self._parts.tasks.create_task(self._delete(project_id))
+            return
+        # Whoever has checked it may be gone.
+        work = _unasked(partial(self._forget_picture, project_id), project_id)
+        self._parts.tasks.create_task(work)
 
     async def _delete(self, project_id: UUID) -> None:
         sandbox = self.open(project_id)
         sandbox.gone = True
         self._operations[project_id].cancel()
         await _unasked(sandbox.remove, project_id)
+        await _unasked(partial(self._forget_picture, project_id), project_id)
         self._forget(project_id)
         await self._owners.release(project_id)
+
+    async def _forget_picture(self, project_id: UUID) -> None:
+        if self._parts.pictures is not None:
+            await self._parts.pictures.forget(project_id)
 
     def _forget(self, project_id: UUID) -> None:
         self._sandboxes.pop(project_id, None)

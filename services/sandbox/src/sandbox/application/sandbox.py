@@ -36,6 +36,7 @@ from sandbox.ports import (
     Browser,
     Folder,
     FolderState,
+    Pictures,
     Process,
     ProjectFiles,
     ProjectGone,
@@ -60,6 +61,8 @@ class Parts(Struct, frozen=True):
     """Packages that are there before they are asked for."""
     pool: Pool | None = None
     """Sandboxes that run before they are asked for."""
+    pictures: Pictures | None = None
+    """How apps look, where there are several controllers."""
 
 
 class Site(Struct, frozen=True):

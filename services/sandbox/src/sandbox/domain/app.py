@@ -157,6 +157,8 @@ class Package(Struct, frozen=True):
         }
 
 
+_BYTE_ORDER_MARK = "\ufeff"
+"""Some editors begin a file with it, and neither npm nor Node minds."""
 _packages = msgspec.json.Decoder(Package)
 
 
@@ -168,14 +170,15 @@ def read_package(text: str) -> Package:
 
     """
     try:
-        return _packages.decode(text)
+        return _packages.decode(text.removeprefix(_BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, UnicodeError) as exc:
         raise NoApp(f"package.json cannot be read: {exc}.") from exc
 
 
 def _node(package: Package) -> App | None:
-    name = next((one for one in ("dev", "start") if package.scripts.get(one)), None)
-    script = package.scripts[name] if name is not None else None
+    scripts = {name: text.strip() for name, text in package.scripts.items()}
+    name = next((one for one in ("dev", "start") if scripts.get(one)), None)
+    script = scripts[name] if name is not None else None
     has_vite = "vite" in package.dependencies or "vite" in package.dev_dependencies
     if has_vite and (script is None or _is_plain_vite(script)):
         options = _vite_options(script or "vite")

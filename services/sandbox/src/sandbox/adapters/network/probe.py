@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from contextlib import suppress
 
 import h11
 
@@ -11,6 +12,8 @@ from sandbox.ports import Fetched, Unreachable
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 _LINE_BYTES = 4096
 BODY_BYTES = 4_194_304
+BODY_S = 5.0
+"""A page may be a stream that never ends."""
 
 
 async def status_of(connection: socket.socket, host: str) -> int:
@@ -48,8 +51,8 @@ async def fetch(
 ) -> Fetched:
     """Return what whoever is behind *connection* answers.
 
-    The connection is closed afterwards. Of a body longer than `BODY_BYTES` only so
-    much is returned.
+    The connection is closed afterwards. Of a body longer than `BODY_BYTES`, or one that
+    takes longer than `BODY_S`, only so much is returned.
 
     Raises:
         Unreachable: The answer is no HTTP, or breaks off.
@@ -62,31 +65,43 @@ async def fetch(
         request = h11.Request(method=method, target=target, headers=headers)
         writer.write(client.send(request) + client.send(h11.EndOfMessage()))
         await writer.drain()
-        return await _read(client, reader)
+        status, kind = await _read_head(client, reader)
+        body, is_whole = await _read_body(client, reader)
+        return Fetched(status, kind, body, is_whole=is_whole)
     except (OSError, h11.ProtocolError) as exc:
         raise Unreachable("the app does not answer in HTTP") from exc
     finally:
         writer.transport.abort()
 
 
-async def _read(client: h11.Connection, reader: asyncio.StreamReader) -> Fetched:
-    status, kind = 0, ""
+async def _read_head(
+    client: h11.Connection, reader: asyncio.StreamReader
+) -> tuple[int, str]:
+    while True:
+        event = await _next(client, reader)
+        if isinstance(event, h11.Response):
+            kind = dict(event.headers).get(b"content-type", b"").decode("latin-1")
+            return event.status_code, kind
+        if not isinstance(event, h11.InformationalResponse):
+            raise Unreachable("the app closed the connection")
+
+
+async def _read_body(
+    client: h11.Connection, reader: asyncio.StreamReader
+) -> tuple[bytes, bool]:
+    """Return the body, and whether that is all of it."""
     body = bytearray()
-    while len(body) < BODY_BYTES:
-        event = client.next_event()
-        match event:
-            case h11.NEED_DATA:
-                client.receive_data(await reader.read(65_536))
-            case h11.Response():
-                status = event.status_code
-                kind = dict(event.headers).get(b"content-type", b"").decode("latin-1")
-            case h11.Data():
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BODY_S):
+            while len(body) < BODY_BYTES:
+                event = await _next(client, reader)
+                if not isinstance(event, h11.Data):
+                    return bytes(body), True
                 body += event.data
-            case h11.EndOfMessage() | h11.ConnectionClosed():
-                break
-            case _:
-                pass
-    if not status:
-        raise Unreachable("the app closed the connection")
-    is_whole = len(body) < BODY_BYTES
-    return Fetched(status, kind, bytes(body[:BODY_BYTES]), is_whole=is_whole)
+    return bytes(body[:BODY_BYTES]), False
+
+
+async def _next(client: h11.Connection, reader: asyncio.StreamReader) -> object:
+    while (event := client.next_event()) is h11.NEED_DATA:
+        client.receive_data(await reader.read(65_536))
+    return event
