@@ -186,14 +186,18 @@ async def test_ending_all_of_a_project_leaves_the_others(lent: Bench) -> None:
 async def test_a_command_that_eats_memory_is_ended(kind: str) -> None:
     hungry = "const all = []; setInterval(() => all.push(Buffer.alloc(5e6, 1)), 10)"
     async with bench(kind, os.environ, memory_bytes=100 << 20) as lent:
-        code, _ = await lent.run(
+        script = (
             f"const script = {hungry!r};"
             "const child = require('child_process').spawn(process.execPath,"
             "['-e', script]); child.on('exit', () => process.exit(0))"
         )
+        await lent.write(script_js=script)
+        process = await lent.launch("node", "script.js")
+        code = await process.wait()
         # Asked to end by us, or ended by the kernel, which is quicker.
         assert code - 128 in (signal.SIGTERM, signal.SIGKILL)
-        assert b"used more than 100 MiB" in lent.printed["stderr"]
+        assert process.cause == "it used more than 100 MiB of memory"
+        assert f"Stopped: {process.cause}.".encode() in lent.printed["stderr"]
         assert lent.processes() == []
 
 

@@ -19,3 +19,4 @@ from sandbox.domain.ending import ending
 )
 def test_an_end_is_told_in_words(code: int, said: str) -> None:
     assert ending(code) == said
+    assert ending(code, "it used too much") == "it used too much"

@@ -166,3 +166,4 @@ def test_the_digest_does_not_depend_on_other_files() -> None:
 )
 def test_the_reason_is_the_line_that_says_why(tail: str, expected: str) -> None:
     assert reason(tail, 7).startswith(expected)
+    assert reason(tail, 7, "it used too much") == "it used too much."

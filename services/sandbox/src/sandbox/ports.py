@@ -106,6 +106,11 @@ class Process(Protocol):
         """Whether it has ended; nothing of it is left then."""
         ...
 
+    @property
+    def cause(self) -> str:
+        """Why it was ended, in a few words; empty where it chose its end itself."""
+        ...
+
     async def wait(self) -> int:
         """Return the exit code, 128 and more where a signal ended it.
 

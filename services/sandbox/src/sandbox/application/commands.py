@@ -49,7 +49,7 @@ class Commands:
             source.finish()
         if code != 0:
             tail = source.tail.text
-            why = install.reason(tail, code)
+            why = install.reason(tail, code, process.cause)
             raise Troubled(f"Installing the packages failed: {why}", tail)
 
     async def serve(

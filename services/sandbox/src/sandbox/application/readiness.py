@@ -61,7 +61,8 @@ async def until_ready(
         ended.cancel()
     if ended in first:
         code = ended.result()
-        raise Troubled(f"The app stopped while it was starting ({ending(code)}).")
+        how = ending(code, process.cause)
+        raise Troubled(f"The app stopped while it was starting ({how}).")
     if not statuses:
         raise Troubled(f"The app did not answer within {START_S:g} seconds.")
     # Where the page is there and its modules take for ever, they come as they come.

@@ -478,7 +478,7 @@ class Sandbox:
             self.server = None
             now = time.monotonic()
             self.backoff.failed(now, ran_s=now - server.since)
-            self.trouble = f"The app stopped ({ending(code)})."
+            self.trouble = f"The app stopped ({ending(code, process.cause)})."
             self.crash = Troubled(self.trouble, self.log_tail, source="crash")
             self._output.say(self.trouble)
 

@@ -205,8 +205,13 @@ _NOISE = re.compile(
 _SAYS_WHY = re.compile(r"^(?:npm (?:error|ERR!)|ERROR:|error:)\s*(?P<what>.+)$")
 
 
-def reason(tail: str, code: int) -> str:
-    """Return the line of an installer's output that says best what went wrong."""
+def reason(tail: str, code: int, cause: str = "") -> str:
+    """Return the line of an installer's output that says best what went wrong.
+
+    Where it was ended for a *cause*, that is what went wrong.
+    """
+    if cause:
+        return f"{cause}."
     for line in tail.splitlines():
         found = _SAYS_WHY.match(line)
         if found and not _NOISE.match(line):

@@ -21,6 +21,7 @@ from sandbox.ports import Command, Fetched, OnOutput, Process
 
 _log = logs.get(__name__)
 
+_STOPPED = "Stopped: "
 TOO_MUCH_MEMORY = "Stopped: it used more than {} MiB of memory."
 DRAIN_S = 2.0
 """For output that is still on its way when a command has ended."""
@@ -45,6 +46,7 @@ class Endable(Process):
     def __init__(self, on_output: OnOutput) -> None:
         self._on_output = on_output
         self._ended = asyncio.Event()
+        self._cause = ""
 
     @abstractmethod
     def _terminate(self) -> None:
@@ -55,12 +57,18 @@ class Endable(Process):
         """End it at once, with everything that it has started."""
 
     async def _tell(self, sentence: str) -> None:
+        self._cause = sentence.removeprefix(_STOPPED).rstrip(".")
         await self._on_output("stderr", f"{sentence}\n".encode())
 
     @property
     @override
     def ended(self) -> bool:
         return self._ended.is_set()
+
+    @property
+    @override
+    def cause(self) -> str:
+        return self._cause
 
     @override
     async def ask(self, host: str) -> int:
