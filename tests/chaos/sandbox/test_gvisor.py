@@ -107,8 +107,10 @@ async def test_a_kernel_that_is_killed_leaves_nothing(
 async def test_a_fork_bomb_ends_itself_alone(lent: Bench) -> None:
     other = lent.neighbour()
     served = await other.serve(HELLO)
-    code, printed = await lent.run(escapes.FORKS)
-    assert code or printed.strip() != "0"
+    await lent.write(forks_js=escapes.FORKS)
+    bomb = await lent.launch("node", "forks.js")
+    code = await bomb.wait()
+    assert (code != 0 and bomb.cause) or lent.printed["stdout"].strip() != b"0"
     assert b"hello /still" in await fetch(served, "/still")
     await served.stop()
     await until(are_gone, "nothing is left")
@@ -117,7 +119,9 @@ async def test_a_fork_bomb_ends_itself_alone(lent: Bench) -> None:
 async def test_a_command_that_eats_memory_is_ended() -> None:
     async with bench(OWN_KERNEL, os.environ, memory_bytes=200 << 20) as lent:
         await lent.write(hungry_js=escapes.HUNGRY)
-        assert await (await lent.launch("node", "hungry.js")).wait() != 0
+        process = await lent.launch("node", "hungry.js")
+        assert await process.wait() != 0
+        assert process.cause
         await until(are_gone, "nothing is left")
 
 

@@ -34,6 +34,7 @@ _START_S = 10.0
 _WORD_BYTES = 64
 _KILLED = 128 + signal.SIGKILL
 _UNKNOWN_CODE = 255
+_LOST = "Stopped: its container has ended, as one does that takes more than it may."
 
 
 class KeptContainer(Kept):
@@ -50,6 +51,8 @@ class KeptContainer(Kept):
         self._ours = [reading for reading, _ in pairs]
         self._theirs = [writing for _, writing in pairs]
         self._code = _UNKNOWN_CODE
+        self._insisted = False
+        """We have ended the keeper ourselves."""
 
     async def start(self, spec: Spec, out: WayOut | None, tasks: TaskGroup) -> None:
         """Tell the keeper what to run, and serve its way out, if it has one."""
@@ -84,11 +87,14 @@ class KeptContainer(Kept):
                 await asyncio.wait(both, timeout=DRAIN_S)
                 for one in both:
                     one.cancel()
-            ending = _understood(word) or await self._as_the_engine_saw_it()
+            said = _understood(word)
+            ending = said or await self._as_the_engine_saw_it()
             self._code = ending.code
             if ending.out_of_memory:
                 self._code = ending.code or _KILLED
                 await self._tell(TOO_MUCH_MEMORY.format(memory_bytes >> 20))
+            elif said is None and not self._insisted:
+                await self._tell(_LOST)
         finally:
             for transport in transports:
                 transport.close()
@@ -125,6 +131,7 @@ class KeptContainer(Kept):
     @override
     def _kill(self) -> None:
         """End the keeper: by its handle, else by the end of what it listens to."""
+        self._insisted = True
         if self._inside is None:
             self._control.close()
             return
