@@ -6,8 +6,9 @@ one; the language model is a server of the tests that takes its time.
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from standalone.migrate import MIGRATIONS, migrate
 from standalone.ports import free_port
 from tests.support.backend import PASSWORD, ServiceProcess
 from tests.support.model_server import Asked, FakeApp, FakePhase, Script, model_server
@@ -51,11 +53,56 @@ class SlowApp(FakeApp):
         return [THINKS_S, *super().answer(asked)]
 
 
+class Sandbox(ServiceProcess):
+    """A sandbox controller, which owns the projects that it was asked for first."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.preview_port = free_port()
+        own = {
+            "PREVIEW_PORT": str(self.preview_port),
+            "SANDBOX_ADDRESS": f"127.0.0.1:{self.preview_port}",
+            "SANDBOX_LEASE_S": "4",
+            "SANDBOX_DIR": str(folder / "sandboxes"),
+            "SANDBOX_PAGE_CHECK": "false",
+            "SANDBOX_TEMPLATES": "false",
+            "SANDBOX_HOT_MIB": "0",
+        }
+        super().__init__("sandbox", folder, {**environment, **own})
+
+
 class Fleet:
     """The processes by kind, and where people come in."""
 
-    def __init__(self, servers: dict[str, list[Server]]) -> None:
-        self.servers = servers
+    def __init__(
+        self, folder: Path, dsn: str, nodes: list[NatsServer], model: str
+    ) -> None:
+        self.dsn = dsn
+        """The database, as its owner."""
+        self.servers: dict[str, list[Server]] = {"nats": list(nodes)}
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._common = {
+            "NATS_URL": ",".join(node.url for node in nodes),
+            "LOG_FORMAT": "json",
+            "SECRET_KEY": SECRET,
+            "STREAM_REPLICAS": str(len(nodes)),
+        }
+        self._own = {
+            "agent": {
+                "DATABASE_URL": as_role(dsn, "agent"),
+                "OPENROUTER_BASE_URL": model,
+                "OPENROUTER_API_KEY": "none",
+                "OPENROUTER_MODEL": "fake/model",
+                "LEASE_TTL_S": "3",
+                "SCAN_S": "0.5",
+                "MAX_RUNS": str(SLOTS),
+            },
+            "api": {
+                "DATABASE_URL": as_role(dsn, "api"),
+                "SIGN_UPS_PER_MINUTE": "100000",
+                "SIGN_UP": "open",
+            },
+        }
 
     def url(self, kind: str, number: int) -> str:
         """Return where a service answers."""
@@ -63,6 +110,29 @@ class Fleet:
         server = servers[number % len(servers)]
         assert isinstance(server, ServiceProcess)
         return server.url
+
+    def start(self, kind: str, **environment: str) -> None:
+        """Start one more of a kind."""
+        folder = self._folder / f"{kind}-{next(self._numbers)}"
+        folder.mkdir(mode=0o711)
+        whole = {**self._common, **self._own.get(kind, {}), **environment}
+        server = (
+            Sandbox(folder, whole)
+            if kind == "sandbox"
+            else ServiceProcess(kind, folder, whole)
+        )
+        self.servers.setdefault(kind, []).append(server)
+        server.start()
+
+    def leave(self, kind: str) -> None:
+        """Have the oldest of a kind end as a deployment ends it."""
+        self.servers[kind].pop(0).stop()
+
+    def stop(self) -> None:
+        """End every service."""
+        for kind in ("gateway_ws", "api", "agent", "sandbox"):
+            for server in self.servers.get(kind, []):
+                server.stop()
 
 
 @contextmanager
@@ -90,66 +160,33 @@ def cluster(folder: Path) -> Iterator[list[NatsServer]]:
 
 
 @asynccontextmanager
-async def fleet(*, agents: int = 3) -> AsyncIterator[Fleet]:
-    """Lend everything, started."""
-    app = SlowApp([FakePhase("Board", FILES)])
-    async with model_server(app) as model:
+async def surroundings(migrations: Path = MIGRATIONS) -> AsyncIterator[Fleet]:
+    """Lend what a fleet stands on, with the tables of a version, and no service."""
+    async with model_server(SlowApp([FakePhase("Board", FILES)])) as model:
         with server_folder() as folder, ExitStack() as stack:
             postgres = stack.enter_context(PostgresServer(folder))
             postgres.make_template()
-            dsn = stack.enter_context(postgres.database())
+            dsn = stack.enter_context(postgres.database(migrated=False))
+            await migrate(dsn, migrations)
             nodes = stack.enter_context(cluster(folder))
-            common = {
-                "NATS_URL": ",".join(node.url for node in nodes),
-                "LOG_FORMAT": "json",
-                "SECRET_KEY": SECRET,
-            }
-            agent = {
-                "DATABASE_URL": as_role(dsn, "agent"),
-                "OPENROUTER_BASE_URL": model.url,
-                "OPENROUTER_API_KEY": "none",
-                "OPENROUTER_MODEL": "fake/model",
-                "LEASE_TTL_S": "3",
-                "SCAN_S": "0.5",
-                "MAX_RUNS": str(SLOTS),
-                "STREAM_REPLICAS": "3",
-            }
-            api = {
-                "DATABASE_URL": as_role(dsn, "api"),
-                "SIGN_UPS_PER_MINUTE": "100000",
-                "SIGN_UP": "open",
-            }
-            servers: dict[str, list[Server]] = {"nats": list(nodes)}
-            for module, count, own in (
-                ("agent", agents, agent),
-                ("api", 2, api),
-                ("gateway_ws", 2, {}),
-                ("sandbox", 2, {}),
-            ):
-                servers[module] = [
-                    _service(module, folder / f"{module}-{number}", common | own)
-                    for number in range(count)
-                ]
-                for server in servers[module]:
-                    stack.enter_context(server)
-            yield Fleet(servers)
+            lent = Fleet(folder, dsn, nodes, model.url)
+            stack.callback(lent.stop)
+            yield lent
 
 
-def _service(module: str, folder: Path, environment: dict[str, str]) -> ServiceProcess:
-    folder.mkdir(mode=0o711)
-    if module == "sandbox":
-        previews = free_port()
-        environment |= {
-            "PREVIEW_PORT": str(previews),
-            "SANDBOX_ADDRESS": f"127.0.0.1:{previews}",
-            "SANDBOX_LEASE_S": "4",
-            "STREAM_REPLICAS": "3",
-            "SANDBOX_DIR": str(folder / "sandboxes"),
-            "SANDBOX_PAGE_CHECK": "false",
-            "SANDBOX_TEMPLATES": "false",
-            "SANDBOX_HOT_MIB": "0",
-        }
-    return ServiceProcess(module, folder, environment)
+@asynccontextmanager
+async def fleet(*, agents: int = 3) -> AsyncIterator[Fleet]:
+    """Lend everything, started."""
+    async with surroundings() as started:
+        for kind, count in (
+            ("agent", agents),
+            ("api", 2),
+            ("gateway_ws", 2),
+            ("sandbox", 2),
+        ):
+            for _ in range(count):
+                started.start(kind)
+        yield started
 
 
 class Visitor:
@@ -164,6 +201,8 @@ class Visitor:
         self.files: dict[str, str] = {}
         self.outcome: Message | None = None
         self.has_a_file = asyncio.Event()
+        self.took_s = 0.0
+        """From the click to the end of the run."""
         self.longest_silence_s = 0.0
         """Between two messages of the run, while it went on."""
 
@@ -194,12 +233,14 @@ class Visitor:
 
     async def build(self) -> None:
         """Start a run and follow it to its end."""
+        begun = time.monotonic()
         async with asyncio.timeout(RUN_S):
             while self.outcome is None:
                 self._number += 1
                 with contextlib.suppress(ConnectionClosed, InvalidHandshake, OSError):
                     await self._watch()
                 await asyncio.sleep(0.05)
+        self.took_s = time.monotonic() - begun
 
     async def _watch(self) -> None:
         base = self._fleet.url("gateway_ws", self._number).replace("http", "ws")
@@ -226,6 +267,38 @@ class Visitor:
         if message["type"] in ("generation_complete", "generation_error"):
             self.outcome = message
 
+    async def shown(self, number: int) -> tuple[Message, list[Message]]:
+        """Return the finished project and its files, as one of the apis shows them."""
+        url = self._fleet.url("api", number)
+        headers = {"Cookie": self._cookie}
+        async with (
+            asyncio.timeout(RUN_S),
+            httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as http,
+        ):
+            while True:
+                project = (await http.get(f"/api/projects/{self.project_id}")).json()
+                if project["status"] == "complete" and project["previewUrl"]:
+                    break
+                await asyncio.sleep(0.05)
+            files = await http.get(f"/api/project-files/{self.project_id}")
+        return project, files.json()
+
+    async def visit(self, preview_url: str, number: int) -> None:
+        """Wait until the app is seen through one of the sandbox controllers."""
+        servers = self._fleet.servers["sandbox"]
+        sandbox = servers[number % len(servers)]
+        assert isinstance(sandbox, Sandbox)
+        url = f"http://127.0.0.1:{sandbox.preview_port}/"
+        headers = {"Host": httpx.URL(preview_url).netloc.decode()}
+        async with (
+            asyncio.timeout(RUN_S),
+            httpx.AsyncClient(headers=headers, timeout=30, trust_env=False) as http,
+        ):
+            while True:
+                if "Deep board" in (await http.get(url)).text:
+                    return
+                await asyncio.sleep(0.1)
+
     def check(self) -> None:
         """Check that nothing was lost, nothing came twice, and the app is whole."""
         assert self.outcome is not None
@@ -238,4 +311,20 @@ async def people(fleet: Fleet, count: int) -> list[Visitor]:
     """Return so many who have arrived."""
     visitors = [Visitor(fleet, number) for number in range(count)]
     await asyncio.gather(*(one.arrive() for one in visitors))
+    return visitors
+
+
+async def built(
+    fleet: Fleet, count: int, meanwhile: Callable[[], Awaitable[object]] | None = None
+) -> list[Visitor]:
+    """Have apps built, *meanwhile* beginning with the first file; check them."""
+    visitors = await people(fleet, count)
+    async with asyncio.TaskGroup() as tasks:
+        for visitor in visitors:
+            tasks.create_task(visitor.build())
+        if meanwhile is not None:
+            await visitors[0].has_a_file.wait()
+            await meanwhile()
+    for visitor in visitors:
+        visitor.check()
     return visitors

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.chaos.fleet.fleet import SLOTS, Fleet, fleet, people
+from tests.chaos.fleet.fleet import SLOTS, Fleet, built, fleet
 from tests.support.servers import Server
 
 LOAD = 6
@@ -34,19 +34,17 @@ async def back(server: Server) -> float:
 
 async def round_of(started: Fleet, victim: Server | None) -> tuple[float, float, float]:
     """Have apps built and *victim* killed; return duration, silence and its return."""
-    visitors = await people(started, LOAD)
-    begun, returned_s = time.monotonic(), 0.0
-    async with asyncio.TaskGroup() as tasks:
-        for visitor in visitors:
-            tasks.create_task(visitor.build())
-        if victim is not None:
-            await visitors[0].has_a_file.wait()
-            victim.kill()
-            await asyncio.sleep(DOWN_S)
-            returned_s = await back(victim)
-    took_s = time.monotonic() - begun
-    for visitor in visitors:
-        visitor.check()
+    returned_s = 0.0
+
+    async def dies() -> None:
+        nonlocal returned_s
+        assert victim is not None
+        victim.kill()
+        await asyncio.sleep(DOWN_S)
+        returned_s = await back(victim)
+
+    visitors = await built(started, LOAD, dies if victim is not None else None)
+    took_s = max(one.took_s for one in visitors)
     return took_s, max(one.longest_silence_s for one in visitors), returned_s
 
 
