@@ -28,6 +28,7 @@ _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25
 _ANSWER_S = 20.0
 """For one answer: a first page may have to be compiled."""
+_LAST_S = 2.0
 _MODULES = 2000
 _AT_ONCE = 6
 """As many as a browser asks for."""
@@ -64,12 +65,25 @@ async def until_ready(
         how = ending(code, process.cause)
         raise Troubled(f"The app stopped while it was starting ({how}).")
     if not statuses:
-        raise Troubled(f"The app did not answer within {START_S:g} seconds.")
+        why = await _obstacle(process, host)
+        raise Troubled(f"The app did not answer within {START_S:g} seconds: {why}.")
     # Where the page is there and its modules take for ever, they come as they come.
     if is_error(statuses[-1]):
         raise Troubled(
             f"The app answers with an error ({statuses[-1]}).", source="http"
         )
+
+
+async def _obstacle(process: Process, host: str) -> str:
+    """Ask once more, and return what keeps the app from being seen."""
+    try:
+        async with asyncio.timeout(_LAST_S):
+            await process.fetch(host, "/", _PAGE)
+    except Unreachable as exc:
+        return str(exc)
+    except TimeoutError:
+        return "it takes a request, and says nothing"
+    return "it is too slow"
 
 
 class Seen:
