@@ -3,8 +3,8 @@
 A command goes the whole way: from the gateway's adapter through a real NATS to the
 agent's door, into Postgres and back. Processor time of this process counts; sending the
 spans is measured apart and shared out. Whoever receives them is a process of its own.
-The median of single commands is compared, because other work on the machine makes some
-of them slower and none faster.
+Every round gives a ratio of its own, of means without the slowest fifth, which other
+work on the machine has slowed down; their median is told, with the least and the most.
 """
 
 import os
@@ -41,8 +41,9 @@ from eventcore.execute import Executor, StateCodec
 from gateway_ws.adapters.services import BusProjects
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 
-COMMANDS = 1500
-"""Of each side, one after the other: what is done together varies."""
+ROUNDS = 9
+COMMANDS = 300
+"""Of each side in a round, one after the other: what is done together varies."""
 WARM_UP = 100
 SHARES = ("off", "0", "0.1", "1")
 
@@ -70,12 +71,16 @@ def main() -> None:
             os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
             took_us, sending_us = uvloop.run(_measured(dsn, nats.url))
     off = took_us["off"]
-    print(f"a command without traces: {off:.0f} µs")
+    print(f"a command without traces: {statistics.median(off):.0f} µs")
     for share in SHARES[1:]:
-        more = took_us[share] - off + sending_us[share]
+        more = sorted(
+            100 * (took + sending_us[share] - plain) / plain
+            for took, plain in zip(took_us[share], off, strict=True)
+        )
         print(
-            f"share {share:>4} of traces: {100 * more / off:+5.1f} % "
-            f"({took_us[share] - off:+.1f} µs, and {sending_us[share]:.1f} to send)"
+            f"share {share:>4} of traces: {statistics.median(more):+5.1f} % "
+            f"({more[0]:+.1f} to {more[-1]:+.1f} in {ROUNDS} rounds, "
+            f"{sending_us[share]:.1f} µs of it to send)"
         )
 
 
@@ -90,14 +95,14 @@ def _sink() -> Iterator[str]:
 
 async def _measured(
     dsn: str, nats_url: str
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the processor time of a command, and of sending its spans, by share."""
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Return what a command takes in each round, and sending its spans, by share."""
     collectors = {share: _collector(share) for share in SHARES}
     took: dict[str, list[float]] = {share: [] for share in SHARES}
     async with _projects(dsn, nats_url) as projects:
         ids = uuid4(), uuid4()
         await projects.command(*ids, CreateProject("Bench", ""))
-        for number in range(WARM_UP + COMMANDS):
+        for number in range(WARM_UP + ROUNDS * COMMANDS):
             for share in random.sample(SHARES, len(SHARES)):
                 command = UpdateProject(name=f"Bench {number}")
                 tracing._process.collector = collectors[share]  # noqa: SLF001 - to switch
@@ -105,14 +110,19 @@ async def _measured(
                 await projects.command(*ids, command)
                 if number >= WARM_UP:
                     took[share].append(time.process_time() - begun)
-    middle = {share: 1e6 * _mean_of_the_middle(took[share]) for share in SHARES}
-    sent = {share: 1e6 * _flush_s(collectors[share]) / COMMANDS for share in SHARES}
-    return middle, sent
+    rounds = range(0, ROUNDS * COMMANDS, COMMANDS)
+    means = {
+        share: [_mean(took[share][begin : begin + COMMANDS]) for begin in rounds]
+        for share in SHARES
+    }
+    commands = WARM_UP + ROUNDS * COMMANDS
+    sent = {share: 1e6 * _flush_s(collectors[share]) / commands for share in SHARES}
+    return means, sent
 
 
-def _mean_of_the_middle(values: list[float]) -> float:
-    """Return the mean without the slowest fifth, which other work has slowed down."""
-    return statistics.fmean(sorted(values)[: len(values) * 4 // 5])
+def _mean(values: list[float]) -> float:
+    """Return the mean without the slowest fifth, in microseconds."""
+    return 1e6 * statistics.fmean(sorted(values)[: len(values) * 4 // 5])
 
 
 def _collector(share: str) -> Collector | None:
