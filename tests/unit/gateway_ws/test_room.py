@@ -43,7 +43,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gather nothing, as if each message came in a turn of its own."""
 
     def begin(turn: Turn) -> None:
-        turn.number += 1
+        turn.now = object()
 
     monkeypatch.setattr(Turn, "begin", begin)
 

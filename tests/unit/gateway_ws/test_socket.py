@@ -1,6 +1,9 @@
 """Whatever a client sends, its socket takes it or says goodbye, and nothing breaks."""
 
 import asyncio
+import socket
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,7 +12,14 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from gateway_ws.domain.handshake import Request
-from gateway_ws.entrypoints.socket import Backlog, House, Patience, Socket, Visit
+from gateway_ws.entrypoints.socket import (
+    Backlog,
+    Greet,
+    House,
+    Patience,
+    Socket,
+    Visit,
+)
 from tests.unit.gateway_ws.support import settle
 
 HEAD = (
@@ -70,17 +80,21 @@ def frame(first: int, payload: bytes) -> bytes:
     return bytes((first,)) + length + NO_MASK + payload
 
 
-def opened(ear: Ear) -> tuple[Socket, Pipe, Backlog]:
+def greeted_by(ear: Ear) -> Greet:
     async def greet(_: Socket, __: Request) -> Visit:
         return ear
 
+    return greet
+
+
+def opened(ear: Ear) -> tuple[Socket, Pipe, Backlog]:
     server = SimpleNamespace(connections=set(), tasks=set())
     backlog, pipe = Backlog(1 << 20), Pipe()
-    house = House(greet, PATIENCE, backlog)
-    socket = Socket(cast("Any", None), cast("Any", server), {}, house)
-    socket.connection_made(pipe)
-    socket.data_received(HEAD)
-    return socket, pipe, backlog
+    house = House(greeted_by(ear), PATIENCE, backlog)
+    one = Socket(cast("Any", None), cast("Any", server), {}, house)
+    one.connection_made(pipe)
+    one.data_received(HEAD)
+    return one, pipe, backlog
 
 
 HOSTILE = st.one_of(
@@ -96,18 +110,18 @@ async def test_a_thousand_hostile_frames_break_no_socket(
     frames: list[bytes], at_once: int
 ) -> None:
     ear = Ear()
-    socket, pipe, backlog = opened(ear)
+    one, pipe, backlog = opened(ear)
     await settle()
     data = b"".join(frames)
     for start in range(0, len(data), at_once):
-        socket.data_received(data[start : start + at_once])
+        one.data_received(data[start : start + at_once])
     await settle()
-    socket.close(1000)
-    socket.write(b"too late")
+    one.close(1000)
+    one.write(b"too late")
     assert pipe.written[0].startswith(b"HTTP/1.1 101")
     assert b"too late" not in pipe.written
     assert pipe.at_the_end in (None, pipe.written)
-    socket.connection_lost(None)
+    one.connection_lost(None)
     assert ear.ends == 1
     assert backlog.add(1 << 20)  # all of it was given back
 
@@ -121,7 +135,7 @@ async def test_messages_are_heard_whole_however_they_are_cut(
     messages: list[bytes], at_once: int
 ) -> None:
     ear = Ear()
-    socket, _, _ = opened(ear)
+    one, _, _ = opened(ear)
     parts = [
         frame(0x01, message[:1]) + frame(0x89, b"") + frame(0x80, message[1:])
         if number % 4 == 1
@@ -130,21 +144,54 @@ async def test_messages_are_heard_whole_however_they_are_cut(
     ]
     data = b"".join(parts)
     for start in range(0, len(data), at_once):
-        socket.data_received(data[start : start + at_once])
+        one.data_received(data[start : start + at_once])
     await settle()
-    socket.connection_lost(None)
+    one.connection_lost(None)
     assert ear.heard == messages
 
 
 async def test_what_is_no_handshake_is_answered_and_cut_off() -> None:
     server = SimpleNamespace(connections=set(), tasks=set())
     house = House(cast("Any", None), PATIENCE, Backlog(1))
-    socket = Socket(cast("Any", None), cast("Any", server), {}, house)
-    socket.connection_made(pipe := Pipe())
-    socket.data_received(HEAD.replace(b"/ws/x", b"/other"))
-    socket.data_received(frame(0x81, b"{}"))
+    one = Socket(cast("Any", None), cast("Any", server), {}, house)
+    one.connection_made(pipe := Pipe())
+    one.data_received(HEAD.replace(b"/ws/x", b"/other"))
+    one.data_received(frame(0x81, b"{}"))
     assert [data.split(b"\r\n")[0] for data in pipe.written] == [
         b"HTTP/1.1 404 Not Found"
     ]
     assert pipe.at_the_end == pipe.written
-    socket.connection_lost(None)
+    one.connection_lost(None)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - the kernel tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_the_kernel_says_whether_a_client_takes_what_waits_for_it() -> None:
+    loop, made = asyncio.get_running_loop(), []
+    house = House(greeted_by(Ear()), PATIENCE, Backlog(1 << 30))
+    server = SimpleNamespace(connections=set(), tasks=set())
+
+    def make() -> Socket:
+        made.append(Socket(cast("Any", None), cast("Any", server), {}, house))
+        return made[-1]
+
+    listening = await loop.create_server(make, "127.0.0.1", 0)
+    async with listening:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)  # noqa: FBT003 - the standard library's own
+        await loop.sock_connect(client, listening.sockets[0].getsockname())
+        await loop.sock_sendall(client, HEAD)
+        await loop.sock_recv(client, 1000)
+        made[0].write(bytes(20_000_000))
+        asked = partial(made[0].has_taken, 1)
+        await until(lambda: not asked())
+        for _ in range(100):
+            await loop.sock_recv(client, 100_000)
+        assert asked()
+        client.close()
+        await until(lambda: not server.connections)

@@ -8,12 +8,15 @@ gets no more: it is handed back, with how far it has come.
 
 from collections.abc import Callable
 
+from contracts import codec
+from contracts.envelope import Recorded
 from gateway_ws.application import metrics
 from gateway_ws.application.latency import Latency
 from gateway_ws.application.turn import Turn
 from gateway_ws.application.watcher import Watcher
 from gateway_ws.domain import frames, wire
 from gateway_ws.domain.text import OpenText, Place
+from gateway_ws.ports import Client
 
 GATHER_BYTES = 64 * 1024
 """More than this does not wait for the end of the turn."""
@@ -25,15 +28,17 @@ class Live:
     __slots__ = (
         "_batch",
         "_batch_bytes",
+        "_clients",
         "_fall_behind",
         "_gathered",
         "_is_due",
+        "_is_timed",
+        "_latency",
         "_text",
         "_turn",
         "_written_in",
         "_written_place",
         "_written_seq",
-        "latency",
         "seq",
         "watchers",
     )
@@ -42,19 +47,22 @@ class Live:
         self, text: OpenText, turn: Turn, fall_behind: Callable[[Watcher], None]
     ) -> None:
         self.watchers: set[Watcher] = set()
+        """Use `add` and `discard`."""
+        self._clients: list[Client] | None = None
         self.seq = 0
         """The head: the last event that is written or gathered."""
         self._text = text
         self._fall_behind = fall_behind
         self._turn = turn
         self._is_due = False
-        self._written_in = -1
+        self._written_in: object = None
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._gathered: Place | None = None
         self._written_seq = 0
         self._written_place: Place | None = None
-        self.latency = Latency()
+        self._latency = Latency()
+        self._is_timed = False
 
     def start(self, seq: int) -> None:
         """Begin with *seq* as the head."""
@@ -66,11 +74,21 @@ class Live:
         Nothing is gathered at that moment: see `flush`.
         """
         self.watchers.add(watcher)
+        self._clients = None
 
-    def gather_event(self, seq: int, frame: bytes) -> None:
-        """Have the event *seq* written after all that came before it."""
+    def discard(self, watcher: Watcher) -> None:
+        """Forget *watcher*, if it is one of them."""
+        self.watchers.discard(watcher)
+        self._clients = None
+
+    def gather_event(
+        self, recorded: Recorded, event: codec.AnyEvent, frame: bytes
+    ) -> None:
+        """Have an event written after all that came before it."""
         self.gather(frame)
-        self.seq = seq
+        self.seq = recorded.seq
+        self._latency.gathered(recorded, event)
+        self._is_timed = True
 
     def gather(self, frame: bytes) -> None:
         """Have *frame* written after all that came before it."""
@@ -83,37 +101,43 @@ class Live:
         if self._gathered is self._text.place:
             return
         for message in self._text.since(self._gathered):
-            self._batch.append(wire.text(frames.text_frame(message)))
+            frame = wire.text(frames.text_frame(message))
+            self._batch.append(frame)
+            self._batch_bytes += len(frame)
         self._gathered = self._text.place
 
     def show_next(self, body: bytes) -> bool:
         """Show the next piece of the open file, *body* on the bus, if it is that.
 
-        Nearly all that comes is, so this goes straight ahead.
+        Nearly all that comes is, so this goes straight ahead, and past as few objects
+        as can be: of many projects none is in the processor's cache.
         """
-        text, turn = self._text, self._turn
+        text, now = self._text, self._turn.now
         is_shown = self._gathered is text.place
         frame = text.take_next(body)
         if frame is None:
             return False
-        latency = self.latency
-        if latency.awaits_text:
-            latency.text()
-        if is_shown and not self._batch and self._written_in != turn.number:
-            self._written_in = turn.number
-            if not turn.is_begun:
-                turn.begin()
+        if self._is_timed:
+            self.text_came()
+        if is_shown and not self._batch_bytes and self._written_in is not now:
+            self._written_in = now
+            self._turn.begin()
             self._gathered = text.place
             self._write(wire.text(frame), 1)
         else:
             self.flush_soon()
         return True
 
+    def text_came(self) -> None:
+        """Stop the clock that runs until text comes."""
+        if self._latency.awaits_text:
+            self._latency.text()
+
     def flush_soon(self) -> None:
         """Write now, or at the end of a turn in which something was written already."""
         turn = self._turn
-        if self._written_in != turn.number or self._batch_bytes > GATHER_BYTES:
-            self._written_in = turn.number
+        if self._written_in is not turn.now or self._batch_bytes > GATHER_BYTES:
+            self._written_in = turn.now
             turn.begin()
             self.flush()
         elif not self._is_due:
@@ -132,25 +156,28 @@ class Live:
 
     def _write(self, data: bytes, count: int) -> None:
         """Write so many frames to all who took what came before."""
-        slow: list[Watcher] | None = None
-        for watcher in self.watchers:
-            client = watcher.client
+        clients, slow = self._clients, 0
+        if clients is None:
+            clients = self._clients = [watcher.client for watcher in self.watchers]
+        for client in clients:
             if client.is_slow:
-                slow = [watcher] if slow is None else [*slow, watcher]
-            else:
-                client.write(data)
-        metrics.FRAMES_OUT.count += count * len(self.watchers)
-        if slow is not None:
-            self._leave_behind(slow, count)
-        if self.latency.waiting:
-            self.latency.written(len(self.watchers))
+                slow += 1
+        if slow:
+            clients = self._leave_behind()
+        for client in clients:
+            client.write(data)
+        metrics.FRAMES_OUT.count += count * len(clients)
+        if self._is_timed:
+            self._latency.written(len(clients))
+            self._is_timed = self._latency.awaits_text
         self._written_seq, self._written_place = self.seq, self._gathered
 
-    def _leave_behind(self, slow: list[Watcher], count: int) -> None:
-        """Hand back those who did not take the last write, and get none of *count*."""
-        metrics.FRAMES_OUT.count -= count * len(slow)
-        for watcher in slow:
+    def _leave_behind(self) -> list[Client]:
+        """Hand back those who did not take the last write; return the others."""
+        for watcher in [one for one in self.watchers if one.client.is_slow]:
             metrics.FELL_BEHIND.inc()
             self.watchers.discard(watcher)
             watcher.seq, watcher.shown = self._written_seq, self._written_place
             self._fall_behind(watcher)
+        self._clients = [watcher.client for watcher in self.watchers]
+        return self._clients

@@ -117,7 +117,7 @@ class Room:
 
     def leave(self, watcher: Watcher) -> None:
         """Forget *watcher*."""
-        self._live.watchers.discard(watcher)
+        self._live.discard(watcher)
         self._late.discard(watcher)
         if watcher.catching_up is not None:
             watcher.catching_up.cancel()
@@ -153,8 +153,8 @@ class Room:
             _log.warning("undecodable progress", reason=str(error))
             return
         if isinstance(message, FileText | FileStarted):
-            if self._live.latency.awaits_text and isinstance(message, FileText):
-                self._live.latency.text()
+            if isinstance(message, FileText):
+                self._live.text_came()
             self._file.take(message)
         elif isinstance(message, SandboxLog):
             self._live.gather(wire.text(frames.log_frame(message)))
@@ -184,8 +184,8 @@ class Room:
         self._quiet_s = RECHECK_S
         event = frames.event_of(recorded)
         self._file.end_with(event)
-        self._live.gather_event(recorded.seq, self._shared.of(recorded, event))
-        self._live.latency.gathered(recorded, event)
+        frame = self._shared.of(recorded, event)
+        self._live.gather_event(recorded, event, frame)
         self._live.flush_soon()
         if isinstance(event, project.ProjectDeleted):
             self.close(wire.FORBIDDEN)

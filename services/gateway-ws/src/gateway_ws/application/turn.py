@@ -12,15 +12,15 @@ class Turn:
     """The present turn; one callback at its end serves all rooms."""
 
     def __init__(self) -> None:
-        self.number = 0
-        """Differs from one turn to the next in which something is written."""
+        self.now = object()
+        """Another one in each turn in which something is written."""
         self.is_begun = False
-        """Whether the number will change when all that has come in is taken in."""
+        """Whether there will be another one when all that has come in is taken in."""
         self._loop = asyncio.get_running_loop()
         self._due: list[Callable[[], None]] = []
 
     def begin(self) -> None:
-        """Have the number change then: at the end of the loop's turn."""
+        """Have the turn end then: at the end of the loop's turn."""
         if not self.is_begun:
             self.is_begun = True
             self._loop.call_soon(self.end)
@@ -35,8 +35,8 @@ class Turn:
         self._due.append(write)
 
     def end(self) -> None:
-        """Change the number, and do what is due; once too often does no harm."""
-        self.number += 1
+        """Do what is due, and go on to the next turn; once too often does no harm."""
+        self.now = object()
         self.is_begun = False
         if self._due:
             self._do()

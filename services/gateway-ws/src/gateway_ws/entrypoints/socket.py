@@ -10,6 +10,8 @@ be slow, silent, or in the middle of a message, is watched here.
 import asyncio
 import logging
 import random
+import socket
+import sys
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Protocol, cast
@@ -51,6 +53,9 @@ GOODBYE_S = 4.0
 """In which a client has to answer a goodbye, and take what was written before."""
 
 _PATH = "/ws/"
+_BYTES_ACKED = 120
+"""Where `tcpi_bytes_acked` stands in `struct tcp_info` (linux/tcp.h)."""
+_COUNTER_BYTES = 8
 _NOT_HERE = "There is no such address."
 
 _log = structlog.get_logger(__name__)
@@ -112,6 +117,7 @@ class Socket(asyncio.Protocol, Client):
     """One connection, from its handshake to its end."""
 
     __slots__ = (
+        "_acknowledged",
         "_began_at",
         "_control",
         "_counted",
@@ -128,15 +134,18 @@ class Socket(asyncio.Protocol, Client):
         "_protocol",
         "_ready",
         "_server",
-        "_taken",
         "_timer",
         "_took_at",
         "_transport",
         "_unread",
         "_visit",
-        "_written",
+        "_waited",
         "is_slow",
+        "write",
     )
+
+    write: Callable[[bytes], None]  # type: ignore[assignment]
+    """The transport's own while the socket is open, without a call of ours between."""
 
     def __init__(
         self,
@@ -164,9 +173,10 @@ class Socket(asyncio.Protocol, Client):
         # What goes out.
         self.is_slow = False
         self._ready: asyncio.Event | None = None
+        self.write = _drop
         self._owed = 0
-        self._written = 0
-        self._taken = 0
+        self._waited = 0
+        self._acknowledged = 0
         self._took_at = self._loop.time()
         # What comes in.
         self._fragments: list[bytes] = []
@@ -187,12 +197,6 @@ class Socket(asyncio.Protocol, Client):
         return str(name[0]) if name else ""
 
     @override
-    def write(self, data: bytes) -> None:
-        if self._is_open:
-            self._written += len(data)
-            self._transport.write(data)
-
-    @override
     async def until_ready(self) -> None:
         if self._ready is not None:
             await self._ready.wait()
@@ -200,7 +204,7 @@ class Socket(asyncio.Protocol, Client):
     @override
     def close(self, code: int) -> None:
         if self._is_open:
-            self._is_open = False
+            self._shut()
             self._protocol.send_close(code, wire.REASONS.get(code, ""))
             self._send()
             self._leave_soon()
@@ -218,7 +222,8 @@ class Socket(asyncio.Protocol, Client):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_open, self._gone = False, True
+        self._gone = True
+        self._shut()
         self._server.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -262,7 +267,8 @@ class Socket(asyncio.Protocol, Client):
             self._open(data)
             return
         self._protocol.receive_data(data)
-        self._is_open = self._is_open and self._protocol.state is State.OPEN
+        if self._protocol.state is not State.OPEN:
+            self._shut()
         for event in self._protocol.events_received():
             self._take(cast("Frame", event))
         self._send()
@@ -281,6 +287,7 @@ class Socket(asyncio.Protocol, Client):
             return
         self._protocol.state = State.OPEN
         self._is_open = True
+        self.write = self._transport.write
         self.write(answer)
         self._start(self._be_greeted(request))
 
@@ -363,11 +370,14 @@ class Socket(asyncio.Protocol, Client):
         """
         for data in self._protocol.data_to_send():
             if data:
-                self._written += len(data)
                 self._transport.write(data)
             else:
                 self._transport.write_eof()
                 self._leave_soon()
+
+    def _shut(self) -> None:
+        """Write no more frames: a goodbye is the last one."""
+        self._is_open, self.write = False, _drop
 
     def _leave_soon(self) -> None:
         self._transport.resume_reading()
@@ -383,16 +393,24 @@ class Socket(asyncio.Protocol, Client):
         self._timer = self._loop.call_later(WATCH_S, self._watch)
         now, patience = self._loop.time(), self._house.patience
         waiting = self._transport.get_write_buffer_size()
-        taken = self._written - waiting
-        if not waiting or taken > self._taken:
+        if not waiting or self.has_taken(waiting):
             self._took_at = now
-        self._taken = taken
         if now - self._took_at >= patience.stall_s:
             self.close(wire.TRY_AGAIN_LATER)
         elif self._unread and now - self._began_at >= patience.stall_s:
             self.close(wire.POLICY_VIOLATION)
         elif not waiting and now - self._heard_at >= patience.ping_s:
             self._ask_for_life(now)
+
+    def has_taken(self, waiting: int) -> bool:
+        """Tell whether the client took something since this was asked last.
+
+        *waiting* bytes are in the transport.
+        The kernel knows, so that writing need not count.
+        """
+        shrank, self._waited = waiting < self._waited, waiting
+        before, self._acknowledged = self._acknowledged, _acknowledged(self._transport)
+        return shrank or self._acknowledged > before
 
     def _ask_for_life(self, now: float) -> None:
         if self._pinged_at is None:
@@ -417,10 +435,22 @@ def _opened(head: bytes) -> tuple[Request, bytes]:
     return request, handshake.accept(request)
 
 
-async def _contained(work: Awaitable[None], socket: Socket) -> None:
-    """Do *work* for *socket*: a bug in it must not take the others along."""
+def _acknowledged(transport: asyncio.Transport) -> int:
+    """Return how many bytes the other end has taken since the connection began."""
+    connection = transport.get_extra_info("socket")
+    end = _BYTES_ACKED + _COUNTER_BYTES
+    info: bytes = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, end)
+    return int.from_bytes(info[_BYTES_ACKED:end], sys.byteorder)
+
+
+def _drop(_: bytes) -> None:
+    """Write nothing: the socket is not open."""
+
+
+async def _contained(work: Awaitable[None], owner: Socket) -> None:
+    """Do *work* for *owner*: a bug in it must not take the others along."""
     try:
         await work
     except Exception:  # noqa: BLE001 - see above
         _log.exception("a socket failed")
-        socket.close(wire.INTERNAL_ERROR)
+        owner.close(wire.INTERNAL_ERROR)
