@@ -69,6 +69,8 @@ class Bench:
     project_id: UUID
     placed: Callable[[UUID], Path]
     """Where the folder of a project lies on this machine, if it does now."""
+    cluster: FakeCluster | RealCluster | None = None
+    """Where its pods are, if it has any."""
     printed: dict[Stream, bytes] = field(
         default_factory=lambda: {"stdout": b"", "stderr": b""}
     )
@@ -78,7 +80,8 @@ class Bench:
 
     def neighbour(self) -> "Bench":
         """Return another project in the same runtime."""
-        return Bench(self.runtime, self.layout, self.folders, uuid4(), self.placed)
+        parts = (self.runtime, self.layout, self.folders, uuid4())
+        return Bench(*parts, self.placed, self.cluster)
 
     async def write(self, **files: str) -> None:
         """Put files at the top of the folder; `_` in a name stands for a dot."""
@@ -271,7 +274,7 @@ async def _pods(
             guard = tasks.create_task(runtime.watch())
             folders = PodFolders(DiskFolders(layout, own_users=False), tenancies)
             try:
-                yield Bench(runtime, layout, folders, uuid4(), placed)
+                yield Bench(runtime, layout, folders, uuid4(), placed, lent)
             finally:
                 guard.cancel()
                 await runtime.close()

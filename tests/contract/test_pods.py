@@ -3,17 +3,18 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from sandbox.adapters.pods.body import Order, body
 from sandbox.ports import BadFolder, Process, Unreachable
-from tests.contract.runtimes import PODS, Bench, bench, until
+from tests.contract.runtimes import PODS, REAL_PODS, Bench, bench, until
 from tests.contract.test_runtime import HELLO, fetch
 from tests.integration.deploy.tools import faults
-from tests.support.cluster import allowed, shared_cluster, violations
+from tests.support.cluster import FakeCluster, allowed, shared_cluster, violations
+from tests.support.kubelet import Pod
+from tests.support.real_cluster import RealCluster
 
 ORDER = Order(
     name="sandbox-1",
@@ -28,20 +29,25 @@ ORDER = Order(
 )
 
 
-@pytest.fixture
-async def lent() -> AsyncIterator[Bench]:
-    async with bench(PODS, os.environ) as made:
+@pytest.fixture(params=[PODS, REAL_PODS])
+async def lent(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    async with bench(request.param, os.environ) as made:
         yield made
 
 
-def pods(lent: Bench) -> list[dict[str, Any]]:
-    """Return the project's pods."""
+def cluster_of(lent: Bench) -> FakeCluster | RealCluster:
+    assert lent.cluster is not None
+    return lent.cluster
+
+
+def pods(lent: Bench) -> list[Pod]:
+    """Return the project's pods, but for those that are about to be gone."""
     project = str(lent.project_id)
-    everything = shared_cluster().pods()
     return [
         pod
-        for pod in everything
+        for pod in cluster_of(lent).pods()
         if pod["metadata"]["labels"]["atelier.project"] == project
+        and "deletionTimestamp" not in pod["metadata"]
     ]
 
 
@@ -65,8 +71,9 @@ def test_a_stricter_runtime_is_asked_for_by_name() -> None:
     assert "hostUsers" not in spec
 
 
-async def test_no_more_is_asked_than_the_role_allows(lent: Bench) -> None:
-    await lent.run("console.log('here')")
+async def test_no_more_is_asked_than_the_role_allows() -> None:
+    async with bench(PODS, os.environ) as lent:
+        await lent.run("console.log('here')")
     asked = {tuple(one.split(" ", 1)) for one in shared_cluster().asked}
     assert asked <= allowed()
 
@@ -74,7 +81,7 @@ async def test_no_more_is_asked_than_the_role_allows(lent: Bench) -> None:
 async def test_files_and_packages_stay_through_a_lost_connection(lent: Bench) -> None:
     process = await lent.serve(HELLO)
     before = pods(lent)
-    shared_cluster().cut()
+    cluster_of(lent).cut()
     assert await process.wait() == 137
     assert b"the connection to its pod has ended" in lent.printed["stderr"]
     assert await lent.folder.lacks({"server.js"}) == set()
@@ -87,17 +94,29 @@ async def test_files_and_packages_stay_through_a_lost_connection(lent: Bench) ->
 
 async def test_what_was_missed_is_found_by_listing_again(lent: Bench) -> None:
     await lent.run("console.log('here')")
-    shared_cluster().forget()
+    cluster_of(lent).forget()
     (pod,) = pods(lent)
-    shared_cluster().remove(pod)
+    cluster_of(lent).remove(pod)
     await until(lambda: _lacks(lent), "the end of the pod is noticed")
     assert await lent.folder.has_folder("b") is False
     await lent.run("console.log('again')")
     assert [one["metadata"]["uid"] for one in pods(lent)] != [pod["metadata"]["uid"]]
 
 
-async def test_an_app_that_fills_its_disk_ends_with_its_pod() -> None:
-    async with bench(PODS, os.environ, disk_bytes=16 << 20) as lent:
+async def test_a_pod_whose_end_nobody_has_told_is_replaced(lent: Bench) -> None:
+    process = await lent.serve(HELLO)
+    (before,) = pods(lent)
+    cluster_of(lent).cut()  # whoever watches waits a moment before it looks again
+    await process.wait()
+    cluster_of(lent).remove(before)
+    await lent.run("console.log('again')")
+    (after,) = pods(lent)
+    assert after["metadata"]["uid"] != before["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("kind", [PODS, REAL_PODS])
+async def test_an_app_that_fills_its_disk_ends_with_its_pod(kind: str) -> None:
+    async with bench(kind, os.environ, disk_bytes=16 << 20) as lent:
         code, _ = await lent.run(
             "const fs = require('fs'); let n = 0;"
             "setInterval(() => fs.writeFileSync(`f${n++}`, Buffer.alloc(2e6)), 20)"

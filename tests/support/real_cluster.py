@@ -89,11 +89,12 @@ class ApiServer(Server):
         words = (
             *(_found("kube-apiserver"), f"--etcd-servers={etcd.url}"),
             *(f"--secure-port={port}", "--bind-address=127.0.0.1"),
+            *("--allow-privileged=true",),
             *("--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none"),
             *(f"--tls-cert-file={self.certificate}", f"--tls-private-key-file={key}"),
             *("--authorization-mode=RBAC", f"--token-auth-file={tokens}"),
             *("--service-account-issuer=https://kubernetes.default.svc",),
-            *(f"--service-account-key-file={key}",),
+            *(f"--service-account-key-file={self.certificate}",),
             *(f"--service-account-signing-key-file={key}",),
             *("--service-cluster-ip-range=10.0.0.0/24",),
             *("--kubelet-preferred-address-types=InternalIP",),
@@ -135,12 +136,13 @@ class RealCluster:
         self._http = httpx.Client(
             base_url=api.url, headers=api.account, verify=api.trust(), trust_env=False
         )
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = asyncio.Event()
         self._node: Node | None = None
         self._thread: threading.Thread | None = None
 
     async def _live(self, engine: str) -> None:
+        self._loop = asyncio.get_running_loop()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(self.api.certificate, self._folder / "key.pem")
         async with httpx.AsyncClient(
@@ -197,9 +199,7 @@ class RealCluster:
     def start_node(self, engine: str) -> None:
         """Have a node that runs pods in *engine*, now that their namespace is there."""
         live = self._live(engine)
-        self._thread = threading.Thread(
-            target=self._loop.run_until_complete, args=(live,), daemon=True
-        )
+        self._thread = threading.Thread(target=asyncio.run, args=(live,), daemon=True)
         self._thread.start()
 
     def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
@@ -223,9 +223,18 @@ class RealCluster:
         name = pod["metadata"]["name"]
         self._http.delete(f"/api/v1/namespaces/{NAMESPACE}/pods/{name}")
 
+    def cut(self) -> None:
+        """Break off all connections: the API server dies and comes back."""
+        self.api.kill()
+        self.api.start()
+
+    def forget(self) -> None:
+        """Let whoever watches have missed something."""
+        self.cut()  # what it had seen before, it does not know any more
+
     def close(self) -> None:
         """End the node and all pods."""
-        if self._thread is not None:
+        if self._thread is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join(_START_S)
         self._http.close()

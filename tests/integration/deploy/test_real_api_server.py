@@ -24,7 +24,8 @@ def cluster() -> Iterator[RealCluster]:
 def applied(cluster: RealCluster, file: Path) -> list[Manifest]:
     """Apply what an overlay comes to; return it."""
     # A job cannot be changed: docs/deploy.md says so.
-    cluster.ask("DELETE", "/apis/batch/v1/namespaces/atelier/jobs/provision")
+    job = "/apis/batch/v1/namespaces/atelier/jobs/provision"
+    cluster.ask("DELETE", f"{job}?propagationPolicy=Background")
     assert "Warning" not in cluster.apply(file)
     return list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
 
@@ -34,11 +35,19 @@ def test_it_takes_the_overlay_and_the_pods_of_it(
     cluster: RealCluster, rendered: dict[str, Path], overlay: str
 ) -> None:
     made = 0
-    for one in applied(cluster, rendered[overlay]):
+    manifests = applied(cluster, rendered[overlay])
+    # A controller of every cluster makes it; here is the API server alone.
+    accounts = "/api/v1/namespaces/atelier/serviceaccounts"
+    cluster.ask("POST", accounts, {"metadata": {"name": "default"}})
+    for one in manifests:
         if one["kind"] not in ("Deployment", "StatefulSet", "Job"):
             continue
         metadata = {"generateName": f"{one['metadata']['name']}-"}
         template = one["spec"]["template"]
+        for claim in one["spec"].get("volumeClaimTemplates", []):
+            name = claim["metadata"]["name"]
+            volume = {"name": name, "persistentVolumeClaim": {"claimName": name}}
+            template["spec"]["volumes"].append(volume)
         pod = {"metadata": {**template["metadata"], **metadata}}
         namespace = one["metadata"]["namespace"]
         path = f"/api/v1/namespaces/{namespace}/pods?dryRun=All"
@@ -109,5 +118,5 @@ def test_a_pod_that_is_not_restricted_is_refused(
     container = {"name": "app", "image": "any", "securityContext": {"privileged": True}}
     pod = {"metadata": {"name": "x"}, "spec": {"containers": [container]}}
     answer = cluster.ask("POST", f"/api/v1/namespaces/{APPS}/pods?dryRun=All", pod)
-    assert answer.status_code == 403
+    assert answer.status_code == 403, answer.text
     assert "violates PodSecurity" in answer.text

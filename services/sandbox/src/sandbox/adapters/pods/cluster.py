@@ -51,6 +51,10 @@ class Refused(ClusterFailed):
     """It will refuse again: an account without the right, a body it does not take."""
 
 
+class Missing(ClusterFailed):
+    """There is no such pod (any more)."""
+
+
 class Outdated(ClusterFailed):
     """What was watched from is not known any more: list again."""
 
@@ -290,7 +294,7 @@ class Cluster:
                     pod.name, self.namespace, body=options, _preload_content=False
                 )
                 await _content(answer)
-        except _Missing:
+        except Missing:
             pass
 
     async def own(self) -> PodList:
@@ -349,10 +353,6 @@ class Cluster:
             yield Program(socket)
         finally:
             await socket.close()
-
-
-class _Missing(ClusterFailed):
-    """There is no such pod."""
 
 
 async def connect(kubeconfig: str, namespace: str, owner: str) -> Cluster:
@@ -420,7 +420,8 @@ async def _asked(seconds: float) -> AsyncIterator[None]:
     except ApiException as exc:
         raise _failure(exc) from exc
     except aiohttp.WSServerHandshakeError as exc:
-        raise ClusterFailed(
+        kind = Missing if exc.status == HTTPStatus.NOT_FOUND else ClusterFailed
+        raise kind(
             f"The API server refused a way into a pod (status {exc.status})."
         ) from exc
     except TimeoutError as exc:
@@ -440,7 +441,7 @@ def _failure(exc: ApiException) -> ClusterFailed:
     sentence = f"The API server says: {text.strip()}"
     match exc.status:
         case HTTPStatus.NOT_FOUND | HTTPStatus.CONFLICT:
-            return _Missing(sentence)
+            return Missing(sentence)
         case HTTPStatus.GONE:
             return Outdated(sentence)
         case (

@@ -19,7 +19,13 @@ from sandbox.adapters.keeping import control, keeper
 from sandbox.adapters.keeping.kept import WayOut
 from sandbox.adapters.pods import mux, porter
 from sandbox.adapters.pods.body import ROOT
-from sandbox.adapters.pods.cluster import Cluster, ClusterFailed, Pod, Program
+from sandbox.adapters.pods.cluster import (
+    Cluster,
+    ClusterFailed,
+    Missing,
+    Pod,
+    Program,
+)
 from sandbox.adapters.pods.mux import Broken, Channel, Mux, join
 from sandbox.adapters.pods.porter import answer, receive
 from sandbox.ports import Unreachable
@@ -64,6 +70,8 @@ class Session:
     def __init__(self, pod: Pod, tasks: TaskGroup) -> None:
         self.pod = pod
         self.ended = False
+        self.is_missing = False
+        """Whether the pod was gone before it could be spoken to."""
         self._tasks = tasks
         self._mux = Mux(first=1, on_open=self._admit)
         self._ways_out: dict[int, WayOut] = {}
@@ -82,6 +90,7 @@ class Session:
                     began.set()
                     await self._listen(program)
         except* (ClusterFailed, Broken) as group:
+            self.is_missing = group.subgroup(Missing) is not None
             reasons = [str(exc) for exc in group.exceptions]
             _log.info("a connection to a pod has ended", pod=self.pod.name, why=reasons)
         finally:

@@ -23,7 +23,7 @@ from sandbox.adapters.files.claim import installation
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.pods import body
 from sandbox.adapters.pods.body import Order
-from sandbox.adapters.pods.cluster import Cluster, ClusterFailed, Pod
+from sandbox.adapters.pods.cluster import Cluster, ClusterFailed, Missing, Pod
 from sandbox.adapters.pods.roster import Roster
 from sandbox.adapters.pods.session import Session
 from sandbox.domain.limits import LIMITS, Limits
@@ -227,10 +227,13 @@ class Tenancies:
         if self.closed:
             raise RuntimeFailed("The sandbox service is stopping.")
         try:
-            pod = self._kept(project_id)
-            if pod is None:
-                pod = await self._replace(project_id)
-            return await self._connect(pod)
+            kept = self._kept(project_id)
+            if kept is not None:
+                try:
+                    return await self._connect(kept)
+                except Missing:
+                    await self.roster.load()  # its end has not been told yet
+            return await self._connect(await self._replace(project_id))
         except ClusterFailed as exc:
             raise RuntimeFailed(str(exc)) from exc
 
@@ -274,7 +277,8 @@ class Tenancies:
         except BaseException as exc:
             session.close()
             if isinstance(exc, OSError):  # Broken is one
-                raise ClusterFailed(f"A pod cannot be spoken to: {exc}.") from exc
+                kind = Missing if session.is_missing else ClusterFailed
+                raise kind(f"A pod cannot be spoken to: {exc}.") from exc
             raise
         return session
 
