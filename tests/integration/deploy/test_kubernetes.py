@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from agent.application.metrics import DRIVEN
+from api.entrypoints.projects.importing import MAX_ZIP_BYTES
 from gateway_ws.application.metrics import CONNECTIONS
 from tests.integration.deploy.conftest import OVERLAYS, WITH_PODS
 from tests.integration.deploy.tools import DEPLOY, SETTINGS, faults, unknown
@@ -222,9 +223,43 @@ def test_apps_lie_below_another_domain_than_the_page_in_production() -> None:
 
 
 def test_each_event_is_on_every_server_of_the_bus(manifests: list[Manifest]) -> None:
-    agent = dict(pods(manifests))["agent"]["containers"][0]
-    env = {one["name"]: one.get("value") for one in agent["env"]}
-    assert env["STREAM_REPLICAS"] == str(replicas(manifests)["nats"])
+    copies = {
+        one["data"]["STREAM_REPLICAS"]
+        for one in of_kind(manifests, "ConfigMap")
+        if one["metadata"]["name"].startswith("settings-")
+    }
+    assert copies == {str(replicas(manifests)["nats"])}
+
+
+def test_an_import_fits_through_the_ingress(rendered: dict[str, Path]) -> None:
+    text = rendered["production"].read_text(encoding="utf-8")
+    (ingress,) = of_kind(list(yaml.safe_load_all(text)), "Ingress")
+    notes = {
+        name.rpartition("/")[2]: value
+        for name, value in ingress["metadata"]["annotations"].items()
+    }
+    mebibytes = int(notes["proxy-body-size"].removesuffix("m"))
+    assert mebibytes << 20 > MAX_ZIP_BYTES
+    assert {notes["proxy-read-timeout"], notes["proxy-send-timeout"]} == {"3600"}
+
+
+def test_in_production_nobody_but_the_ingress_comes_to_the_door(
+    rendered: dict[str, Path],
+) -> None:
+    text = rendered["production"].read_text(encoding="utf-8")
+    (door,) = (
+        one["spec"]
+        for one in of_kind(list(yaml.safe_load_all(text)), "NetworkPolicy")
+        if one["metadata"]["name"] == "door"
+    )
+    (way,) = door["ingress"]
+    assert way["from"] == [
+        {
+            "namespaceSelector": {
+                "matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}
+            }
+        }
+    ]
 
 
 def test_other_peoples_images_are_those_of_compose(manifests: list[Manifest]) -> None:
@@ -296,7 +331,22 @@ def test_with_pods_the_service_reads_what_it_is_given(
     with_pods: list[Manifest],
 ) -> None:
     env = dict(pods(with_pods))["sandbox"]["containers"][0]["env"]
-    given = {one["name"]: one["value"] for one in env}
-    assert not unknown("sandbox", set(given))
+    given = {one["name"]: one.get("value") for one in env}
+    assert unknown("sandbox", set(given)) == {"POD_IP"}, "part of the address"
+    assert given["SANDBOX_ADDRESS"] == "$(POD_IP):3005"
     assert given["SANDBOX_RUNTIME"] == "kubernetes"
     assert given["SANDBOX_ISOLATION"] == "auto"
+
+
+def test_with_pods_there_are_two_controllers_that_reach_each_other(
+    with_pods: list[Manifest],
+) -> None:
+    assert replicas(with_pods)["sandbox"] == 2
+    test_what_is_there_twice_stays_through_the_loss_of_a_node(with_pods)
+    (policy,) = (
+        one["spec"]
+        for one in of_kind(with_pods, "NetworkPolicy")
+        if one["metadata"]["name"] == "to-each-other"
+    )
+    ports = [*policy["ingress"][0]["ports"], *policy["egress"][0]["ports"]]
+    assert ports == [{"port": 3005}] * 2
