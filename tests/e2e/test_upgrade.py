@@ -1,5 +1,6 @@
 """This version starts an installation of an earlier one, in the midst of a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -14,16 +15,20 @@ SETTINGS = {"DEMO_CHARACTERS_PER_SECOND": "300", "SANDBOX_PAGE_CHECK": "false"}
 async def test_a_run_that_an_earlier_version_began_is_finished_by_this_one(
     tmp_path: Path,
 ) -> None:
-    earlier = previous_version(tmp_path).environment
+    await check_handed_on(previous_version(tmp_path).environment, {})
+
+
+async def check_handed_on(first: Mapping[str, str], second: Mapping[str, str]) -> None:
+    """Check that an installation under *second* ends what *first* began."""
     with server_folder() as folder:
-        with Stack(folder, **SETTINGS, **earlier) as before:
+        with Stack(folder, **SETTINGS, **first) as before:
             async with person(before) as ada:
                 project = await ada.create_project("a pomodoro timer")
                 async with ada.socket(project) as socket:
                     await socket.say("start_generation")
                     await socket.hear("file_end")
                 cookies = dict(ada.http.cookies)
-        with Stack(folder, **SETTINGS) as after:
+        with Stack(folder, **SETTINGS, **second) as after:
             async with httpx.AsyncClient(
                 base_url=after.url, cookies=cookies, timeout=60
             ) as http:

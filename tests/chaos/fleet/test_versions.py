@@ -7,6 +7,7 @@ import pytest
 
 from standalone.migrate import MIGRATIONS, migrate
 from tests.chaos.fleet.fleet import Fleet, Visitor, built, surroundings
+from tests.e2e.test_upgrade import check_handed_on
 from tests.support.previous import Version, previous_version
 
 ORDER = ("agent", "sandbox", "api", "gateway_ws")
@@ -58,3 +59,10 @@ async def test_each_service_is_replaced_by_another_version_under_load(
             visitors += await built(fleet, LOAD, leave)
             await check_seen(fleet, visitors[-LOAD:])
         await check_seen(fleet, visitors)
+
+
+async def test_an_earlier_version_goes_on_with_an_installation_of_this_one(
+    previous: Version,
+) -> None:
+    """Its tables are the later ones, which stay."""
+    await check_handed_on({}, previous.environment)
