@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from standalone.doctor import cluster as doctor
+from standalone.doctor.finding import Level
+from standalone.settings import Settings
 from tests.integration.deploy.conftest import OVERLAYS, WITH_PODS
 from tests.support.real_cluster import RealCluster, real_cluster
 
@@ -120,3 +123,14 @@ def test_a_pod_that_is_not_restricted_is_refused(
     answer = cluster.ask("POST", f"/api/v1/namespaces/{APPS}/pods?dryRun=All", pod)
     assert answer.status_code == 403, answer.text
     assert "violates PodSecurity" in answer.text
+
+
+async def test_the_doctor_finds_nothing_wrong_with_it(
+    cluster: RealCluster, rendered: dict[str, Path]
+) -> None:
+    applied(cluster, rendered[WITH_PODS])
+    for file, looks in ((cluster.kubeconfig, 2), (cluster.administrator, 1)):
+        settings = Settings(sandbox_runtime="kubernetes", kubeconfig=str(file))
+        found = [one async for one in doctor.cluster(settings)]
+        assert not [one for one in found if one.level is Level.PROBLEM], found
+        assert [one.level for one in found].count(Level.NOTE) == looks, found
