@@ -1,7 +1,7 @@
 """Each service reaches what it needs on the embedded servers, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -9,6 +9,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
+from typing_extensions import override
 
 from contracts.subjects import PERMISSIONS, inbox_prefix
 from standalone.servers.nats_users import authorization
@@ -190,3 +191,189 @@ async def test_only_the_api_asks_how_and_where_apps_look(
     for user in ("agent", "gateway", "sandbox", "integration"):
         assert await refused_publishes(server, user, subject) == {subject}
     assert await refused_publishes(server, "api", subject) == set()
+
+
+BUCKETS = ("KV_sandboxes", "KV_screenshots")
+STREAMS = ("EVT_0", *BUCKETS)
+SENDS = {
+    "agent": (
+        *(
+            EVENT,
+            TEXT,
+            f"progress.{PROJECT}.reply",
+            "poke.0",
+            f"sandbox.{PROJECT}.start",
+        ),
+        *(f"$JS.API.STREAM.INFO.{stream}" for stream in STREAMS),
+        *(f"$JS.API.STREAM.CREATE.{stream}" for stream in STREAMS),
+        "$JS.API.STREAM.UPDATE.EVT_0",
+        *(f"$JS.API.STREAM.MSG.GET.{stream}" for stream in STREAMS),
+    ),
+    "api": (
+        *(COMMAND, f"query.{PROJECT}.project", f"query.{PROJECT}.files"),
+        f"query.{PROJECT}.manifest",
+        *("models.list", "limits.get", "limits.set", "isolation.tell"),
+        *(f"screenshot.{PROJECT}", f"opening.{PROJECT}", f"auth.ended.{PROJECT}"),
+        *(f"svc.{service}.evt.{PROJECT}" for service in ("integration", "other")),
+        *(
+            f"svc.{service}.progress.{PROJECT}.log"
+            for service in ("integration", "other")
+        ),
+        *(f"$JS.API.STREAM.INFO.{stream}" for stream in STREAMS),
+        *("$JS.API.CONSUMER.CREATE.EVT_0", "$JS.API.CONSUMER.CREATE.EVT_0.x.evt"),
+        *(
+            "$JS.API.CONSUMER.DELETE.EVT_0.x",
+            "$JS.API.CONSUMER.INFO.EVT_0.x",
+            "$JS.FC.x",
+        ),
+    ),
+    "gateway": (
+        *(COMMAND, f"query.{PROJECT}.project", f"query.{PROJECT}.files"),
+        f"query.{PROJECT}.manifest",
+        *(f"live.{PROJECT}.open_file", "auth.verify", "auth.verify_socket"),
+    ),
+    "sandbox": (
+        *(f"query.{PROJECT}.manifest", f"query.{PROJECT}.files"),
+        *(f"progress.{PROJECT}.log", f"vars.{PROJECT}", f"peer.x.{PROJECT}.start"),
+        *("$KV.sandboxes.x", "$KV.screenshots.x"),
+        *(f"$JS.API.STREAM.INFO.{bucket}" for bucket in BUCKETS),
+        *(f"$JS.API.STREAM.CREATE.{bucket}" for bucket in BUCKETS),
+        *(f"$JS.API.STREAM.MSG.GET.{bucket}" for bucket in BUCKETS),
+    ),
+    "integration": (
+        f"svc.integration.cmd.{PROJECT}.start_run",
+        f"svc.integration.query.{PROJECT}.project",
+    ),
+}
+NOBODY_SENDS = (
+    *(f"_INBOX_{user}.x" for user in PERMISSIONS),
+    *("_INBOX.x", "$SYS.REQ.SERVER.PING", "$SYS.REQ.ACCOUNT.PING.CONNZ"),
+    *("$JS.ACK.EVT_0.x.1.1.1.1.1", "$JS.API.INFO", "$JS.API.STREAM.LIST"),
+    *("$JS.API.STREAM.PURGE.EVT_0", "$JS.API.STREAM.SNAPSHOT.EVT_0"),
+    *("$JS.API.STREAM.MSG.DELETE.EVT_0", "$KV.other.x", "anything"),
+    *(f"svc.other.cmd.{PROJECT}.start_run", f"svc.other.query.{PROJECT}.project"),
+)
+HEARS = {
+    "agent": (
+        *("cmd.*.*", "query.*.*", "svc.*.cmd.*.*", "svc.*.query.*.*", "models.list"),
+        *("limits.get", "limits.set", "live.*.open_file", "poke.*", COMMAND),
+    ),
+    "api": (
+        *("auth.verify", "auth.verify_socket", "auth.ended.*", "vars.*"),
+        *("evt.*.*", "progress.*.*"),
+    ),
+    "gateway": ("evt.*.*", "progress.*.*", "auth.ended.*"),
+    "sandbox": (
+        *("sandbox.*.*", "isolation.tell", "screenshot.*", "peer.*.*.*", "evt.*.*"),
+        "opening.*",
+    ),
+    "integration": ("svc.integration.evt.*", "svc.integration.progress.*.*"),
+}
+NOBODY_HEARS = (
+    *(">", "*.>", "_INBOX.>", "*.x", "svc.>", "svc.*.evt.*", "svc.other.evt.*"),
+    *("$SYS.>", "$JS.>", "$JS.API.>", "$KV.>", "$JS.ACK.>", "$JS.EVENT.ADVISORY.>"),
+    *("_R_.>", "evt.>", "cmd.>", "progress.>"),
+)
+
+
+def inboxes(user: str) -> set[str]:
+    return {f"_INBOX_{user}.>", f"_INBOX_{user}.x.*"}
+
+
+class Errors(list[str]):
+    """What the server says to somebody, and the moment at which it says more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._more = asyncio.Event()
+
+    @override
+    def append(self, told: str) -> None:
+        super().append(told)
+        self._more.set()
+
+    async def until_told(self, word: str) -> None:
+        async with asyncio.timeout(30):
+            while not any(word in told for told in self):
+                self._more.clear()
+                await self._more.wait()
+
+
+async def refused(
+    server: NatsServer, user: str, verb: str, subjects: Iterable[str]
+) -> set[str]:
+    """Return on which subjects the server lets *user* not do what *verb* says.
+
+    It says so in the order in which it was asked: after the last one, which is
+    forbidden to everybody, nothing follows.
+    """
+    last = "refused.to.everybody"
+    errors = Errors()
+    async with connected(server, user, errors) as client:
+        for subject in (*subjects, last):
+            if verb == "publish":
+                await client.publish(subject, b"")
+            else:
+                await client.subscribe(subject)
+        await errors.until_told(last)
+    told = [one for one in errors if "permissions violation" in one]
+    return {
+        subject
+        for subject in subjects
+        if any(f'"{subject.lower()}"' in one for one in told)
+    }
+
+
+@pytest.mark.parametrize("user", sorted(PERMISSIONS))
+async def test_each_user_reaches_what_the_tables_say_and_nothing_else(
+    server: NatsServer, user: str
+) -> None:
+    sent = {*NOBODY_SENDS}.union(*SENDS.values())
+    assert await refused(server, user, "publish", sent) == sent - {*SENDS[user]}
+    heard = {*NOBODY_HEARS}.union(*HEARS.values(), *map(inboxes, PERMISSIONS))
+    own = {*HEARS[user]} | inboxes(user)
+    assert await refused(server, user, "subscribe", heard) == heard - own
+
+
+@pytest.mark.parametrize("user", sorted(PERMISSIONS))
+def test_the_tables_know_all_that_is_allowed(user: str) -> None:
+    allowed = PERMISSIONS[user]
+    unknown = {
+        pattern
+        for pattern in allowed.publish
+        if not any(matches(pattern, subject) for subject in SENDS[user])
+    }
+    assert unknown == set()
+    assert {*allowed.subscribe} <= {*HEARS[user]} | inboxes(user)
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Tell whether NATS takes *subject* for one of *pattern*."""
+    given, asked = subject.split("."), pattern.split(".")
+    if asked[-1] == ">":
+        given, asked = given[: len(asked) - 1], asked[:-1]
+    pairs = zip(given, asked, strict=False)
+    return len(given) == len(asked) and all(w in ("*", one) for one, w in pairs)
+
+
+@pytest.mark.parametrize(
+    ("user", "teller", "subject"),
+    [
+        ("gateway", "agent", EVENT),
+        ("integration", "api", f"svc.integration.evt.{PROJECT}"),
+    ],
+)
+async def test_who_serves_nothing_may_not_answer_either(
+    server: NatsServer, user: str, teller: str, subject: str
+) -> None:
+    errors = Errors()
+    async with (
+        connected(server, teller) as tells,
+        connected(server, user, errors) as hears,
+    ):
+        heard = await hears.subscribe(subject)
+        for _ in range(2):  # the first may overtake what was said before it
+            await hears.flush()
+        await tells.publish(subject, b"", reply="poke.forged")
+        await (await heard.next_msg(timeout=30)).respond(b"")
+        await errors.until_told("poke.forged")

@@ -197,6 +197,8 @@ class Permissions(Struct, frozen=True):
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    answers: bool = False
+    """Whether it may answer what it hears, wherever that says: for those who serve."""
 
 
 def _with_inbox(user: str, *subjects: str) -> tuple[str, ...]:
@@ -245,6 +247,7 @@ PERMISSIONS: dict[str, Permissions] = {
             "live.*.open_file",
             "poke.*",
         ),
+        answers=True,
     ),
     "api": Permissions(
         publish=(
@@ -275,6 +278,7 @@ PERMISSIONS: dict[str, Permissions] = {
             "evt.*.*",
             "progress.*.*",
         ),
+        answers=True,
     ),
     "gateway": Permissions(
         publish=(
@@ -306,7 +310,8 @@ PERMISSIONS: dict[str, Permissions] = {
             *("sandbox", SANDBOX, ISOLATION, SCREENSHOTS, OPENINGS),
             *(SANDBOX_PEERS, "evt.*.*"),
         ),
+        answers=True,
     ),
     "integration": service_permissions("integration"),
 }
-"""Users by name; replies to requests are allowed to all of them besides."""
+"""Users by name."""

@@ -40,13 +40,15 @@ system_account: SYS
 
 
 def _user(name: str, permissions: Permissions) -> str:
+    answers = 'allow_responses: { max: 1, expires: "1m" } '
     fields = {
         "user": json.dumps(name),
         "password": f"${password_variable(name)}",
         "publish": json.dumps(list(permissions.publish)),
         "subscribe": json.dumps(list(permissions.subscribe)),
+        "answers": f", {answers}" if permissions.answers else " ",
     }
     return (
         "{{ user: {user}, password: {password}, permissions: {{ publish: {publish}, "
-        'subscribe: {subscribe}, allow_responses: {{ max: 1, expires: "1m" }} }} }}'
+        "subscribe: {subscribe}{answers}}} }}"
     ).format(**fields)
