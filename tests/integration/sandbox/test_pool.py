@@ -92,6 +92,7 @@ async def test_a_frame_that_was_there_before_has_the_packages_of_the_app(
     project = world.add(kanban())
     name = host_of(project).partition(":")[0]
     origin = f"http://{name}:{world.server.preview_port}"
+    await world.sees(project, pages.OPENING_SCRIPT, pages.OPENING)
     async with desk(chromium, f"{origin}{pages.OPENING}") as page:
         loads: list[str] = []
         page.on("framenavigated", lambda frame: loads.append(frame.url))
