@@ -1,11 +1,17 @@
 """Whose deliveries are made next: nobody's slow receiver delays another's."""
 
+import asyncio
+import time
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from typing_extensions import override
 
 from api.adapters.delivery.queue import PostgresDeliveryQueue
+from api.application import delivering
+from api.application.delivering import Courier
 from api.domain.webhook import AT_ONCE_OF_USER, AT_ONCE_OF_WEBHOOK, DueDelivery
 
 MANY = 64
@@ -84,6 +90,35 @@ async def test_behind_a_flood_the_others_are_next(hooks: Hooks) -> None:
     mine = await hooks.waiting(ADA, 1)
     first = await hooks.queue.claim(MANY, [], HOLD_S)
     assert await hooks.claimed(*first) == [mine]
+
+
+async def test_a_newcomer_waits_for_one_round_however_many_flood_the_queue(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "FOR_OTHERS", 2)
+    monkeypatch.setattr(delivering, "AT_ONCE", 4)
+    flooding = [await hooks.waiting(uuid4(), 50) for _ in range(8)]
+    mine = await hooks.waiting(ADA, 1)
+    called: list[UUID] = []
+    hanging = asyncio.Event()
+
+    class Slow(Courier):
+        """Whose receivers take their time, until the next one's turn comes."""
+
+        @override
+        async def deliver(self, delivery: DueDelivery) -> None:
+            called.append(delivery.webhook_id)
+            if len(called) <= 2:  # the places for all are taken for good
+                await hanging.wait()
+
+    courier = Slow(hooks.queue, Mock(), Mock(), time.time, look_s=0.01)
+    running = asyncio.create_task(courier.run())
+    async with asyncio.timeout(30):
+        while mine not in called:  # noqa: ASYNC110 - of the courier's own task
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait([running])
+    assert len(called) <= 2 * len(flooding) + 3
 
 
 async def test_the_oldest_of_a_webhook_is_first(

@@ -21,6 +21,9 @@ from eventcore.errors import Unavailable
 
 AT_ONCE = 64
 """Attempts of this process under way."""
+FOR_OTHERS = 16
+"""Of these, those that are for one attempt of each person in turn: however many people
+flood the queue, with receivers however slow, a newcomer waits for one round."""
 HOLD_S = 60.0
 """Longer than an attempt takes at most."""
 LOOK_S = 1.0
@@ -54,6 +57,8 @@ class Courier:
         self._clock = clock
         self._look_s = look_s
         self._busy = dict[UUID, DueDelivery]()
+        self._had_turn = set[UUID]()
+        """People who had one of the places for others in this round."""
         self._freed = asyncio.Event()
 
     async def run(self) -> NoReturn:
@@ -69,14 +74,26 @@ class Courier:
                     await self._wait()
 
     async def _claimed(self) -> list[DueDelivery]:
-        free = AT_ONCE - len(self._busy)
-        if free <= 0:
-            return []
+        free, busy = AT_ONCE - len(self._busy), self._busy.values()
         try:
-            return await self._queue.claim(free, self._busy.values(), HOLD_S)
+            if free > FOR_OTHERS:
+                return await self._queue.claim(free - FOR_OTHERS, busy, HOLD_S)
+            return await self._in_turn(free) if free > 0 else []
         except Unavailable as error:
             _log.warning("deliveries wait", reason=str(error))
             return []
+
+    async def _in_turn(self, free: int) -> list[DueDelivery]:
+        """Claim one delivery of each person who had no turn in this round."""
+        claimed = await self._queue.claim(
+            *(free, self._busy.values(), HOLD_S),
+            at_once=1,
+            passed_over=self._had_turn,
+        )
+        self._had_turn |= {one.user_id for one in claimed}
+        if not claimed and self._had_turn:  # all had one: the next round begins
+            self._had_turn.clear()
+        return claimed
 
     async def _wait(self) -> None:
         self._freed.clear()

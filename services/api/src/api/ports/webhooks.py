@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from api.domain.webhook import (
+    AT_ONCE_OF_USER,
     Delivery,
     DeliveryState,
     DueDelivery,
@@ -85,13 +86,19 @@ class DeliveryQueue(Protocol):
     """
 
     async def claim(
-        self, limit: int, busy: Collection[DueDelivery], hold_s: float
+        self,
+        limit: int,
+        busy: Collection[DueDelivery],
+        hold_s: float,
+        *,
+        at_once: int = AT_ONCE_OF_USER,
+        passed_over: Collection[UUID] = (),
     ) -> list[DueDelivery]:
         """Return deliveries that are due, and let nobody else have them for a while.
 
         Together with those in *busy* a webhook has ``AT_ONCE_OF_WEBHOOK`` at most, and
-        a person ``AT_ONCE_OF_USER``. Whoever does not settle one in time, because it
-        died, leaves it to the others.
+        a person *at_once*; those *passed_over* have none. Whoever does not settle one
+        in time, because it died, leaves it to the others.
         """
         ...
 

@@ -165,17 +165,23 @@ class PostgresDeliveryQueue(DeliveryQueue):
 
     @override
     async def claim(
-        self, limit: int, busy: Collection[DueDelivery], hold_s: float
+        self,
+        limit: int,
+        busy: Collection[DueDelivery],
+        hold_s: float,
+        *,
+        at_once: int = AT_ONCE_OF_USER,
+        passed_over: Collection[UUID] = (),
     ) -> list[DueDelivery]:
         webhooks = Counter(one.webhook_id for one in busy)
         users = Counter(one.user_id for one in busy)
         async with projecting(self._pool) as connection:
             rows = await connection.fetch(
                 _CLAIM,
-                *(limit, AT_ONCE_OF_WEBHOOK, AT_ONCE_OF_USER),
+                *(limit, AT_ONCE_OF_WEBHOOK, at_once),
                 *([*webhooks.elements()], [*users.elements()]),
                 [one for one in webhooks if webhooks[one] >= AT_ONCE_OF_WEBHOOK],
-                [one for one in users if users[one] >= AT_ONCE_OF_USER],
+                [*passed_over, *(one for one in users if users[one] >= at_once)],
                 timedelta(seconds=hold_s),
             )
         return [DueDelivery(**row) for row in rows]
