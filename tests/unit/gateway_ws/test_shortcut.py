@@ -22,13 +22,19 @@ HEARD = [b"hello", b"you", b"\r\n", b""]
 OTHERS = b"PING\r\nMSG else 8 2\r\nhi\r\nMSG room 7 4\r\nlate\r\n"
 
 
-async def feed(pieces: list[bytes]) -> tuple[list[bytes], bytes]:
-    """Return what a room heard, and what was left to the library."""
+def standing() -> tuple[StreamReader, Shortcut]:
+    """Return a reader of the library, and the short way before it."""
     reader, client = StreamReader(), Client()
     private: dict[str, Any] = vars(client)
     private["_transport"] = SimpleNamespace(_io_reader=reader)
     shortcut = Shortcut.into(client)
     assert shortcut is not None
+    return reader, shortcut
+
+
+async def feed(pieces: list[bytes]) -> tuple[list[bytes], bytes]:
+    """Return what a room heard, and what was left to the library."""
+    reader, shortcut = standing()
     heard: list[bytes] = []
     subscription = SimpleNamespace(_id=7, _pending_queue=None)
     shortcut.attach(cast("Any", subscription), heard.append)
@@ -63,3 +69,29 @@ async def test_it_stays_away_while_the_library_is_in_the_middle_of_something() -
 
 def test_it_does_not_stand_where_it_does_not_fit() -> None:
     assert Shortcut.into(Client()) is None  # without a connection
+
+
+async def test_what_comes_in_one_piece_is_one_turn() -> None:
+    reader, shortcut = standing()
+    told: list[bytes] = []
+    shortcut.around(lambda: told.append(b"begins"), lambda: told.append(b"ends"))
+    subscription = SimpleNamespace(_id=7, _pending_queue=None)
+    shortcut.attach(cast("Any", subscription), told.append)
+    reader.feed_data(STREAM)
+    reader.feed_data(STREAM[:9])
+    assert told == [b"begins", *HEARD, b"ends", b"begins", b"ends"]
+
+
+async def test_nothing_is_kept_of_a_room_that_is_gone() -> None:
+    reader, shortcut = standing()
+    empty = [dict(one) for one in vars(shortcut).values() if isinstance(one, dict)]
+    subscription = cast("Any", SimpleNamespace(_id=7, _pending_queue=None))
+    heard: list[bytes] = []
+    shortcut.attach(subscription, heard.append)
+    reader.feed_data(STREAM)
+    shortcut.detach(subscription)
+    assert empty == [one for one in vars(shortcut).values() if isinstance(one, dict)]
+    reader.feed_data(b"MSG room 7 2\r\nhi\r\n")
+    reader.feed_eof()
+    assert await reader.read() == b"MSG room 7 2\r\nhi\r\n"
+    assert heard == HEARD

@@ -83,8 +83,10 @@ class Shortcut:
             is_idle = parser.state == AWAITING_CONTROL_LINE and not parser.buf
             if is_idle and not waiting:
                 self._begins()
-                data = self._hand_on(self._rest + data)
-                self._ends()
+                try:
+                    data = self._hand_on(self._rest + data)
+                finally:
+                    self._ends()
             if data:
                 pass_on(data)
 
