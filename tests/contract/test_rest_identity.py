@@ -154,6 +154,7 @@ def test_a_token_ends_when_it_should(backend: Backend, ada: httpx.Client) -> Non
         *(
             {"scopes": None},
             {"expiresAt": "soon"},
+            {"expiresInDays": 7},
             {"expiresAt": "2030-01-01T00:00:00"},
         ),
         {"expiresAt": "2020-01-01T00:00:00Z"},

@@ -26,8 +26,8 @@ from api.entrypoints.http.shared import Shared
 TokenName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00]*\Z")]
 
 
-class NewToken(Struct, frozen=True, rename="camel"):
-    """Body of a POST."""
+class NewToken(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Body of a POST; a misspelt field must not make a token that never expires."""
 
     name: TokenName
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=10)]
