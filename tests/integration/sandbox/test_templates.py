@@ -62,16 +62,16 @@ async def test_the_demos_app_runs_without_an_install(world: Stage) -> None:
 
 
 async def test_a_package_beyond_the_template_is_added(world: Stage) -> None:
-    assert await install(world, kanban(nanoid="5.1.5")) == ["bun"]
+    assert await install(world, kanban(mitt="3.0.1")) == ["bun"]
     (project,) = world.agent.projects
     files = world.agent.projects[project].files
-    files["src/main.tsx"] = (
-        'import { nanoid } from "nanoid"; document.title = nanoid();'
-    )
+    files["src/main.tsx"] = 'import mitt from "mitt"; document.title = typeof mitt();'
     world.agent.projects[project].version += 1
     await world.ask(project, SyncFiles(2))
     assert isinstance(await world.ask(project, StartServer()), Running)
-    assert "nanoid.js" in (await world.visit(project, "/src/main.tsx")).text
+    assert "mitt.js" in (await world.visit(project, "/src/main.tsx")).text
+    bundles = world.folder_of(project).parent / "layer/upper/.vite/deps"
+    assert (bundles / "mitt.js").exists()  # Vite could put it in place
 
 
 async def test_an_app_sees_no_package_that_it_does_not_ask_for(world: Stage) -> None:

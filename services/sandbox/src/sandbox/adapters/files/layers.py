@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.adapters.files.layout import Layer, Layout
@@ -18,6 +19,8 @@ from sandbox.ports import RuntimeFailed
 
 MODULES = "node_modules"
 _BUNDLES = Path(".vite", "deps")
+_OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
+"""Attributes of a folder that hides what lies below it (overlayfs, the kernel's)."""
 _METADATA = _BUNDLES / "_metadata.json"
 
 
@@ -108,17 +111,17 @@ class Layers:
                 hide(layer.upper / name)
         for name in self._shared(lower):
             (layer.upper / name).mkdir(parents=True, exist_ok=True)
+        if (lower / _BUNDLES).is_dir():
+            _copy_bundles(lower / _BUNDLES, layer.upper / _BUNDLES)
         _filter_bundles(lower, layer.upper, hidden)
         if uid is not None:
             _give(layer.upper, uid)
         layer.template.write_text(key, encoding="ascii")
 
     def _shared(self, lower: Path) -> Iterator[str]:
-        """Name the folders in which package managers and Vite make new entries."""
+        """Name the folders in which package managers make new entries."""
         yield from (entry.name for entry in lower.glob("@*"))
         yield ".bin"
-        if (lower / _BUNDLES).is_dir():
-            yield str(_BUNDLES)
 
     def copy(
         self, key: str, hidden: Sequence[str], target: Path, uid: int | None
@@ -144,6 +147,19 @@ class Layers:
                 ["chown", "-Rh", f"{uid}:{uid}", "--", str(target)],  # noqa: S607 - any
                 check=True,
             )
+
+
+def _copy_bundles(lower: Path, upper: Path) -> None:
+    """Give a project bundles of its own, in a folder that Vite can rename.
+
+    It does so whenever it bundles one package more. In an overlay that fails for a
+    folder of which a part lies below, and then the app is never served as a whole.
+    """
+    shutil.copytree(lower, upper, copy_function=shutil.copy)
+    for name in _OPAQUE:
+        # Which one counts depends on how it is mounted; not every system has both.
+        with suppress(OSError):
+            os.setxattr(upper, name, b"y")
 
 
 def _filter_bundles(lower: Path, upper: Path, hidden: Sequence[str]) -> None:
