@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+from nats.aio.client import Client
 from typing_extensions import override
 
 from standalone.migrate import SERVICE_ROLES, migrate
@@ -245,6 +246,16 @@ def wait_until(
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout_s:g} s: {what}")
         time.sleep(0.01)
+
+
+async def settle(client: Client) -> None:
+    """Wait until the server has taken all that *client* has said.
+
+    The client's own ping overtakes what waits for its turn to be written; a second one
+    does not.
+    """
+    for _ in range(2):
+        await client.flush()
 
 
 async def _execute(dsn: str, statement: str) -> None:

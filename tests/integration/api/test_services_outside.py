@@ -20,6 +20,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 
 from contracts.project import Command, ProjectCommand
 from contracts.requests import ProjectQuery, Query
+from tests.support.servers import settle
 from tests.support.stack import RUN_TIMEOUT_S, Person, Stack
 
 NAME = "integration"
@@ -64,7 +65,7 @@ class Service:
 
         await self.client.subscribe(f"svc.{NAME}.evt.{project}", cb=hear)
         await self.client.subscribe(f"svc.{NAME}.progress.{project}.text", cb=see)
-        await self.client.flush()
+        await settle(self.client)
 
     async def heard(self, type_: str, *, timeout_s: float = TIMEOUT_S) -> Answer:
         """Return an event of this type, once it was heard."""
@@ -77,7 +78,7 @@ class Service:
 
     async def refused(self, word: str) -> bool:
         """Tell whether the server has refused something with *word* in it."""
-        await self.client.flush()
+        await settle(self.client)
         async with asyncio.timeout(TIMEOUT_S):
             while True:
                 if any(word in one for one in self.refusals):

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from contracts.subjects import PERMISSIONS, inbox_prefix
 from standalone.servers.nats_users import authorization
-from tests.support.servers import NatsServer, as_role, server_folder
+from tests.support.servers import NatsServer, as_role, server_folder, settle
 
 PASSWORDS = {user: f"password-of-{user}" for user in PERMISSIONS}
 PROJECT = "01920000-0000-7000-8000-000000000000"
@@ -53,7 +53,7 @@ async def refused_publishes(server: NatsServer, user: str, *subjects: str) -> se
     async with connected(server, user, errors) as client:
         for subject in subjects:
             await client.publish(subject, b"")
-        await client.flush()
+        await settle(client)
         await asyncio.sleep(0.05)  # the refusals come on the way of the pong
     return {subject for subject in subjects if any(subject in one for one in errors)}
 
@@ -88,7 +88,7 @@ async def test_nobody_deletes_or_purges_a_stream(server: NatsServer, user: str) 
     async with connected(server, user, errors) as client:
         for subject in asked:
             await client.publish(subject, b"")
-        await client.flush()
+        await settle(client)
         await asyncio.sleep(0.05)
     assert len(errors) == len(verbs)
 
@@ -100,7 +100,7 @@ async def test_nobody_listens_to_what_is_not_for_them(
     errors: list[str] = []
     async with connected(server, "gateway", errors) as client:
         await client.subscribe(subject)
-        await client.flush()
+        await settle(client)
         await asyncio.sleep(0.05)
     assert any("permissions violation" in error for error in errors)
 
@@ -112,7 +112,7 @@ async def test_a_command_is_asked_for_and_answered(server: NatsServer) -> None:
             await message.respond(b"done")
 
         await agent.subscribe("cmd.*.*", queue="agent", cb=answer)
-        await agent.flush()
+        await settle(agent)
         answered = await api.request(COMMAND, b"", timeout=5)
     assert answered.data == b"done"
 
@@ -372,8 +372,7 @@ async def test_who_serves_nothing_may_not_answer_either(
         connected(server, user, errors) as hears,
     ):
         heard = await hears.subscribe(subject)
-        for _ in range(2):  # the first may overtake what was said before it
-            await hears.flush()
+        await settle(hears)
         await tells.publish(subject, b"", reply="poke.forged")
         await (await heard.next_msg(timeout=30)).respond(b"")
         await errors.until_told("poke.forged")
