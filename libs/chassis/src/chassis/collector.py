@@ -2,38 +2,32 @@
 
 Imported by `chassis.tracing` alone, and only where an endpoint is set: importing
 OpenTelemetry costs more than all the rest of a start.
+
+A span is made when it is over. What a tracer has besides (samplers, limits, a context
+of its own, spans that change) is not used here, and is most of what its spans cost.
 """
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from secrets import randbits
 
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import (
-    NonRecordingSpan,
-    SpanContext,
-    Status,
-    StatusCode,
-    TraceFlags,
-    set_span_in_context,
-)
-from typing_extensions import override
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, Status, StatusCode, TraceFlags
 
 Attributes = Mapping[str, str | float | bool]
 
 _EXPORT_TIMEOUT_S = 3
 """A collector that is away must not hold up the end of a process."""
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-
-_own_name: ContextVar[SpanContext | None] = ContextVar("own_name", default=None)
+_SCOPE = InstrumentationScope("atelier")
+_FINE = Status()
 
 
 class Collector:
@@ -45,21 +39,15 @@ class Collector:
             raise ValueError(f"OTEL_TRACES_SAMPLER_ARG={share} is not between 0 and 1")
         self._below = int(share * 2**64)
         instance = f"{socket.gethostname()}:{os.getpid()}"
-        self._provider = TracerProvider(
-            sampler=ALWAYS_ON,  # what is not wanted does not come this far
-            resource=Resource.create(
-                {
-                    "service.name": service,
-                    "service.namespace": "atelier",
-                    "service.instance.id": instance,
-                }
-            ),
-            id_generator=_Names(),
-            shutdown_on_exit=False,
+        self._resource = Resource.create(
+            {
+                "service.name": service,
+                "service.namespace": "atelier",
+                "service.instance.id": instance,
+            }
         )
         exporter = OTLPSpanExporter(timeout=_EXPORT_TIMEOUT_S)
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
-        self._tracer = self._provider.get_tracer("atelier")
+        self._batches = BatchSpanProcessor(exporter)
 
     def wants(self, traceparent: str) -> bool:
         """Tell whether this trace is among those that are collected."""
@@ -79,46 +67,40 @@ class Collector:
 
         *traceparent* is that of its parent, or its own where it *begins* the trace.
         """
-        given = SpanContext(
-            int(traceparent[3:35], 16),
-            int(traceparent[36:52], 16),
-            is_remote=True,
-            trace_flags=_SAMPLED,
-        )
-        around = Context()
-        if not begins:
-            around = set_span_in_context(NonRecordingSpan(given), around)
-        token = _own_name.set(given if begins else None)
-        try:
-            span = self._tracer.start_span(
-                name, around, attributes=attributes, start_time=began_at_ns
-            )
-        finally:
-            _own_name.reset(token)
-        own = span.get_span_context()
+        given = _named(int(traceparent[3:35], 16), int(traceparent[36:52], 16))
+        own = given if begins else _named(given.trace_id, _new_id())
+        began_at_ns = began_at_ns or time.time_ns()
+        status = _FINE
         try:
             yield f"00-{own.trace_id:032x}-{own.span_id:016x}-01"
         except Exception as exc:
             # The message may quote a person; the log of the service has it.
-            span.set_status(Status(StatusCode.ERROR, type(exc).__name__))
+            status = Status(StatusCode.ERROR, type(exc).__name__)
             raise
         finally:
-            span.end()
+            span = ReadableSpan(
+                name,
+                own,
+                None if begins else given,
+                self._resource,
+                attributes,
+                status=status,
+                start_time=began_at_ns,
+                end_time=time.time_ns(),
+                instrumentation_scope=_SCOPE,
+            )
+            self._batches.on_end(span)
 
     def shutdown(self) -> None:
         """Send what waits, and end."""
-        self._provider.shutdown()
+        self._batches.shutdown()  # type: ignore[no-untyped-call]
 
 
-class _Names(RandomIdGenerator, IdGenerator):
-    """Random ids, but for the first span of a trace whose name is given."""
+def _named(trace_id: int, span_id: int) -> SpanContext:
+    # As far as a receiver can tell, every parent may be of another process.
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=_SAMPLED)
 
-    @override
-    def generate_trace_id(self) -> int:
-        own = _own_name.get()
-        return super().generate_trace_id() if own is None else own.trace_id
 
-    @override
-    def generate_span_id(self) -> int:
-        own = _own_name.get()
-        return super().generate_span_id() if own is None else own.span_id
+def _new_id() -> int:
+    """Return a random number of 64 bits, which is never the one that means none."""
+    return randbits(64) or 1
