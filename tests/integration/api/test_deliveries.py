@@ -10,8 +10,8 @@ import pytest
 from typing_extensions import override
 
 from api.adapters.delivery.queue import PostgresDeliveryQueue
-from api.application import delivering
-from api.application.delivering import Courier
+from api.application.delivery import delivering
+from api.application.delivery.delivering import Courier
 from api.domain.webhook import AT_ONCE_OF_USER, AT_ONCE_OF_WEBHOOK, DueDelivery
 
 MANY = 64

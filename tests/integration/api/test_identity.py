@@ -16,7 +16,7 @@ from api.adapters.identity import passwords
 from api.adapters.identity.accounts import PostgresAccounts
 from api.adapters.identity.administration import PostgresAdministration
 from api.adapters.identity.passwords import Argon2Passwords
-from api.application.accounts import (
+from api.application.identity.accounts import (
     Client,
     Identity,
     Login,
@@ -24,9 +24,9 @@ from api.application.accounts import (
     SignedIn,
     SignInLimits,
 )
-from api.application.admission import Admissions
+from api.application.identity.admission import Admissions
+from api.application.identity.socket_tokens import SocketTokens
 from api.application.rate_limit import RateLimit
-from api.application.socket_tokens import SocketTokens
 from api.domain.account import SESSION_LIFE, digest
 from api.entrypoints.bus.sessions import serve_sessions
 from contracts import codec, subjects

@@ -15,7 +15,7 @@ from api.adapters.projects.store import PostgresProjectStore
 from api.adapters.projects.turns import PostgresTurns
 from api.adapters.projects.views import PostgresProjectViews
 from api.application.catch_up import CatchUp
-from api.application.forwarding import Telling
+from api.application.delivery.forwarding import Telling
 from api.domain.listing import Wanted
 from api.entrypoints.bus.projector import run_projector
 from contracts.project import (

@@ -9,9 +9,9 @@ import pytest
 from api.adapters.bus.agent import BusAgent
 from api.adapters.projects.store import PostgresProjectStore
 from api.adapters.projects.views import PostgresProjectViews
-from api.application import projects as projects_module
 from api.application.catch_up import CatchUp
-from api.application.projects import Projects
+from api.application.projects import commands as projects_module
+from api.application.projects.commands import Projects
 from contracts import codec, subjects
 from contracts.project import Actor, CreateProject, RunState
 from contracts.requests import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.application.accounts import Client
+from api.application.identity.accounts import Client
 
 
 def counted(address: str) -> str:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from api.application import events
+from api.application.delivery import events
 from contracts.envelope import Recorded
 
 

@@ -3,7 +3,7 @@
 from unittest.mock import AsyncMock, Mock
 from uuid import uuid4
 
-from api.application.delivering import Courier
+from api.application.delivery.delivering import Courier
 from api.domain.webhook import DueDelivery
 from api.ports import NotOurs
 

@@ -35,23 +35,23 @@ from api.adapters.projects.turns import PostgresTurns
 from api.adapters.projects.usage import PostgresUsageViews
 from api.adapters.projects.vault import PostgresVault
 from api.adapters.projects.views import PostgresProjectViews
-from api.application.accounts import Identity, SignInLimits
-from api.application.administration import People
-from api.application.admission import Admissions
-from api.application.api_tokens import ApiTokens
 from api.application.catch_up import CatchUp
-from api.application.delivering import Courier
-from api.application.events import Events
-from api.application.exporting import Exports
-from api.application.external import ExternalSignIn
-from api.application.forwarding import ProgressForwarder, Telling
-from api.application.importing import Imports
+from api.application.delivery.delivering import Courier
+from api.application.delivery.events import Events
+from api.application.delivery.forwarding import ProgressForwarder, Telling
+from api.application.identity.accounts import Identity, SignInLimits
+from api.application.identity.administration import People
+from api.application.identity.admission import Admissions
+from api.application.identity.api_tokens import ApiTokens
+from api.application.identity.external import ExternalSignIn
+from api.application.identity.socket_tokens import SocketTokens
 from api.application.once import Once
-from api.application.project_settings import SettingsOfProjects
-from api.application.projects import Projects
+from api.application.projects.commands import Projects
+from api.application.projects.exporting import Exports
+from api.application.projects.importing import Imports
+from api.application.projects.settings import SettingsOfProjects
+from api.application.projects.variables import VariablesOfApps
 from api.application.rate_limit import RateLimit
-from api.application.socket_tokens import SocketTokens
-from api.application.variables import VariablesOfApps
 from api.domain.keys import derived_key
 from api.entrypoints.bus.projector import run_forwarder, run_projector
 from api.entrypoints.bus.sessions import serve_sessions, tell_ended

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from api.application.catch_up import CatchUp
-from api.application.forwarding import ProgressForwarder, Telling
+from api.application.delivery.forwarding import ProgressForwarder, Telling
 from api.ports import Turns
 from chassis import logs
 from eventcore.errors import Unavailable

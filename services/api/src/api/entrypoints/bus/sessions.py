@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 
 from api.application import metrics
-from api.application.accounts import Identity
-from api.application.socket_tokens import SocketTokens
+from api.application.identity.accounts import Identity
+from api.application.identity.socket_tokens import SocketTokens
 from contracts import codec, subjects
 from contracts.requests import (
     SessionRefused,

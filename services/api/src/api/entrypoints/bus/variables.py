@@ -1,7 +1,7 @@
 """Questions on the bus about what an app finds in its environment."""
 
 from api.application import metrics
-from api.application.variables import VariablesOfApps
+from api.application.projects.variables import VariablesOfApps
 from chassis import logs
 from contracts import codec, subjects
 from contracts.requests import GetVariables, Refused

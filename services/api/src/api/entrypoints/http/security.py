@@ -10,8 +10,8 @@ from uuid import UUID
 from litestar.datastructures import Cookie
 from msgspec import Struct
 
-from api.application.accounts import Client, Identity, SignedIn
-from api.application.api_tokens import ApiTokens
+from api.application.identity.accounts import Client, Identity, SignedIn
+from api.application.identity.api_tokens import ApiTokens
 from api.domain.account import Account, Session
 from api.domain.api_token import PREFIX
 from api.domain.scope import Needs

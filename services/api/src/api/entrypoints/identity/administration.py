@@ -11,8 +11,8 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from api.application.administration import People
-from api.application.admission import Admissions
+from api.application.identity.administration import People
+from api.application.identity.admission import Admissions
 from api.domain.account import MAX_EMAIL_CHARS, Account, digest, normal_email
 from api.domain.admission import Invitation, NewInvitation, SignUp
 from api.domain.scope import Needs

@@ -17,7 +17,7 @@ import msgspec
 from litestar import Response
 from msgspec import Struct
 
-from api.application.accounts import Login, SignedIn
+from api.application.identity.accounts import Login, SignedIn
 from api.domain.account import Account, Session
 from api.entrypoints.http import errors
 from api.entrypoints.http.body import BadJson, is_json, json_response, read_bytes

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, Router, get, post
 from msgspec import Struct
 
-from api.application.accounts import Identity, Profile, SignedIn
+from api.application.identity.accounts import Identity, Profile, SignedIn
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response
 from api.entrypoints.http.errors import AnyRequest

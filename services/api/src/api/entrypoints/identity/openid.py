@@ -17,7 +17,7 @@ from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
 from msgspec import Struct
 
-from api.application.external import Chances, ExternalSignIn
+from api.application.identity.external import Chances, ExternalSignIn
 from api.domain.external import FLOW_LIFE_S
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response

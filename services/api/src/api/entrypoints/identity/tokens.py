@@ -11,7 +11,7 @@ from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from api.application.api_tokens import ApiTokens
+from api.application.identity.api_tokens import ApiTokens
 from api.domain.account import digest
 from api.domain.api_token import PREFIX, ApiToken, NewApiToken
 from api.domain.scope import Needs, Scope

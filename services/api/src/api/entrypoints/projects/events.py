@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import Struct
 
-from api.application.events import Events
+from api.application.delivery.events import Events
 from api.domain.scope import Needs
 from api.entrypoints.http.errors import AnyRequest, HttpError, missing
 from api.entrypoints.http.operation import Operation, Parameter

@@ -12,7 +12,7 @@ from litestar import Router, get
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from api.application.exporting import Exports
+from api.application.projects.exporting import Exports
 from api.domain.project_fold import ProjectRow
 from api.domain.scope import Needs
 from api.entrypoints.http.errors import AnyRequest, missing

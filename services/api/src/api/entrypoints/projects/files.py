@@ -10,7 +10,7 @@ from litestar import Response, Router, delete, get, put
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from api.application.projects import Projects
+from api.application.projects.commands import Projects
 from api.domain.file_content import NoContent, encoding_of, raw, told
 from api.domain.project_fold import FileRow
 from api.domain.scope import Needs

@@ -9,7 +9,7 @@ from litestar import Response, Router, delete, get, put
 from litestar.params import FromPath
 from msgspec import Struct
 
-from api.application.projects import Projects
+from api.application.projects.commands import Projects
 from api.domain.project_fold import GrantRow
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response, read_json

@@ -10,7 +10,7 @@ from litestar import Response, Router, post
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from api.application.importing import Imports
+from api.application.projects.importing import Imports
 from api.domain.intake import LeftOut, Taken
 from api.domain.scope import Needs
 from api.domain.webhook import checked_url

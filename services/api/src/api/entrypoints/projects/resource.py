@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from api.application.errors import LimitReached
-from api.application.projects import Projects
+from api.application.projects.commands import Projects
 from api.application.rate_limit import RateLimit
 from api.domain.listing import Sort, Wanted
 from api.domain.project_fold import ProjectRow

@@ -7,7 +7,7 @@ from litestar import Response, Router, get, patch
 from litestar.params import FromPath
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
-from api.application.project_settings import SettingsOfProjects
+from api.application.projects.settings import SettingsOfProjects
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response, read_json
 from api.entrypoints.http.errors import AnyRequest

@@ -7,7 +7,7 @@ from litestar import Response, Router, post
 from litestar.params import FromPath
 from msgspec import Struct
 
-from api.application.socket_tokens import SocketTokens
+from api.application.identity.socket_tokens import SocketTokens
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response
 from api.entrypoints.http.errors import AnyRequest, missing

@@ -11,7 +11,7 @@ from litestar import Response, Router, delete, get, put
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from api.application.variables import VariablesOfApps
+from api.application.projects.variables import VariablesOfApps
 from api.domain.scope import Needs
 from api.domain.variable import MAX_VALUE_CHARS, Variable
 from api.entrypoints.http.body import json_response, read_json

@@ -11,7 +11,7 @@ from litestar import Response, Router, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
-from api.application.delivering import CONTEXT
+from api.application.delivery.delivering import CONTEXT
 from api.domain.scope import Needs
 from api.domain.webhook import (
     MAX_URL_CHARS,

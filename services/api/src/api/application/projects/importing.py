@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID, uuid5
 
 from api.application.errors import LimitReached
-from api.application.projects import Projects
+from api.application.projects.commands import Projects
 from api.application.rate_limit import RateLimit
 from api.application.waiting import WaitingRoom
 from api.domain.file_content import encoding_of, told

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from api.application.accounts import Identity, Login, SignedIn
-from api.application.admission import Admissions
+from api.application.identity.accounts import Identity, Login, SignedIn
+from api.application.identity.admission import Admissions
 from api.domain.account import MAX_IMAGE_CHARS, MAX_NAME_CHARS, Account, normal_email
 from api.domain.external import FLOW_LIFE_S, Flow, Person
 from api.ports import Accounts, Issuer, NotOurs, Seal

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from api.application.admission import Admissions
 from api.application.errors import LimitReached
+from api.application.identity.admission import Admissions
 from api.application.rate_limit import RateLimit
 from api.domain.account import (
     SESSION_LIFE,

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from api.application.project_settings import SettingsOfProjects
+from api.application.projects.settings import SettingsOfProjects
 from api.domain.variable import MAX_VARIABLES, NewVariable, Variable, context_of
 from api.ports import NotOurs, Seal, Vault
 from chassis import logs

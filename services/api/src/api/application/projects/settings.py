@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from msgspec import structs
 
-from api.application.projects import Projects
+from api.application.projects.commands import Projects
 from api.ports import Agent
 from contracts.project import ProjectSettings, UpdateSettings
 from eventcore.errors import Rejected

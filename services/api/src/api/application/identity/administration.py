@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from api.application.accounts import Ended
+from api.application.identity.accounts import Ended
 from api.domain.account import Account
 from api.ports import Administration
 from eventcore.errors import Rejected

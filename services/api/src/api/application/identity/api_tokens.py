@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from api.application.accounts import Ended
+from api.application.identity.accounts import Ended
 from api.domain.account import Account, digest
 from api.domain.api_token import MAX_TOKENS, PREFIX, ApiToken, NewApiToken
 from api.ports import Tokens

@@ -1,0 +1,1 @@
+"""What was recorded, on its way to whoever follows: pages, services, webhooks."""

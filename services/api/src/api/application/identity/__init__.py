@@ -1,0 +1,1 @@
+"""Who somebody is: accounts, sessions, tokens, and who may have one."""

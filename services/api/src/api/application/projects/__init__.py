@@ -1,0 +1,1 @@
+"""What people do with their projects, and the way in and out."""
