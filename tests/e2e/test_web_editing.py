@@ -87,6 +87,7 @@ async def test_a_file_that_was_changed_twice_shows_both_and_lets_one_choose(
         assert f"// theirs {size}" in await studio.content(path)
         await page.get_by_test_id("keep-mine").click()
         await expect(conflict).to_be_hidden()
+        await expect(page.get_by_test_id("file-state")).to_have_text("")  # saved
     assert (await studio.content(path)).startswith(f"// mine {size}\n")
 
 
