@@ -1,29 +1,21 @@
 """One browser for all stories, and an app that is built already."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
-from tests.support.browser import ARGUMENTS, AXE, Studio, build_studio
+from tests.support.browser import AXE, Studio, build_studio, chromium
 from tests.support.stack import Stack
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium, to be shared: each test opens a context of its own."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(
-            executable_path=chromium, args=ARGUMENTS
-        )
+    async with chromium() as launched:
         yield launched
-        await launched.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What stories in a real browser share: people, windows, pictures."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import httpx
+import pytest
 from playwright._impl._api_structures import SetCookieParam
 from playwright.async_api import (
     Browser,
@@ -15,6 +17,7 @@ from playwright.async_api import (
     FrameLocator,
     Page,
     WebSocketRoute,
+    async_playwright,
     expect,
 )
 
@@ -111,6 +114,20 @@ def cookies_of(stack: Stack, cookies: dict[str, str]) -> list[SetCookieParam]:
         {"name": name, "value": value, "url": stack.url}
         for name, value in cookies.items()
     ]
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Lend a browser that a person has; each test opens a context of its own."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(
+            executable_path=found, args=ARGUMENTS
+        )
+        yield launched
+        await launched.close()
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from tests.integration.sandbox.stage import (
     SandboxServer,
@@ -12,7 +12,7 @@ from tests.integration.sandbox.stage import (
     sandbox_server,
     stage,
 )
-from tests.support.browser import ARGUMENTS
+from tests.support import browser as browsers
 
 
 @pytest.fixture(scope="package")
@@ -34,15 +34,8 @@ async def service(shared_server: SandboxServer) -> AsyncIterator[Stage]:
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
     """A browser that a person has."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no chromium on the PATH: install Debian's package `chromium`")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(
-            executable_path=found, args=ARGUMENTS
-        )
+    async with browsers.chromium() as launched:
         yield launched
-        await launched.close()
 
 
 @pytest.fixture
