@@ -39,6 +39,8 @@ _OUTDATED = 504
 _GATEWAY = (502, 503)
 _NOTICED_S = 0.3
 """A dev server notices at once that files have changed, unless none has."""
+_LATE_S = 2.0
+"""It may notice some of them later than others, and later than they are seen."""
 _DEV_CLIENT = b"/@vite/client"
 
 
@@ -128,6 +130,7 @@ async def see(process: Process, host: str, seen: Seen, served: Collection[str]) 
             with suppress(Troubled):
                 await until_ready(process, host, served)
                 seen.shown()
+                await asyncio.sleep(_LATE_S)
     finally:
         seen.over()
 
