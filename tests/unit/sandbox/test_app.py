@@ -9,8 +9,11 @@ from sandbox.domain.app import (
     VENV_PYTHON,
     App,
     NoApp,
+    Package,
     detect,
+    looked_at,
     python_requirements,
+    read_package,
 )
 
 ADDRESS = ("--host", "127.0.0.1", "--port", PORT)
@@ -32,9 +35,12 @@ def node(script: str, *, reloads: bool = False) -> App:
     return App("node", (*NPM, script), reloads, ("package.json",))
 
 
-def python(kind: str, *argv: str, manifest: str = "requirements.txt") -> App:
+def python(
+    kind: str, *argv: str, manifest: str = "requirements.txt", folder: str = ""
+) -> App:
     command = (VENV_PYTHON, *argv)
-    return App(kind, command, reloads=False, manifests=(manifest,))  # type: ignore[arg-type]
+    variables = {"PYTHONPATH": folder} if folder else {}
+    return App(kind, command, False, (manifest,), variables)  # type: ignore[arg-type]  # noqa: FBT003 - no Python app reloads
 
 
 WAITRESS = ("-m", "waitress", f"--listen=127.0.0.1:{PORT}")
@@ -72,6 +78,10 @@ TABLE = {
     ),
     "next": (package(dev="next dev", start="next start"), node("dev", reloads=True)),
     "a server": (package(start="node server.js"), node("start")),
+    "a server that npm starts by itself": (
+        {**package(test="x"), "server.js": ""},
+        node("start"),
+    ),
     "a script of blanks": (package(dev="  ", start=" node server.js"), node("start")),
     "a file that begins with a mark": (
         {"package.json": f"\ufeff{package(start='node a.js')['package.json']}"},
@@ -121,6 +131,97 @@ TABLE = {
         {"requirements.txt": "django", "manage.py": "", "wsgi.py": "x = 1"},
         python("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}"),
     ),
+    "fastapi that a function makes": (
+        {
+            "requirements.txt": "fastapi",
+            "main.py": "def create_app(debug=False):\n  return FastAPI()\n",
+        },
+        python("asgi", "-m", "uvicorn", "--factory", "main:create_app", *ADDRESS),
+    ),
+    "fastapi that a function makes from what nobody gives it": (
+        {
+            "requirements.txt": "fastapi",
+            "main.py": "def create_app(settings):\n  return FastAPI()\n",
+        },
+        python("python", "main.py"),
+    ),
+    "flask that a function of a package makes": (
+        {
+            "requirements.txt": "Flask>=3",
+            "blog/__init__.py": "from .db import x\ndef create_app(config=None):\n"
+            "  return flask.Flask(__name__)\n",
+        },
+        python("flask", "-m", "flask", "--app", "blog:create_app", "run", *ADDRESS),
+    ),
+    "flask that was made elsewhere": (
+        {
+            "requirements.txt": "flask",
+            "wsgi.py": "from blog import create_app\napp = create_app()\n",
+        },
+        python("flask", "-m", "flask", "--app", "wsgi:app", "run", *ADDRESS),
+    ),
+    "something that was made elsewhere": (
+        {
+            "requirements.txt": "nobody-knows",
+            "main.py": "app = create_app()\n",
+        },
+        python("python", "main.py"),
+    ),
+    "fastapi in a folder that names itself": (
+        {
+            "requirements.txt": "fastapi",
+            "app/__init__.py": "",
+            "app/main.py": f"from app.db import x\n{FASTAPI}",
+        },
+        python("asgi", "-m", "uvicorn", "app.main:api", *ADDRESS),
+    ),
+    "fastapi in a package": (
+        {"requirements.txt": "", "app/main.py": f"from .db import x\n{FASTAPI}"},
+        python("asgi", "-m", "uvicorn", "app.main:api", *ADDRESS),
+    ),
+    "fastapi in a folder": (
+        {"requirements.txt": "", "backend/main.py": f"import db\n{FASTAPI}"},
+        python("asgi", "-m", "uvicorn", "main:api", *ADDRESS, folder="backend"),
+    ),
+    "fastapi in the source": (
+        {"pyproject.toml": PYPROJECT, "src/main.py": FASTAPI},
+        python(
+            *("asgi", "-m", "uvicorn", "main:api", *ADDRESS),
+            manifest="pyproject.toml",
+            folder="src",
+        ),
+    ),
+    "fastapi in a source that names itself": (
+        {"pyproject.toml": PYPROJECT, "src/main.py": f"import src.db\n{FASTAPI}"},
+        python(
+            *("asgi", "-m", "uvicorn", "src.main:api", *ADDRESS),
+            manifest="pyproject.toml",
+        ),
+    ),
+    "a package in the source": (
+        {
+            "pyproject.toml": PYPROJECT,
+            "src/shop/main.py": f"from shop.db import x\n{FASTAPI}",
+            "src/shop/app.py": FLASK,
+        },
+        python(
+            *("asgi", "-m", "uvicorn", "shop.main:api", *ADDRESS),
+            manifest="pyproject.toml",
+            folder="src",
+        ),
+    ),
+    "python in the source": (
+        {"pyproject.toml": PYPROJECT, "src/main.py": "serve()"},
+        python("python", "src/main.py", manifest="pyproject.toml"),
+    ),
+    "django in folders": (
+        {
+            "requirements.txt": "django",
+            "manage.py": "",
+            "site/wsgi.py": "application = get_wsgi_application()\n",
+        },
+        python("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}"),
+    ),
     "python that serves in a function": (
         {"requirements.txt": "flask", "main.py": "def make():\n  app = Flask('x')\n"},
         python("python", "main.py"),
@@ -155,17 +256,41 @@ def test_an_app_is_recognised(case: str) -> None:
     [
         ({}, "There is nothing to run"),
         ({"package.json": "{"}, "package.json cannot be read"),
-        ({"package.json": '{"scripts": []}'}, "package.json cannot be read"),
+        ({"package.json": "[]"}, "package.json cannot be read"),
         ({"package.json": "[" * 10_000}, "package.json cannot be read"),
+        ({"package.json": '{"a":' + "[" * 10_000}, "package.json cannot be read"),
+        ({"package.json": '{"dependencies": ["a"]}'}, "package.json cannot be read"),
+        ({"package.json": '{"dependencies": {"a": 1}}'}, "package.json cannot be read"),
+        ({"package.json": '{"scripts": []}'}, 'neither a "dev" nor a "start" script'),
         (package(test="x"), 'neither a "dev" nor a "start" script'),
         (package(dev=" "), 'neither a "dev" nor a "start" script'),
         ({"requirements.txt": ""}, "neither a main.py nor an app.py"),
     ],
-    ids=range(7),
+    ids=range(11),
 )
 def test_what_cannot_run_says_why(files: dict[str, str], reason: str) -> None:
     with pytest.raises(NoApp, match=reason):
         detect(files)
+
+
+@pytest.mark.parametrize("nothing", ["null", "[]", "{}", "false", "0", '""'])
+def test_a_package_says_what_it_says_to_npm(nothing: str) -> None:
+    text = f'{{"scripts": {{"dev": "x", "a": null}}, "dependencies": {nothing}}}'
+    package = read_package(text)
+    assert package == Package({"dev": "x"})
+    assert not package.needs_packages
+
+
+def test_what_may_name_an_app_is_looked_at() -> None:
+    own = ("z.py", "src/a/main.py", "b/app.py", "b/c/d/main.py", "tests/app.py")
+    assert looked_at([*own, "main.py"]) == ["main.py", "src/a/main.py", "b/app.py"]
+    many = [f"f{number}/main.py" for number in range(500)]
+    assert len(looked_at(many)) < 50
+
+
+def test_a_project_for_poetry_alone_is_refused() -> None:
+    with pytest.raises(NoApp, match="Poetry"):
+        python_requirements('[tool.poetry.dependencies]\nflask = "^3"')
 
 
 def test_dependencies_of_a_python_project_are_named_packages() -> None:

@@ -85,6 +85,14 @@ def test_python_packages_come_into_a_folder_of_the_app() -> None:
     assert install[-2:] == ("-r", "requirements.txt")
 
 
+@pytest.mark.parametrize("line", ["flask==3 --hash=sha256:0", "-r base.txt"])
+def test_a_server_is_added_to_packages_with_hashes_by_itself(line: str) -> None:
+    app = App("flask", manifests=("requirements.txt",))
+    (plan,) = plans(app, {"requirements.txt": f"a==1\n{line}\n"}, (), Tools(uv=True))
+    ends = [argv[-2:] for argv in plan.steps[1:]]
+    assert ends == [("-r", "requirements.txt"), ("--only-binary=:all:", "flask")]
+
+
 def test_uv_is_used_where_it_is() -> None:
     (plan,) = plans(detect(PYTHON), PYTHON, (), Tools(uv=True))
     assert set(programs(plan)) == {"uv"}

@@ -12,7 +12,8 @@ from proxy.headers import Headers
 from proxy.routing import Dial, TcpAddress
 
 CHUNK = 64 * 1024
-_ANSWER_HEAD_BYTES = 256 * 1024
+ANSWER_HEAD_BYTES = 256 * 1024
+"""Largest head of an answer that is passed on."""
 
 Received: TypeAlias = (
     h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage
@@ -26,7 +27,7 @@ class Service:
         self.reader = reader
         self.writer = writer
         self._http = h11.Connection(
-            h11.CLIENT, max_incomplete_event_size=_ANSWER_HEAD_BYTES
+            h11.CLIENT, max_incomplete_event_size=ANSWER_HEAD_BYTES
         )
 
     @classmethod

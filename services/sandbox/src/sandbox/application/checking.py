@@ -23,7 +23,7 @@ from contracts.sandbox import (
 from sandbox.application.sandbox import Parts, Sandbox
 from sandbox.application.trouble import Troubled
 from sandbox.domain import problems
-from sandbox.domain.app import App, read_package
+from sandbox.domain.app import App, NoApp, read_package
 from sandbox.domain.limits import CHECK_S, READ_BYTES, TYPES_S
 from sandbox.domain.output import Stream
 from sandbox.domain.page import Finding
@@ -220,7 +220,10 @@ class _Check:
     async def _has_types(self, app: App) -> bool:
         if app.kind not in ("vite", "node"):
             return False
-        package = read_package(await self._text_of("package.json"))
+        try:
+            package = read_package(await self._text_of("package.json"))
+        except NoApp:
+            return False  # the app itself has written another one
         names = package.dependencies.keys() | package.dev_dependencies.keys()
         return "typescript" in names and not names & _OWN_CHECKERS
 

@@ -24,7 +24,7 @@ from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import Troubled
 from sandbox.domain import install
-from sandbox.domain.app import READ, App, NoApp, detect
+from sandbox.domain.app import App, NoApp, detect, looked_at
 from sandbox.domain.ending import ending
 from sandbox.domain.install import Plan
 from sandbox.domain.limits import READ_BYTES
@@ -335,7 +335,7 @@ class Sandbox:
 
         """
         # What an app or npm has put there itself says nothing about the project.
-        own = [path for path in READ if path in (await self.state()).files]
+        own = looked_at((await self.state()).files)
         found = await self.folder.read(own, READ_BYTES)
         files = {path: data.decode(errors="replace") for path, data in found.items()}
         try:
@@ -446,8 +446,9 @@ class Sandbox:
         if app.argv:
             self.doing = "Starting the app"
             try:
+                variables = {**app.variables, **self._variables}
                 process = await self._commands.serve(
-                    app.argv, self.site.host, self._variables
+                    app.argv, self.site.host, variables
                 )
             finally:
                 self.doing = None

@@ -1,13 +1,14 @@
 """What kind of app a folder holds: how it is installed and how it is started.
 
-One pure function over the text of a few files at the top of the folder. The order is
-that of how sure a sign is: `package.json`, then Python's manifests, then `index.html`.
+One pure function over the text of a few files, most of them at the top of the folder.
+The order is that of how sure a sign is: `package.json`, then Python's manifests, then
+`index.html`.
 """
 
 import re
 import shlex
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -16,7 +17,7 @@ from msgspec import Struct
 PORT = "{port}"
 """Stands in an argument list for the port on which the app has to listen."""
 
-READ = (
+_TOP = (
     "package.json",
     "package-lock.json",
     "npm-shrinkwrap.json",
@@ -32,9 +33,16 @@ READ = (
     "asgi.py",
     "wsgi.py",
     "manage.py",
+    "server.js",
     "index.html",
 )
-"""The files whose text `detect` and `install_digest` look at."""
+"""The files at the top whose text `detect` and `install.digest` look at."""
+_MODULES = ("main", "app", "server", "asgi", "wsgi", "__init__")
+_DEEPER = re.compile(
+    rf"(?:src/)?(?!tests?/)[A-Za-z]\w{{0,60}}/({'|'.join(_MODULES)})\.py"
+)
+"""Those of Python that may name what is served, where nothing at the top does."""
+_MOST_DEEPER = 20
 
 Kind: TypeAlias = Literal["vite", "node", "asgi", "flask", "wsgi", "python", "static"]
 
@@ -49,6 +57,8 @@ class App(Struct, frozen=True):
     """It shows a changed file by itself; otherwise a change means a restart."""
     manifests: tuple[str, ...] = ()
     """The files that say what has to be installed; empty: nothing has to."""
+    variables: Mapping[str, str] = {}
+    """What its environment lacks without us."""
 
 
 class NoApp(Exception):
@@ -89,6 +99,13 @@ _SERVED: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("wsgi", re.compile(r"^def (\w{1,100})\(\s*environ\b", re.MULTILINE)),
 )
 """What a module names at its top that a server has to serve, the surest first."""
+_MAKERS = "create_app|make_app|build_app"
+_MAKER = re.compile(rf"^def ({_MAKERS})\(([^()]{{0,300}})\)", re.MULTILINE)
+_MADE = re.compile(_NAMED % _MAKERS, re.MULTILINE)
+_FRAMEWORK = re.compile(
+    r"\b(?:fastapi|starlette|litestar|quart|flask)\b", re.IGNORECASE
+)
+_RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
 SERVERS: Mapping[Kind, tuple[str, ...]] = {
     "asgi": ("uvicorn",),
     "flask": ("flask",),
@@ -98,15 +115,26 @@ SERVERS: Mapping[Kind, tuple[str, ...]] = {
 VENV_PYTHON = ".venv/bin/python"
 
 
+def looked_at(paths: Iterable[str]) -> list[str]:
+    """Return those of a project's files whose text `detect` wants to see."""
+    own = set(paths)
+    found = filter(None, map(_DEEPER.fullmatch, own))
+    deeper = sorted((_MODULES.index(one[1]), one[0]) for one in found)
+    return [
+        *(path for path in _TOP if path in own),
+        *(path for _, path in deeper[:_MOST_DEEPER]),
+    ]
+
+
 def detect(files: Mapping[str, str]) -> App:
-    """Return how to run the app whose files of `READ` have these texts.
+    """Return how to run the app whose files of `looked_at` have these texts.
 
     Raises:
         NoApp: There is nothing that could be run, or a manifest cannot be read.
 
     """
     if "package.json" in files:
-        app = _node(read_package(files["package.json"]))
+        app = _node(read_package(files["package.json"]), files)
         if app is not None:
             return app
     app = _python(files)
@@ -159,24 +187,43 @@ class Package(Struct, frozen=True):
 
 _BYTE_ORDER_MARK = "\ufeff"
 """Some editors begin a file with it, and neither npm nor Node minds."""
-_packages = msgspec.json.Decoder(Package)
+_packages = msgspec.json.Decoder(dict[str, Any])
+_NAMING_PACKAGES = (
+    *("dependencies", "devDependencies"),
+    *("optionalDependencies", "peerDependencies"),
+)
 
 
 def read_package(text: str) -> Package:
-    """Return what a package.json says.
+    """Return what a package.json says to npm, which is not strict about what it reads.
 
     Raises:
         NoApp: It is not the JSON that it should be.
 
     """
     try:
-        return _packages.decode(text.removeprefix(_BYTE_ORDER_MARK))
-    except (msgspec.MsgspecError, UnicodeError) as exc:
+        said = _packages.decode(text.removeprefix(_BYTE_ORDER_MARK))
+        return msgspec.convert(_as_npm_reads(said), Package)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
         raise NoApp(f"package.json cannot be read: {exc}.") from exc
 
 
-def _node(package: Package) -> App | None:
+def _as_npm_reads(said: dict[str, Any]) -> dict[str, Any]:
+    """Return *said* without what npm takes for nothing."""
+    read = {**said}
+    for key in _NAMING_PACKAGES:
+        if not said.get(key) or isinstance(said[key], int | float):
+            read[key] = {}
+    scripts = said.get("scripts")
+    named = scripts.items() if isinstance(scripts, dict) else ()
+    read["scripts"] = {name: one for name, one in named if isinstance(one, str)}
+    return read
+
+
+def _node(package: Package, files: Mapping[str, str]) -> App | None:
     scripts = {name: text.strip() for name, text in package.scripts.items()}
+    if "server.js" in files:
+        scripts.setdefault("start", "node server.js")  # npm does that by itself
     name = next((one for one in ("dev", "start") if scripts.get(one)), None)
     script = scripts[name] if name is not None else None
     has_vite = "vite" in package.dependencies or "vite" in package.dev_dependencies
@@ -237,37 +284,122 @@ def _python(files: Mapping[str, str]) -> App | None:
         (one for one in ("requirements.txt", "pyproject.toml") if one in files), None
     )
     entry = next((one for one in _ENTRIES if one in files), None)
-    if "manage.py" in files and manifest is not None and entry in (None, *_ENTRIES[3:]):
-        argv = ("manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}")
-        return _python_app("python", argv, manifest)
-    if entry is None:
-        if manifest is None or "index.html" in files:
-            return None
-        raise NoApp(f"There is a {manifest}, but neither a main.py nor an app.py.")
     if manifest is None:
-        return App("python", ("python", entry), reloads=False)
-    return _python_app(*_served(entry, files[entry]), manifest)
+        alone = None if entry is None else ("python", entry)
+        return None if alone is None else App("python", alone, reloads=False)
+    if "manage.py" in files and entry in (None, *_ENTRIES[3:]):
+        argv = ("manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}")
+        return _python_app(_Served("python", argv), manifest)
+    if entry is not None:
+        served = _served(entry, files[entry], files[manifest])
+        return _python_app(served or _Served("python", (entry,)), manifest)
+    served = _served_deeper(files, files[manifest])
+    if served is not None:
+        return _python_app(served, manifest)
+    if "index.html" in files:
+        return None
+    raise NoApp(f"There is a {manifest}, but neither a main.py nor an app.py.")
 
 
-def _served(entry: str, text: str) -> tuple[Kind, tuple[str, ...]]:
-    """Return how the app in the module *entry* is served; by itself where none is."""
-    module = entry.removesuffix(".py")
+def _served_deeper(files: Mapping[str, str], packages: str) -> "_Served | None":
+    """Return how the app is served that lies in a folder, if there is one."""
+    for path in looked_at(files):
+        served = _served(path, files[path], packages) if "/" in path else None
+        if served is not None:
+            return served
+    return _Served("python", ("src/main.py",)) if "src/main.py" in files else None
+
+
+class _Served(Struct, frozen=True):
+    kind: Kind
+    argv: tuple[str, ...]
+    """Arguments for Python."""
+    variables: Mapping[str, str] = {}
+
+
+def _served(path: str, text: str, packages: str) -> _Served | None:
+    """Return how what the module at *path* names is served; None where nothing is."""
+    found = _named(text) or _made(text, packages)
+    if found is None:
+        return None
+    module, folder = _module(path, text)
+    served = f"{module}:{found.name}"
     address = ("--host", "127.0.0.1", "--port", PORT)
+    if found.kind == "asgi":
+        options = ("--factory",) if found.is_maker else ()
+        argv = ("-m", "uvicorn", *options, served, *address)
+    elif found.kind == "flask":
+        argv = ("-m", "flask", "--app", served, "run", *address)
+    else:
+        argv = ("-m", "waitress", f"--listen=127.0.0.1:{PORT}", served)
+    return _Served(found.kind, argv, {"PYTHONPATH": folder} if folder else {})
+
+
+class _Named(Struct, frozen=True):
+    kind: Kind
+    name: str
+    is_maker: bool = False
+    """It is a function that returns what has to be served."""
+
+
+def _named(text: str) -> _Named | None:
+    """Return what a module names at its top that a server has to serve."""
     for kind, sign in _SERVED:
         found = sign.search(text)
-        if found is None:
-            continue
-        name = f"{module}:{found[1]}"
-        if kind == "asgi":
-            return kind, ("-m", "uvicorn", name, *address)
-        if kind == "flask":
-            return kind, ("-m", "flask", "--app", name, "run", *address)
-        return kind, ("-m", "waitress", f"--listen=127.0.0.1:{PORT}", name)
-    return "python", (entry,)
+        if found is not None:
+            return _Named(kind, found[1])
+    return None
 
 
-def _python_app(kind: Kind, argv: tuple[str, ...], manifest: str) -> App:
-    return App(kind, (VENV_PYTHON, *argv), reloads=False, manifests=(manifest,))
+def _made(text: str, packages: str) -> _Named | None:
+    """Return what such a function has made, or the function."""
+    made = _MADE.search(text)
+    if made is not None:
+        kind = _kind_of(text) or _kind_of(packages)
+        return None if kind is None else _Named(kind, made[1])
+    maker, kind = _MAKER.search(text), _kind_of(text)
+    if maker is None or kind is None:
+        return None
+    needs = [one for one in maker[2].split(",") if one.strip() and "=" not in one]
+    return None if needs else _Named(kind, maker[1], is_maker=True)
+
+
+def _kind_of(text: str) -> Kind | None:
+    """Return which servers serve the apps of the first framework in *text*."""
+    found = _FRAMEWORK.search(text)
+    if found is None:
+        return None
+    return "flask" if found[0].lower() == "flask" else "asgi"
+
+
+def _module(path: str, text: str) -> tuple[str, str]:
+    """Return the name of the module at *path*, and the folder in which names begin.
+
+    What it imports says where that is: whatever lies beside it by a dot, from a folder
+    above it by that folder's name, or as if everything lay at the top.
+    """
+    *folders, name = path.removesuffix(".py").split("/")
+    begin = 1 if folders[:1] == ["src"] else len(folders)
+    if name == "__init__":
+        name = folders.pop()
+        begin = min(begin, len(folders))
+    elif folders and _RELATIVE.search(text):
+        begin = len(folders) - 1
+    for depth, folder in enumerate(folders):
+        if re.search(rf"^\s*(?:from|import)\s+{folder}\b", text, re.MULTILINE):
+            begin = depth
+            break
+    return ".".join([*folders[begin:], name]), "/".join(folders[:begin])
+
+
+def _python_app(served: _Served, manifest: str) -> App:
+    return App(
+        served.kind,
+        (VENV_PYTHON, *served.argv),
+        reloads=False,
+        manifests=(manifest,),
+        variables=served.variables,
+    )
 
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[\w\s,.-]*\])?[^\r\n]*")
@@ -281,8 +413,14 @@ def python_requirements(text: str) -> Sequence[str]:
 
     """
     try:
-        project: Any = tomllib.loads(text).get("project", {})
+        said = tomllib.loads(text)
+        project: Any = said.get("project", {})
         dependencies = msgspec.convert(project.get("dependencies", []), list[str])
+        if "project" not in said and "poetry" in said.get("tool", {}):
+            raise NoApp(
+                "pyproject.toml names its packages for Poetry alone: they have to be "
+                "in [project], as dependencies."
+            )
     except (tomllib.TOMLDecodeError, msgspec.MsgspecError, AttributeError) as exc:
         raise NoApp(f"pyproject.toml cannot be read: {exc}.") from exc
     for one in dependencies:

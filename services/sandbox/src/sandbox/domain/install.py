@@ -107,13 +107,14 @@ def plans(
         if not packages and not package.needs_packages:
             return ()
         return _node_plans(package, files, packages, tools, templates)
-    wanted = _python_wanted(app, files)
+    make: tuple[str, ...] = ("python", "-m", "venv", ".venv")
+    pip: tuple[str, ...] = (VENV_PYTHON, "-m", "pip", "install", "--no-input")
+    pip = (*pip, "--disable-pip-version-check")
     if tools.uv:
         make = ("uv", "venv", "--quiet", "--allow-existing", ".venv")
-        return (Plan((make, ("uv", "pip", "install", _WITHOUT_SOURCES, *wanted))),)
-    pip = (VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check")
-    install = (*pip, "--no-input", _WITHOUT_SOURCES, *wanted)
-    return (Plan((("python", "-m", "venv", ".venv"), install)),)
+        pip = ("uv", "pip", "install")
+    wanted = _python_wanted(app, files)
+    return (Plan((make, *((*pip, _WITHOUT_SOURCES, *some) for some in wanted))),)
 
 
 def _node_plans(
@@ -191,12 +192,21 @@ def exactly() -> tuple[str, ...]:
     return _npm(())
 
 
-def _python_wanted(app: App, files: Mapping[str, str]) -> tuple[str, ...]:
+_HASHED = re.compile(
+    r"--hash|--require-hashes|^\s*(?:-r|--requirement)\b", re.MULTILINE
+)
+
+
+def _python_wanted(app: App, files: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    """Return what is to be installed, one installation after the other."""
     manifest = app.manifests[0]
     server = SERVERS.get(app.kind, ())
-    if manifest == "requirements.txt":
-        return (*server, "-r", manifest)
-    return (*server, *python_requirements(files[manifest]))
+    if manifest != "requirements.txt":
+        return ((*server, *python_requirements(files[manifest])),)
+    if server and _HASHED.search(files[manifest]):
+        # Beside packages that have hashes none is taken that has not.
+        return ("-r", manifest), server
+    return ((*server, "-r", manifest),)
 
 
 _NOISE = re.compile(

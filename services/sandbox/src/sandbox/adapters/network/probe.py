@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import h11
 
+from proxy.upstream import ANSWER_HEAD_BYTES
 from sandbox.ports import Fetched, Unreachable
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
@@ -14,6 +15,7 @@ _LINE_BYTES = 4096
 BODY_BYTES = 4_194_304
 BODY_S = 5.0
 """A page may be a stream that never ends."""
+_TOO_LARGE = 431
 
 
 async def status_of(connection: socket.socket, host: str) -> int:
@@ -59,7 +61,8 @@ async def fetch(
 
     """
     reader, writer = await asyncio.open_connection(sock=connection)
-    client = h11.Connection(h11.CLIENT)
+    # What a visitor could not see counts as no answer, and nothing else does.
+    client = h11.Connection(h11.CLIENT, max_incomplete_event_size=ANSWER_HEAD_BYTES)
     headers = [("Host", host), ("Accept", accept), ("Connection", "close")]
     try:
         request = h11.Request(method=method, target=target, headers=headers)
@@ -68,7 +71,12 @@ async def fetch(
         status, kind = await _read_head(client, reader)
         body, is_whole = await _read_body(client, reader)
         return Fetched(status, kind, body, is_whole=is_whole)
-    except (OSError, h11.ProtocolError) as exc:
+    except h11.RemoteProtocolError as exc:
+        if exc.error_status_hint == _TOO_LARGE:
+            size = f"{ANSWER_HEAD_BYTES >> 10} KiB"
+            raise Unreachable(f"the head of its answer is over {size}") from exc
+        raise Unreachable("the app does not answer in HTTP") from exc
+    except (OSError, h11.LocalProtocolError) as exc:
         raise Unreachable("the app does not answer in HTTP") from exc
     finally:
         writer.transport.abort()
