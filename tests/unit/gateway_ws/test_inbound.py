@@ -1,6 +1,7 @@
 """What a client may say, and the contract's exact words for what it may not."""
 
 import contextlib
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -107,6 +108,30 @@ def test_start_generation_takes_no_other_data(data: str) -> None:
     with pytest.raises(InvalidFrame, match=r"data\.prompt") as caught:
         parse(f'{{"type":"start_generation","data":{data}}}'.encode())
     assert caught.value.code == "invalid_message_data"
+
+
+BRACKETS = "[" + "[]," * 200_000 + "[]]"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        BRACKETS,
+        f'{{"type":"x","data":{BRACKETS}}}',
+        f'{{"type":"get_state","data":{{"x":{BRACKETS}}}}}',
+        f'{{"type":"user_message","data":{{"content":{BRACKETS}}}}}',
+        f'{{"type":"user_message","data":{{"content":"a","images":{BRACKETS}}}}}',
+        f'{{"type":{BRACKETS}}}',
+    ],
+)
+def test_a_frame_of_brackets_becomes_no_heap_of_objects(frame: str) -> None:
+    body = frame.encode()
+    tracemalloc.start()
+    with contextlib.suppress(InvalidFrame):
+        parse(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 * len(body)
 
 
 def _utf8(text: str) -> bytes:

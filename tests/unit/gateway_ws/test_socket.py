@@ -13,6 +13,8 @@ from typing_extensions import override
 
 from gateway_ws.domain.handshake import Request
 from gateway_ws.entrypoints.socket import (
+    LAST_BYTES,
+    PIECE_BYTES,
     Backlog,
     Greet,
     House,
@@ -97,6 +99,12 @@ def opened(ear: Ear) -> tuple[Socket, Pipe, Backlog]:
     return one, pipe, backlog
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - the kernel tells nobody
+            await asyncio.sleep(0.01)
+
+
 HOSTILE = st.one_of(
     st.binary(max_size=40),
     st.builds(frame, st.integers(0, 255), st.binary(max_size=200)),
@@ -145,9 +153,95 @@ async def test_messages_are_heard_whole_however_they_are_cut(
     data = b"".join(parts)
     for start in range(0, len(data), at_once):
         one.data_received(data[start : start + at_once])
-    await settle()
+    await until(lambda: len(ear.heard) >= len(messages))
     one.connection_lost(None)
     assert ear.heard == messages
+
+
+async def test_a_flood_of_empty_frames_is_read_piece_by_piece() -> None:
+    """The network may hand over a quarter of a megabyte at once."""
+    ear = Ear()
+    one, _, _ = opened(ear)
+    await settle()
+    one.data_received(frame(0x81, b"") * 40_000)
+    await settle()
+    heard = len(ear.heard)
+    one.connection_lost(None)
+    assert 0 < heard < 20_000
+
+
+async def test_a_flood_of_pongs_that_nobody_asked_for_closes_the_socket() -> None:
+    one, pipe, _ = opened(Ear())
+    await settle()
+    one.data_received(frame(0x8A, b"") * 200)
+    one.connection_lost(None)
+    assert pipe.written[-1][2:4] == (1008).to_bytes(2, "big")
+
+
+async def test_what_comes_after_the_goodbye_is_not_kept() -> None:
+    one, pipe, backlog = opened(Ear())
+    await settle()
+    one.close(4001)
+    one.data_received(b"\x81\xff" + (1 << 21).to_bytes(8, "big") + NO_MASK)
+    for _ in range(8):
+        one.data_received(bytes(1 << 17))
+    assert backlog.add((1 << 20) - LAST_BYTES - PIECE_BYTES)
+    one.connection_lost(None)
+    assert pipe.written[-1][2:4] == (4001).to_bytes(2, "big")
+
+
+async def test_the_answer_to_a_goodbye_is_heard_behind_messages_that_wait() -> None:
+    one, pipe, _ = opened(Ear())
+    await settle()
+    one.data_received(frame(0x81, b"{}"))
+    one.close(1012)
+    one.data_received(frame(0x88, (1012).to_bytes(2, "big")))
+    await settle()
+    one.connection_lost(None)
+    assert pipe.at_the_end == pipe.written
+
+
+async def test_nothing_is_heard_of_a_socket_that_was_closed() -> None:
+    ear = Ear()
+    one, _, _ = opened(ear)
+    await settle()
+    one.data_received(frame(0x81, b"{}") * 3)
+    one.close(4001)
+    await settle()
+    one.connection_lost(None)
+    assert ear.heard == []
+
+
+async def test_a_stranger_cannot_have_a_long_message_kept() -> None:
+    """Until it is clear who it is, reading stops where an ordinary message would."""
+    pauses: list[str] = []
+
+    class Counted(Pipe):
+        def pause_reading(self) -> None:  # type: ignore[override]
+            pauses.append("pause")
+
+        def resume_reading(self) -> None:  # type: ignore[override]
+            pauses.append("resume")
+
+    known = asyncio.Event()
+
+    async def greet(_: Socket, __: Request) -> Visit:
+        await known.wait()
+        return Ear()
+
+    server = SimpleNamespace(connections=set(), tasks=set())
+    house = House(greet, PATIENCE, Backlog(1 << 20))
+    one = Socket(cast("Any", None), cast("Any", server), {}, house)
+    one.connection_made(Counted())
+    one.data_received(HEAD)
+    one.data_received(b"\x81\xff" + (1 << 20).to_bytes(8, "big") + NO_MASK)
+    one.data_received(bytes(1 << 17))
+    await settle()
+    assert pauses == ["pause"]
+    known.set()
+    await settle()
+    one.connection_lost(None)
+    assert pauses == ["pause", "resume"]
 
 
 async def test_what_is_no_handshake_is_answered_and_cut_off() -> None:
@@ -162,12 +256,6 @@ async def test_what_is_no_handshake_is_answered_and_cut_off() -> None:
     ]
     assert pipe.at_the_end == pipe.written
     one.connection_lost(None)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not holds():  # noqa: ASYNC110 - the kernel tells nobody
-            await asyncio.sleep(0.01)
 
 
 async def test_the_kernel_says_whether_a_client_takes_what_waits_for_it() -> None:

@@ -43,6 +43,13 @@ ORDINARY_BYTES = 64 * 1024
 """A longer message counts against what all clients may have waiting together."""
 LONG_BYTES_PER_S = 1_000_000
 """After a longer message nothing is read for as long as it takes at this rate."""
+PIECE_BYTES = 4096
+"""Frames are read out of so much at a time, and what they say is heard before more is:
+what the network hands over at once may hold forty thousand empty ones."""
+MESSAGES_PER_S = 1000
+"""Messages that come close together are heard at this rate, be it to be refused."""
+LAST_BYTES = 64 * 1024
+"""What is read of a client after our goodbye, to find its own; the rest is dropped."""
 MAX_FRAGMENTS = 64
 """Frames that one message may come in: empty ones would be free for the sender."""
 CONTROL_FRAMES_PER_S = 5
@@ -127,6 +134,7 @@ class Socket(asyncio.Protocol, Client):
         "_hearing",
         "_house",
         "_is_open",
+        "_last_bytes",
         "_loop",
         "_messages",
         "_owed",
@@ -137,6 +145,7 @@ class Socket(asyncio.Protocol, Client):
         "_timer",
         "_took_at",
         "_transport",
+        "_unparsed",
         "_unread",
         "_visit",
         "_waited",
@@ -179,9 +188,11 @@ class Socket(asyncio.Protocol, Client):
         self._acknowledged = 0
         self._took_at = self._loop.time()
         # What comes in.
+        self._unparsed = b""
         self._fragments: list[bytes] = []
         self._messages: list[bytes] = []
         self._hearing = False
+        self._last_bytes = LAST_BYTES
         self._unread = 0
         self._counted = 0
         self._began_at = self._heard_at = self._took_at
@@ -266,12 +277,26 @@ class Socket(asyncio.Protocol, Client):
         if self._protocol.state is State.CONNECTING:
             self._open(data)
             return
-        self._protocol.receive_data(data)
-        if self._protocol.state is not State.OPEN:
-            self._shut()
-        for event in self._protocol.events_received():
-            self._take(cast("Frame", event))
-        self._send()
+        if self._last_bytes > 0:
+            self._unparsed = self._unparsed + data if self._unparsed else data
+            self._parse()
+
+    def _parse(self) -> None:
+        """Read frames until a message is whole, which is heard before others are."""
+        data, at = self._unparsed, 0
+        while at < len(data) and not (self._messages and self._is_open):
+            self._protocol.receive_data(data[at : at + PIECE_BYTES])
+            at += PIECE_BYTES
+            if self._protocol.state is not State.OPEN:
+                self._shut()
+            for event in self._protocol.events_received():
+                self._take(cast("Frame", event))
+            self._send()
+            if not self._is_open:
+                self._last_bytes -= PIECE_BYTES
+                if self._last_bytes <= 0:
+                    break
+        self._unparsed = data[at:] if self._last_bytes > 0 else b""
         self._count()
 
     def _open(self, head: bytes) -> None:
@@ -300,6 +325,8 @@ class Socket(asyncio.Protocol, Client):
             return
         self._visit = visit
         self._hear_soon()
+        if not self._messages:
+            self._transport.resume_reading()
 
     def _take(self, frame: Frame) -> None:
         if not self._is_open:
@@ -309,11 +336,12 @@ class Socket(asyncio.Protocol, Client):
             if frame.fin:
                 self._messages.append(b"".join(self._fragments))
                 self._fragments = []
+                self._unread = 0
                 self._transport.pause_reading()
                 self._hear_soon()
             elif len(self._fragments) >= MAX_FRAGMENTS:
                 self.close(wire.POLICY_VIOLATION)
-        elif frame.opcode is Opcode.PING and not self._may_ping():
+        elif frame.opcode is not Opcode.CLOSE and not self._may_ping():
             self.close(wire.POLICY_VIOLATION)
 
     def _may_ping(self) -> bool:
@@ -329,7 +357,9 @@ class Socket(asyncio.Protocol, Client):
         if unread and not self._unread:
             self._began_at = self._heard_at
         self._unread = unread
-        waiting = unread + sum(map(len, self._messages))
+        waiting = unread + len(self._unparsed) + sum(map(len, self._messages))
+        if self._visit is None and waiting > ORDINARY_BYTES:
+            self._transport.pause_reading()  # until it is clear who it is
         more = (waiting if waiting > ORDINARY_BYTES else 0) - self._counted
         self._counted += more
         if not self._house.backlog.add(more):
@@ -342,18 +372,26 @@ class Socket(asyncio.Protocol, Client):
 
     async def _hear(self, visit: Visit) -> None:
         """Take in what waits, one message after the other, as each is answered."""
+        heard = 0
         try:
-            while self._messages:
+            while self._messages and self._is_open:
                 await self.until_ready()
                 message = self._messages[0]
                 await visit.hear(message)
                 if len(message) > ORDINARY_BYTES:
                     await asyncio.sleep(len(message) / LONG_BYTES_PER_S)
                 del self._messages[:1]
+                heard += 1
+                if not self._messages:
+                    if heard > 1:
+                        await asyncio.sleep(heard / MESSAGES_PER_S)
+                    heard = 0
+                    self._parse()
         finally:
             self._hearing = False
         if not self._gone:
-            self._count()
+            self._messages.clear()  # of one that was closed, none is heard any more
+            self._parse()
             self._transport.resume_reading()
 
     def _start(self, work: Awaitable[None]) -> None:
