@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -150,6 +150,45 @@ def test_a_flow_is_for_one_time(browser: httpx.Client, elsewhere: Issuer) -> Non
     assert location == "/sign-in?error=STATE_MISMATCH"
 
 
+ODD = [
+    *({"exp": "abc"}, {"iat": []}, {"nonce": {}}, {"sub": 5}, {"sub": "a\0b"}),
+    *({"sub": "x" * 300}, {"sub": ""}, {"name": 5}, {"email": 7}, {"email": "x"}),
+    *({"email": "a\0@example.org"}, {"picture": {}}, {"aud": {}}, {"exp": 1e400}),
+]
+
+
+@pytest.mark.parametrize("claims", ODD)
+def test_an_odd_claim_is_no_fault_of_ours(
+    browser: httpx.Client, elsewhere: Issuer, claims: dict[str, Any]
+) -> None:
+    elsewhere.claims = claims
+    assert through(browser, elsewhere).startswith("/sign-in?error=")
+    assert who(browser) is None
+
+
+@pytest.mark.parametrize("text", ["a\0b", "é", "x" * 5000])
+def test_what_an_issuer_says_of_somebody_is_kept_as_far_as_it_can_be(
+    browser: httpx.Client, elsewhere: Issuer, text: str
+) -> None:
+    elsewhere.claims = {"name": text, "picture": text}
+    assert through(browser, elsewhere) == "/"
+    assert who(browser)["email"] == elsewhere.person["email"]
+
+
+@pytest.mark.parametrize("target", ["/Aufträge?a=1#b", "/%C3%A4%20b", "/пример"])
+def test_the_browser_is_sent_on_to_any_path_of_ours(
+    browser: httpx.Client, elsewhere: Issuer, target: str
+) -> None:
+    location = through(browser, elsewhere, callbackURL=target)
+    assert unquote(location) == unquote(target)
+
+
+def test_a_path_that_no_browser_would_keep_is_refused(browser: httpx.Client) -> None:
+    body = {"provider": "oidc", "callbackURL": "/" + "x" * 3000}
+    answer = browser.post("/api/auth/sign-in/social", json=body)
+    assert answer.json()["code"] == "INVALID_CALLBACK_URL"
+
+
 @pytest.mark.parametrize(
     "query", [{}, {"state": "x"}, {"error": "access_denied"}, {"code": "é" * 999}]
 )
@@ -179,6 +218,22 @@ def test_an_account_with_the_same_address_is_linked_by_its_person_alone(
         assert back(ada, state=state, code=code) == "/me"
         through(browser, elsewhere)
         assert who(browser) == who(ada)
+
+
+def test_a_login_is_added_only_to_the_account_that_is_signed_in(
+    trusting: Backend, browser: httpx.Client, elsewhere: Issuer
+) -> None:
+    """Somebody's own flow, planted in the browser of a victim, links nothing."""
+    with trusting.person() as eve, trusting.person() as victim:
+        state, code = elsewhere.grant(sent(eve, "link-social"))
+        planted = eve.cookies["atelier.oidc"]
+        for one in (browser, victim):
+            one.cookies.set("atelier.oidc", planted)
+            location = back(one, state=state, code=code)
+            assert location == "/sign-in?error=STATE_MISMATCH"
+    with trusting.client() as anew:
+        through(anew, elsewhere)
+        assert who(anew)["email"] == elsewhere.person["email"]
 
 
 def test_a_login_belongs_to_one_account(

@@ -25,6 +25,8 @@ _FRESH_S = 3600.0
 _KEYS_FRESH_S = 60.0
 """How soon its keys are asked for again when one is missing."""
 _LEEWAY_S = 60
+MAX_SUBJECT_CHARS = 255
+"""Of ASCII (OpenID Connect Core, 2)."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _log = logs.get(__name__)
@@ -113,8 +115,8 @@ class OpenIdIssuer(Issuer):
             ExternalLogin(metadata.issuer, claims.sub),
             email=claims.email,
             email_verified=claims.email_verified in (True, "true"),
-            name=claims.name,
-            picture=claims.picture,
+            name=_plain(claims.name),
+            picture=_plain(claims.picture),
         )
 
     async def _discovered(self) -> _Metadata:
@@ -186,6 +188,8 @@ class OpenIdIssuer(Issuer):
             str(token.claims["nonce"]).encode(), nonce.encode()
         ):
             raise _refused("the ID token is for another sign-in")
+        if not _is_subject(claims.sub):
+            raise _refused("the ID token names nobody")
         if claims.azp not in (None, self._client.client_id) or (
             isinstance(claims.aud, list) and len(claims.aud) > 1 and claims.azp is None
         ):
@@ -224,6 +228,17 @@ class OpenIdIssuer(Issuer):
         if claims.sub != known.sub:
             raise _refused("the issuer speaks of somebody else")
         return claims
+
+
+def _is_subject(text: str) -> bool:
+    return 0 < len(text) <= MAX_SUBJECT_CHARS and text.isascii() and "\0" not in text
+
+
+def _plain(text: str | None) -> str | None:
+    """Return *text* without what cannot be stored, which JSON can say all the same."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _encoded(text: str) -> str:

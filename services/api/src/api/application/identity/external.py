@@ -26,6 +26,17 @@ class Chances(Struct, frozen=True):
     verifier: str
 
 
+class Returned(Struct, frozen=True):
+    """What a browser comes back with."""
+
+    kept: bytes
+    """What `ExternalSignIn.begin` gave it to keep."""
+    state: str
+    code: str
+    account_id: UUID | None
+    """Who is signed in there."""
+
+
 class ExternalSignIn:
     """Sends browsers to the issuer, and takes in who comes back."""
 
@@ -74,11 +85,13 @@ class ExternalSignIn:
         return url, self._seal.close(msgspec.json.encode(flow), _CONTEXT)
 
     async def finish(
-        self, kept: bytes, *, state: str, code: str, account_id: UUID, login: Login
+        self, returned: Returned, *, account_id: UUID, login: Login
     ) -> tuple[str, SignedIn | None]:
         """Return where the browser goes, and its session where one begins.
 
-        *account_id* is that of an account that may be made.
+        *account_id* is that of an account that may be made. A login is added to an
+        account only where its person is still signed in: what a browser keeps may have
+        been put there by somebody else.
 
         Raises:
             Rejected: The browser was not sent by us, the issuer does not vouch for it,
@@ -86,11 +99,13 @@ class ExternalSignIn:
             Unavailable: The issuer or the database does not answer.
 
         """
-        flow = self._flow(kept)
-        if flow is None or not flow.is_meant_by(state, self._clock()):
+        flow = self._flow(returned.kept)
+        if flow is None or not flow.is_meant_by(returned.state, self._clock()):
             raise Rejected("STATE_MISMATCH", "Sign in again: this took too long")
+        if flow.account_id not in (None, returned.account_id):
+            raise Rejected("STATE_MISMATCH", "Sign in again: you are somebody else now")
         person = await self._issuer.redeem(
-            code,
+            returned.code,
             redirect_uri=self._redirect_uri,
             verifier=flow.verifier,
             nonce=flow.nonce,
@@ -120,7 +135,7 @@ class ExternalSignIn:
             raise Rejected("EMAIL_NOT_VERIFIED", "The issuer vouches for no address")
         email = normal_email(person.email)
         admission = await self._admissions.of(email, None, is_verified=True)
-        name = (person.name or email).replace("\0", "")[:MAX_NAME_CHARS]
+        name = (person.name or email)[:MAX_NAME_CHARS]
         picture = person.picture or ""
         account = Account(
             id=account_id,

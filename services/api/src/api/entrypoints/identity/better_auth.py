@@ -50,6 +50,9 @@ STATUS: Mapping[str, HTTPStatus] = {
 MAX_BYTES = 16 * 1024
 """Largest body of somebody who is not signed in."""
 
+MAX_PATH_BYTES = 1024
+"""Longest path to come back to: a cookie keeps it, of which browsers keep 4 KiB."""
+
 NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
 
 
@@ -206,7 +209,8 @@ def _is_own_path(target: str) -> bool:
     except ValueError:
         return False
     return (
-        target.startswith("/")
+        len(target.encode("utf-8", "replace")) <= MAX_PATH_BYTES
+        and target.startswith("/")
         and not target.startswith(("//", "/\\"))
         and not url.scheme
         and not url.netloc

@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from http import HTTPStatus
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,11 +17,11 @@ from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
 from msgspec import Struct
 
-from api.application.identity.external import Chances, ExternalSignIn
+from api.application.identity.external import Chances, ExternalSignIn, Returned
 from api.domain.external import FLOW_LIFE_S
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response
-from api.entrypoints.http.errors import AnyRequest
+from api.entrypoints.http.errors import AnyRequest, HttpError
 from api.entrypoints.http.operation import Operation, Parameter
 from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
@@ -40,6 +40,7 @@ PROVIDER = "oidc"
 CALLBACK = f"/api/auth/callback/{PROVIDER}"
 _COOKIE = "atelier.oidc"
 _AFTER = "/"
+_AS_IT_IS = "%!#$&'()*+,/:;=?@[]~"
 _ON_ERROR = "/sign-in"
 
 
@@ -140,7 +141,8 @@ class OpenIdDoor(Shared):
             target = f"{_ON_ERROR}?{urlencode({'error': error.code})}"
         except Unavailable:
             target = f"{_ON_ERROR}?error=ISSUER_UNAVAILABLE"
-        response.headers["location"] = target
+        # A path may hold any letter, a header only those of ASCII.
+        response.headers["location"] = quote(target, safe=_AS_IT_IS)
         return response
 
     async def _begin(
@@ -169,17 +171,26 @@ class OpenIdDoor(Shared):
             kept = urlsafe_b64decode(request.cookies.get(_COOKIE, ""))
         except (Error, ValueError):
             kept = b""
-        target, begun = await self._external.finish(
-            kept,
+        returned = Returned(
+            kept=kept,
             state=query.get("state", ""),
             code=query.get("code", ""),
-            account_id=uuid4(),
-            login=login,
+            account_id=await self._who(request),
+        )
+        target, begun = await self._external.finish(
+            returned, account_id=uuid4(), login=login
         )
         if begun is not None:
             cookie = self._security.session_cookie(login.token, begun.session)
             response.set_cookie(cookie)
         return target
+
+    async def _who(self, request: AnyRequest) -> UUID | None:
+        """Return who is signed in, if anybody is."""
+        try:
+            return (await self._security.person(request)).account.id
+        except HttpError:
+            return None
 
     def _cookie(self, value: str, max_age_s: int) -> Cookie:
         # Lax, because the issuer's page leads back here.
