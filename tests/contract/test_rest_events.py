@@ -112,10 +112,22 @@ def test_curl_hears_what_was_and_what_happens(
     assert heard[2]["data"]["name"] == "live"
 
 
-def test_a_stream_goes_on_after_the_last_event(ada: httpx.Client, path: str) -> None:
-    again = {"Accept": "text/event-stream", "Last-Event-ID": "6"}
+@pytest.mark.parametrize("last", ["6", "0" * 20 + "6"])
+def test_a_stream_goes_on_after_the_last_event(
+    ada: httpx.Client, path: str, last: str
+) -> None:
+    again = {"Accept": "text/event-stream", "Last-Event-ID": last}
     with ada.stream("GET", path, params={"after": 0}, headers=again) as stream:
         assert seqs(streamed(stream.iter_lines(), 1)) == [7]
+
+
+def test_a_last_event_without_end_is_one_that_is_still_to_come(
+    ada: httpx.Client, path: str
+) -> None:
+    again = {"Accept": "text/event-stream", "Last-Event-ID": "9" * 5000}
+    with ada.stream("GET", path, headers=again) as stream:
+        assert stream.status_code == HTTPStatus.OK
+        assert next(stream.iter_lines()) == "retry: 1000"
 
 
 def test_a_stream_ends_with_the_project(ada: httpx.Client, path: str) -> None:

@@ -49,6 +49,29 @@ async def test_signing_out_closes_the_sockets_of_that_session_at_once(
         assert await closed(other) == 4001
 
 
+async def test_a_session_that_ends_while_the_bus_is_away_is_closed_when_it_is_back(
+    ada: Guest, own_backend: Backend, host: Host
+) -> None:
+    async with ada.socket(host) as socket:
+        await socket.hear("agent_connected")
+        own_backend.nats.kill()
+        await sign_out(ada)
+        own_backend.nats.start()
+        assert await closed(socket, timeout_s=30) == 4001
+
+
+async def test_who_signs_in_as_somebody_else_leaves_no_socket_behind(
+    ada: Guest, own_backend: Backend, host: Host
+) -> None:
+    async with ada.socket(host) as socket, guest(own_backend) as eve:
+        await socket.hear("agent_connected")
+        profile = (await eve.http.get("/api/auth/get-session")).json()["user"]
+        body = {"email": profile["email"], "password": "correct horse battery"}
+        answer = await ada.http.post("/api/auth/sign-in/email", json=body)
+        assert answer.is_success, answer.text
+        assert await closed(socket) == 4001
+
+
 async def test_another_session_of_the_same_user_stays(
     own_backend: Backend, host: Host
 ) -> None:

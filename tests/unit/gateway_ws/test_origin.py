@@ -17,6 +17,8 @@ OURS = "https://atelier.example:8443"
         (OURS, f"{OURS}/"),
         ("http://localhost:3000", "http://localhost:3000"),
         ("http://127.0.0.1:3000", "http://localhost:3000"),
+        ("https://atelier.example", "https://Atelier.example:443"),
+        ("http://atelier.example", "http://atelier.example:80/"),
     ],
 )
 def test_our_page_and_what_is_no_page_may(origin: str | None, public_url: str) -> None:
@@ -35,6 +37,8 @@ def test_our_page_and_what_is_no_page_may(origin: str | None, public_url: str) -
         "https://x.atelier.example:8443",
         "https://atelier.example:notaport",
         "https://[",
+        "https://atelier.example:0",
+        "https://atelier.example:443",
     ],
 )
 def test_other_pages_may_not(origin: str) -> None:

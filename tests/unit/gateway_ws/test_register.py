@@ -102,6 +102,35 @@ async def test_a_session_that_ends_while_its_guest_comes_in_is_closed_at_once() 
     assert other.close_code is None
 
 
+async def test_all_are_looked_at_again_when_word_of_an_end_may_have_been_lost() -> None:
+    book = Book(two=EVE)
+    register = Register(book, LIMITS)
+    asked_at = asyncio.get_running_loop().time()
+    one, two, late = come(register, ADA, "one"), come(register, EVE, "two"), Reader()
+    async with verifying(register):
+        register.look_again()
+        register.admit(Guest(late, ADA, Credential("three"), asked_at))
+    assert one.close_code == late.close_code == wire.UNAUTHORIZED
+    assert two.close_code is None
+
+
+async def test_an_end_that_cannot_be_looked_at_is_looked_at_soon_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(register_module, "RETRY_S", 0.001)
+    monkeypatch.setattr(register_module, "SWEEP_S", 3600)
+    book = Book()
+    book.is_away = True
+    register = Register(book, LIMITS)
+    one = come(register, ADA, "one")
+    async with verifying(register):
+        register.look_again()
+        await until(lambda: len(book.asked) > 1)
+        book.is_away = False
+        await until(lambda: one.close_code is not None)
+    assert one.close_code == wire.UNAUTHORIZED
+
+
 async def test_who_comes_in_after_a_session_has_ended_is_not_looked_at_again() -> None:
     book = Book(two=ADA)
     register = Register(book, LIMITS)

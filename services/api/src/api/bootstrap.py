@@ -54,7 +54,7 @@ from api.application.projects.variables import VariablesOfApps
 from api.application.rate_limit import RateLimit
 from api.domain.keys import derived_key
 from api.entrypoints.bus.projector import run_forwarder, run_projector
-from api.entrypoints.bus.sessions import serve_sessions, tell_ended
+from api.entrypoints.bus.sessions import Endings, serve_sessions
 from api.entrypoints.bus.variables import serve_variables
 from api.entrypoints.http import errors
 from api.entrypoints.http.body_memory import BodyMemory
@@ -76,6 +76,7 @@ from api.entrypoints.projects.importing import import_routes
 from api.entrypoints.projects.limits import limit_routes
 from api.entrypoints.projects.models import model_routes
 from api.entrypoints.projects.openings import opening_routes
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import project_routes
 from api.entrypoints.projects.screenshots import screenshot_routes
 from api.entrypoints.projects.settings import settings_routes
@@ -227,22 +228,23 @@ def _identity_routes(security: Security, parts: Parts) -> list[Router]:
 
 def _project_routes(security: Security, parts: Parts) -> list[Router]:
     projects, views = parts.projects, parts.views
+    own = OwnProjects(security, views)
     return [
         project_routes(security, projects, views, parts.creations),
         *file_routes(security, projects, views),
         settings_routes(security, parts.settings),
-        variable_routes(security, parts.variables, views),
-        export_routes(security, parts.exports, views),
-        import_routes(security, parts.imports, views),
-        screenshot_routes(security, parts.apps, views),
-        opening_routes(security, parts.apps, views),
+        variable_routes(security, own, parts.variables),
+        export_routes(own, parts.exports),
+        import_routes(own, parts.imports),
+        screenshot_routes(own, parts.apps),
+        opening_routes(own, parts.apps),
         model_routes(security, parts.agent),
         *limit_routes(security, parts.agent),
-        *usage_routes(security, parts.usage, views),
-        event_routes(security, parts.events, views),
-        socket_token_routes(security, parts.socket_tokens, views),
-        webhook_routes(security, parts.webhooks, views, parts.seal),
-        grant_routes(security, projects, views),
+        *usage_routes(security, own, parts.usage),
+        event_routes(security, own, parts.events),
+        socket_token_routes(own, parts.socket_tokens),
+        webhook_routes(security, own, parts.webhooks, parts.seal),
+        grant_routes(own, projects, views),
     ]
 
 
@@ -255,7 +257,9 @@ def _parts(settings: Settings, world: World, catch_up: CatchUp) -> Parts:
     settings_of_projects = SettingsOfProjects(agent, projects)
     administration = PostgresAdministration(pool)
     admissions = Admissions(administration, settings.sign_up)
-    ended = tell_ended(bus)
+    endings = Endings(bus, time.monotonic)
+    bus.on_reconnect(endings.tell_again)
+    ended = endings.tell
     identity = Identity(accounts, world.passwords, _limits(settings), admissions, ended)
     seal = AesSeal(derived_key(secret, "seal"))
     external: ExternalSignIn | None = None

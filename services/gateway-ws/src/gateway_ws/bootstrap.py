@@ -44,6 +44,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         if way is not None:
             way.around(fan_out.turn.open, fan_out.turn.end)
         register = Register(sessions, _limits(settings))
+        bus.on_reconnect(register.look_again)
         await bus.listen(
             subjects.AUTH_ENDED,
             lambda subject, _, __: register.session_ended(subjects.user_of(subject)),

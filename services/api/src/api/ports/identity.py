@@ -52,10 +52,13 @@ class Accounts(Protocol):
         """Replace the hash of a password."""
         ...
 
-    async def add_session(self, session: NewSession, replaces: bytes | None) -> Session:
+    async def add_session(
+        self, session: NewSession, replaces: bytes | None
+    ) -> tuple[Session, UUID | None]:
         """Begin a session, and end the one whose token has the digest *replaces*.
 
-        Expired sessions of the account are removed on the way.
+        Return the new one, and whose the other one was, if there was one. Expired
+        sessions of the account are removed on the way.
         """
         ...
 
@@ -79,8 +82,8 @@ class Accounts(Protocol):
 
     async def end_sessions(
         self, account_id: UUID, *, only: bytes | None, spare: bytes | None
-    ) -> int:
-        """End sessions of an account; return how many there were."""
+    ) -> None:
+        """End sessions of an account."""
         ...
 
 

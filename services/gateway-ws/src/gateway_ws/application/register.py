@@ -12,6 +12,8 @@ from gateway_ws.ports import Client, Credential, Sessions, Unavailable
 
 SWEEP_S = 5.0
 """Seconds between two looks at whose turn it is."""
+RETRY_S = 0.5
+"""The same while the api does not answer, and sessions are said to have ended."""
 ENDED_KEPT_S = 60.0
 """For which it is known whose session has ended: longer than letting somebody in."""
 AT_ONCE = 16
@@ -68,6 +70,8 @@ class Register:
         self._ended: set[UUID] = set()
         self._ended_at: dict[UUID, float] = {}
         self._told = asyncio.Event()
+        self._lost_at = 0.0
+        """When word of any of them may have been lost."""
 
     def arrive(self, address: str) -> None:
         """Count a connection of *address*; `depart` it in the end.
@@ -99,7 +103,8 @@ class Register:
         if len(guests) >= self._limits.per_user:
             raise Full("user")
         guests.add(guest)
-        if self._ended_at.get(guest.user_id, 0.0) >= guest.verified_at:
+        ended_at = max(self._lost_at, self._ended_at.get(guest.user_id, 0.0))
+        if ended_at >= guest.verified_at:
             self.session_ended(guest.user_id)
 
     def dismiss(self, guest: Guest) -> None:
@@ -116,11 +121,17 @@ class Register:
             self._ended.add(user_id)
             self._told.set()
 
+    def look_again(self) -> None:
+        """Verify all sessions now: word of those that ended may have been lost."""
+        self._lost_at = asyncio.get_running_loop().time()
+        self._ended.update(self._by_user)
+        self._told.set()
+
     async def verify(self) -> None:
         """Close sockets whose session has ended, until cancelled."""
         while True:
             try:
-                async with asyncio.timeout(SWEEP_S):
+                async with asyncio.timeout(RETRY_S if self._ended else SWEEP_S):
                     await self._told.wait()
             except TimeoutError:
                 pass

@@ -215,4 +215,4 @@ def _seq(text: str) -> int | None:
     """Return the seq to resume from; what is no number counts as absent."""
     if not text.isascii() or not text.isdigit():
         return None
-    return min(int(text[:12]), 2**31 - 1)
+    return min(int(text.lstrip("0")[:12] or "0"), 2**31 - 1)

@@ -92,7 +92,6 @@ DELETE FROM identity.session
  WHERE account_id = $1
    AND ($2::bytea IS NULL OR token_sha256 = $2)
    AND ($3::bytea IS NULL OR token_sha256 <> $3)
-RETURNING id
 """
 _END_EXPIRED = (
     "DELETE FROM identity.session WHERE account_id = $1 AND expires_at <= now()"
@@ -171,13 +170,16 @@ class PostgresAccounts(Accounts, Logins):
             )
 
     @override
-    async def add_session(self, session: NewSession, replaces: bytes | None) -> Session:
+    async def add_session(
+        self, session: NewSession, replaces: bytes | None
+    ) -> tuple[Session, UUID | None]:
         keys = {"user_id": str(session.account_id)}
         if replaces is not None:
             keys["session"] = replaces.hex()
         async with naming(self._pool, **keys) as connection:
+            replaced: UUID | None = None
             if replaces is not None:
-                await connection.execute(_END, replaces)
+                replaced = await connection.fetchval(_END, replaces)
             await connection.execute(_END_EXPIRED, session.account_id)
             row = await connection.fetchrow(
                 _ADD_SESSION,
@@ -185,7 +187,7 @@ class PostgresAccounts(Accounts, Logins):
                 *(session.remembered, session.ip_address, session.user_agent),
                 session.life,
             )
-        return Session(**row)
+        return Session(**row), replaced
 
     @override
     async def session(self, token_sha256: bytes) -> tuple[Session, Account] | None:
@@ -221,10 +223,9 @@ class PostgresAccounts(Accounts, Logins):
     @override
     async def end_sessions(
         self, account_id: UUID, *, only: bytes | None, spare: bytes | None
-    ) -> int:
+    ) -> None:
         async with naming(self._pool, user_id=str(account_id)) as connection:
-            ended = await connection.fetch(_END_SEVERAL, account_id, only, spare)
-        return len(ended)
+            await connection.execute(_END_SEVERAL, account_id, only, spare)
 
     @override
     async def is_alive(self, login_id: UUID, account_id: UUID) -> bool:

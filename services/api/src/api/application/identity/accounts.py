@@ -209,7 +209,9 @@ class Identity:
 
         Both are digests of tokens; somebody else's session is not there.
         """
-        if await self._accounts.end_sessions(account_id, only=only, spare=spare):
+        try:
+            await self._accounts.end_sessions(account_id, only=only, spare=spare)
+        finally:  # without an answer they may have ended, and once more ends none
             self._ended(account_id)
 
     async def change_password(
@@ -272,9 +274,9 @@ class Identity:
             user_agent=client.user_agent[:250],
         )
         replaces = digest(login.replaces) if login.replaces else None
-        begun = await self._accounts.add_session(session, replaces)
-        if replaces is not None:
-            self._ended(account.id)
+        begun, replaced = await self._accounts.add_session(session, replaces)
+        if replaced is not None:  # of this person, or of who was here before
+            self._ended(replaced)
         return SignedIn(begun, account)
 
 

@@ -39,10 +39,10 @@ class ApiTokens:
 
     async def revoke(self, account_id: UUID, token_id: UUID) -> bool:
         """End a token at once; False where there is none of this person."""
-        if not await self._tokens.remove(account_id, token_id):
-            return False
-        self._ended(account_id)
-        return True
+        try:
+            return await self._tokens.remove(account_id, token_id)
+        finally:  # without an answer it may have ended, and once more finds none
+            self._ended(account_id)
 
     async def use(self, token: str) -> tuple[ApiToken, Account] | None:
         """Return a valid token and whose it is; when it was used is kept."""

@@ -20,11 +20,31 @@ from eventcore.ports import Bus, Headers
 _sessions = msgspec.json.Decoder(VerifySession)
 _socket_tokens = msgspec.json.Decoder(VerifySocketToken)
 _REFUSED = codec.encode(SessionRefused())
+TOLD_AGAIN_S = 90.0
+"""What was told longer ago is known without us: sessions are verified each minute."""
 
 
-def tell_ended(bus: Bus) -> Callable[[UUID], None]:
-    """Return what tells everybody that sessions of a user have ended."""
-    return lambda user_id: bus.publish(subjects.auth_ended(user_id), b"")
+class Endings:
+    """Tells everybody that sessions of a user have ended; *clock* is in seconds."""
+
+    def __init__(self, bus: Bus, clock: Callable[[], float]) -> None:
+        self._bus = bus
+        self._clock = clock
+        self._told_at: dict[UUID, float] = {}
+
+    def tell(self, user_id: UUID) -> None:
+        """Say so now; whoever is on the bus looks again whose sessions still live."""
+        now = self._clock()
+        self._told_at.pop(user_id, None)
+        self._told_at[user_id] = now  # as the youngest
+        while self._told_at[oldest := next(iter(self._told_at))] < now - TOLD_AGAIN_S:
+            del self._told_at[oldest]
+        self._bus.publish(subjects.auth_ended(user_id), b"")
+
+    def tell_again(self) -> None:
+        """Say again what may have been lost: the bus was away."""
+        for user_id in self._told_at:
+            self._bus.publish(subjects.auth_ended(user_id), b"")
 
 
 async def serve_sessions(bus: Bus, identity: Identity, tokens: SocketTokens) -> None:

@@ -164,7 +164,8 @@ class Security:
         if origin is None or origin == self._origin:
             return True
         # The same server under another of its names, such as 127.0.0.1.
-        return urlsplit(origin).netloc == request.headers.get("host")
+        _, _, place = origin.partition("://")
+        return bool(place) and place == request.headers.get("host")
 
     def client(self, request: AnyRequest) -> Client:
         """Return where the request comes from, past the door that we trust."""

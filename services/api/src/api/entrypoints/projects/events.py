@@ -13,14 +13,14 @@ from msgspec import Struct
 
 from api.application.delivery.events import Events
 from api.domain.scope import Needs
-from api.entrypoints.http.errors import AnyRequest, HttpError, missing
+from api.entrypoints.http.errors import AnyRequest, HttpError
 from api.entrypoints.http.operation import Operation, Parameter
-from api.entrypoints.http.parameters import id_in_path, number
+from api.entrypoints.http.parameters import number
 from api.entrypoints.http.security import Caller, Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import EXAMPLE as PROJECT
 from api.entrypoints.projects.resource import NOT_FOUND
-from api.ports import ProjectViews
 from chassis import logs
 from contracts import codec, public
 from contracts.envelope import Recorded
@@ -94,21 +94,18 @@ LIST = Operation(
 class EventDoor(Shared):
     """The request for events."""
 
-    def __init__(self, security: Security, events: Events, views: ProjectViews) -> None:
+    def __init__(self, security: Security, own: OwnProjects, events: Events) -> None:
         self._security = security
+        self._own = own
         self._events = events
-        self._views = views
 
     async def list_all(
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes] | Stream:
         """Answer with a page, or with everything from now on."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         after = number(request, "after", 0, 0, _MAX_SEQ)
         limit = number(request, "limit", _PAGE, 1, MAX_PAGE)
-        if await self._views.project(caller.id, id_) is None:
-            raise missing(request)
         if SSE in request.headers.get("accept", ""):
             return await self._stream(request, caller, id_, after)
         events = await self._events.page(caller.id, id_, after, limit)
@@ -119,7 +116,8 @@ class EventDoor(Shared):
     ) -> Stream:
         last = request.headers.get("last-event-id", "")
         if last.isascii() and last.isdecimal():
-            after = min(int(last), _MAX_SEQ)
+            digits = last.lstrip("0")[: len(str(_MAX_SEQ)) + 1]
+            after = min(int(digits or "0"), _MAX_SEQ)
         self._events.check_room(caller.id)
 
         async def is_allowed() -> bool:
@@ -153,9 +151,9 @@ def _line(recorded: Recorded) -> bytes:
     return head + event_body(recorded) + b"\n\n"
 
 
-def event_routes(security: Security, events: Events, views: ProjectViews) -> Router:
+def event_routes(security: Security, own: OwnProjects, events: Events) -> Router:
     """Return the handler of /api/projects/:id/events."""
-    door = EventDoor(security, events, views)
+    door = EventDoor(security, own, events)
     return Router(
         "/api/projects/{project_id:str}/events",
         route_handlers=[get("/", opt=LIST.opt)(door.list_all)],

@@ -13,15 +13,13 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from api.application.projects.exporting import Exports
-from api.domain.project_fold import ProjectRow
 from api.domain.scope import Needs
-from api.entrypoints.http.errors import AnyRequest, missing
+from api.entrypoints.http.errors import AnyRequest
 from api.entrypoints.http.operation import Operation, Parameter
-from api.entrypoints.http.parameters import id_in_path
-from api.entrypoints.http.security import Caller, Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import NOT_FOUND
-from api.ports import Person, ProjectViews
+from api.ports import Person
 
 _CHUNK = 1 << 18
 _NAMED = (
@@ -56,37 +54,24 @@ HISTORY = Operation(
 class ExportDoor(Shared):
     """The requests for archives."""
 
-    def __init__(
-        self, security: Security, exports: Exports, views: ProjectViews
-    ) -> None:
-        self._security = security
+    def __init__(self, own: OwnProjects, exports: Exports) -> None:
+        self._own = own
         self._exports = exports
-        self._views = views
 
     async def files(self, request: AnyRequest, project_id: FromPath[str]) -> Stream:
         """Answer with a zip."""
-        _, project = await self._own(request, project_id)
+        _, project = await self._own.project(request, project_id)
         name = file_name(project.name)
         archive = await self._exports.files(project, name)
         return _sent(archive, f"{name}.zip", FILES.media_type)
 
     async def history(self, request: AnyRequest, project_id: FromPath[str]) -> Stream:
         """Answer with a git bundle."""
-        caller, project = await self._own(request, project_id)
+        caller, project = await self._own.project(request, project_id)
         owner = Person(caller.account.name, caller.account.email)
         archive = await self._exports.history(project, owner)
         name = f"{file_name(project.name)}.bundle"
         return _sent(archive, name, HISTORY.media_type)
-
-    async def _own(
-        self, request: AnyRequest, project_id: str
-    ) -> tuple[Caller, ProjectRow]:
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
-        project = await self._views.project(caller.id, id_)
-        if project is None:
-            raise missing(request)
-        return caller, project
 
 
 def file_name(text: str) -> str:
@@ -112,9 +97,9 @@ def _sent(archive: BinaryIO, name: str, media_type: str) -> Stream:
     )
 
 
-def export_routes(security: Security, exports: Exports, views: ProjectViews) -> Router:
+def export_routes(own: OwnProjects, exports: Exports) -> Router:
     """Return the handlers of /api/projects/:id/export."""
-    door = ExportDoor(security, exports, views)
+    door = ExportDoor(own, exports)
     return Router(
         "/api/projects/{project_id:str}/export",
         route_handlers=[

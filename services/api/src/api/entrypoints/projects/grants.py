@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, delete, get, put
@@ -16,9 +15,8 @@ from api.entrypoints.http.body import json_response, read_json
 from api.entrypoints.http.errors import AnyRequest, missing
 from api.entrypoints.http.idempotency import command_id
 from api.entrypoints.http.operation import Operation
-from api.entrypoints.http.parameters import id_in_path
-from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import NOT_FOUND
 from api.ports import ProjectViews
 from contracts.project import Access, GrantAccess, RevokeAccess, ServiceName
@@ -70,9 +68,9 @@ class GrantDoor(Shared):
     """The requests about grants."""
 
     def __init__(
-        self, security: Security, projects: Projects, views: ProjectViews
+        self, own: OwnProjects, projects: Projects, views: ProjectViews
     ) -> None:
-        self._security = security
+        self._own = own
         self._projects = projects
         self._views = views
 
@@ -80,20 +78,16 @@ class GrantDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with the grants of a project."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
-        await self._check_own(request, caller.id, id_)
+        caller, id_ = await self._own.id(request, project_id)
         return json_response(await self._views.grants(caller.id, id_))
 
     async def grant(
         self, request: AnyRequest, project_id: FromPath[str], service: FromPath[str]
     ) -> Response[bytes]:
         """Let a service in, or change what it may."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         name = _service(request, service)
         body = await read_json(request, _body)
-        await self._check_own(request, caller.id, id_)
         command = command_id(request, caller.id, body)
         grant = GrantAccess(name, body.access)
         await self._projects.execute(caller.id, id_, command, grant)
@@ -106,19 +100,11 @@ class GrantDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str], service: FromPath[str]
     ) -> Response[bytes]:
         """End a grant."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         name = _service(request, service)
-        await self._check_own(request, caller.id, id_)
         command = command_id(request, caller.id, None)
         await self._projects.execute(caller.id, id_, command, RevokeAccess(name))
         return json_response(payload=True)
-
-    async def _check_own(
-        self, request: AnyRequest, user_id: UUID, project_id: UUID
-    ) -> None:
-        if await self._views.project(user_id, project_id) is None:
-            raise missing(request)
 
 
 def _service(request: AnyRequest, name: str) -> str:
@@ -134,9 +120,9 @@ def _service(request: AnyRequest, name: str) -> str:
         raise missing(request) from None
 
 
-def grant_routes(security: Security, projects: Projects, views: ProjectViews) -> Router:
+def grant_routes(own: OwnProjects, projects: Projects, views: ProjectViews) -> Router:
     """Return the handlers below /api/projects/:id/grants."""
-    door = GrantDoor(security, projects, views)
+    door = GrantDoor(own, projects, views)
     one = "/{service:str}"
     return Router(
         "/api/projects/{project_id:str}/grants",

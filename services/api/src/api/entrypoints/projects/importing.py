@@ -3,7 +3,6 @@
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from litestar import Response, Router, post
@@ -15,14 +14,12 @@ from api.domain.intake import LeftOut, Taken
 from api.domain.scope import Needs
 from api.domain.webhook import checked_url
 from api.entrypoints.http.body import json_response, read_bytes, read_json
-from api.entrypoints.http.errors import AnyRequest, HttpError, missing
+from api.entrypoints.http.errors import AnyRequest, HttpError
 from api.entrypoints.http.idempotency import command_id
 from api.entrypoints.http.operation import Operation
-from api.entrypoints.http.parameters import id_in_path
-from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import NOT_FOUND
-from api.ports import ProjectViews
 
 MAX_ZIP_BYTES = 32 << 20
 _ZIP = "application/zip"
@@ -83,19 +80,15 @@ _repository = msgspec.json.Decoder(Repository)
 class ImportDoor(Shared):
     """The requests to take something in."""
 
-    def __init__(
-        self, security: Security, imports: Imports, views: ProjectViews
-    ) -> None:
-        self._security = security
+    def __init__(self, own: OwnProjects, imports: Imports) -> None:
+        self._own = own
         self._imports = imports
-        self._views = views
 
     async def zip(
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Take in a zip."""
-        caller = await self._security.caller(request)
-        id_ = await self._own_project(request, caller.id, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         if request.content_type[0] != _ZIP:
             reason = f"The body must be a zip, with the header Content-Type: {_ZIP}"
             raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
@@ -109,8 +102,7 @@ class ImportDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Take in a repository."""
-        caller = await self._security.caller(request)
-        id_ = await self._own_project(request, caller.id, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         body = await read_json(request, _repository)
         url = checked_url(body.url)
         if not url.startswith("https://") or "?" in url:
@@ -120,22 +112,14 @@ class ImportDoor(Shared):
         taken = await self._imports.repository(place, url, body.ref)
         return json_response(_body(taken))
 
-    async def _own_project(
-        self, request: AnyRequest, user_id: UUID, project_id: str
-    ) -> UUID:
-        id_ = id_in_path(request, project_id)
-        if await self._views.project(user_id, id_) is None:
-            raise missing(request)
-        return id_
-
 
 def _body(taken: Taken) -> ImportBody:
     return ImportBody(len(taken.files), taken.left_out)
 
 
-def import_routes(security: Security, imports: Imports, views: ProjectViews) -> Router:
+def import_routes(own: OwnProjects, imports: Imports) -> Router:
     """Return the handlers of /api/projects/:id/import."""
-    door = ImportDoor(security, imports, views)
+    door = ImportDoor(own, imports)
     ok = HTTPStatus.OK
     return Router(
         "/api/projects/{project_id:str}/import",

@@ -6,13 +6,12 @@ from msgspec import Struct
 
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response
-from api.entrypoints.http.errors import AnyRequest, missing
+from api.entrypoints.http.errors import AnyRequest
 from api.entrypoints.http.operation import Operation
-from api.entrypoints.http.parameters import id_in_path
-from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import NOT_FOUND
-from api.ports import Apps, ProjectViews
+from api.ports import Apps
 
 
 class Opening(Struct, frozen=True, rename="camel"):
@@ -36,25 +35,21 @@ GET = Operation(
 class OpeningDoor(Shared):
     """The requests of pages that have a frame for an app to come."""
 
-    def __init__(self, security: Security, apps: Apps, views: ProjectViews) -> None:
-        self._security = security
+    def __init__(self, own: OwnProjects, apps: Apps) -> None:
+        self._own = own
         self._apps = apps
-        self._views = views
 
     async def get(
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with an address that only the project's owner is told."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
-        if await self._views.project(caller.id, id_) is None:
-            raise missing(request)
+        _, id_ = await self._own.id(request, project_id)
         return json_response(Opening(await self._apps.opening(id_)))
 
 
-def opening_routes(security: Security, apps: Apps, views: ProjectViews) -> Router:
+def opening_routes(own: OwnProjects, apps: Apps) -> Router:
     """Return the handler of /api/projects/:id/opening."""
-    door = OpeningDoor(security, apps, views)
+    door = OpeningDoor(own, apps)
     return Router(
         "/api/projects/{project_id:str}/opening",
         route_handlers=[get("/", opt=GET.opt)(door.get)],

@@ -7,13 +7,12 @@ from litestar import Response, Router, get
 from litestar.params import FromPath
 
 from api.domain.scope import Needs
-from api.entrypoints.http.errors import AnyRequest, HttpError, missing
+from api.entrypoints.http.errors import AnyRequest, HttpError
 from api.entrypoints.http.operation import Operation, Parameter
-from api.entrypoints.http.parameters import id_in_path
-from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import NOT_FOUND
-from api.ports import Apps, ProjectViews
+from api.ports import Apps
 
 _NONE = "There is no screenshot of this app yet"
 
@@ -31,19 +30,15 @@ GET = Operation(
 class ScreenshotDoor(Shared):
     """The requests for pictures, which hostile code may have drawn."""
 
-    def __init__(self, security: Security, apps: Apps, views: ProjectViews) -> None:
-        self._security = security
+    def __init__(self, own: OwnProjects, apps: Apps) -> None:
+        self._own = own
         self._apps = apps
-        self._views = views
 
     async def get(
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with a JPEG."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
-        if await self._views.project(caller.id, id_) is None:
-            raise missing(request)
+        _, id_ = await self._own.id(request, project_id)
         jpeg = await self._apps.screenshot(id_)
         if jpeg is None:
             raise HttpError(HTTPStatus.NOT_FOUND, _NONE)
@@ -57,9 +52,9 @@ class ScreenshotDoor(Shared):
         return Response(jpeg, media_type=GET.media_type, headers=headers)
 
 
-def screenshot_routes(security: Security, apps: Apps, views: ProjectViews) -> Router:
+def screenshot_routes(own: OwnProjects, apps: Apps) -> Router:
     """Return the handler of /api/projects/:id/screenshot."""
-    door = ScreenshotDoor(security, apps, views)
+    door = ScreenshotDoor(own, apps)
     return Router(
         "/api/projects/{project_id:str}/screenshot",
         route_handlers=[get("/", opt=GET.opt)(door.get)],

@@ -10,13 +10,11 @@ from msgspec import Struct
 from api.application.identity.socket_tokens import SocketTokens
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response
-from api.entrypoints.http.errors import AnyRequest, missing
+from api.entrypoints.http.errors import AnyRequest
 from api.entrypoints.http.operation import Operation
-from api.entrypoints.http.parameters import id_in_path
-from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import NOT_FOUND
-from api.ports import ProjectViews
 
 
 class SocketTokenBody(Struct, frozen=True, rename="camel"):
@@ -42,31 +40,23 @@ CREATE = Operation(
 class SocketTokenDoor(Shared):
     """The request for one."""
 
-    def __init__(
-        self, security: Security, tokens: SocketTokens, views: ProjectViews
-    ) -> None:
-        self._security = security
+    def __init__(self, own: OwnProjects, tokens: SocketTokens) -> None:
+        self._own = own
         self._tokens = tokens
-        self._views = views
 
     async def create(
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Sign a token for the caller's own project."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
-        if await self._views.project(caller.id, id_) is None:
-            raise missing(request)
+        caller, id_ = await self._own.id(request, project_id)
         token, expires_at_s = self._tokens.sign(caller.login_id, caller.id, id_)
         expires_at = datetime.fromtimestamp(expires_at_s, UTC)
         return json_response(SocketTokenBody(token, expires_at))
 
 
-def socket_token_routes(
-    security: Security, tokens: SocketTokens, views: ProjectViews
-) -> Router:
+def socket_token_routes(own: OwnProjects, tokens: SocketTokens) -> Router:
     """Return the handler of /api/projects/:id/socket-token."""
-    door = SocketTokenDoor(security, tokens, views)
+    door = SocketTokenDoor(own, tokens)
     return Router(
         "/api/projects/{project_id:str}/socket-token",
         route_handlers=[

@@ -15,14 +15,14 @@ from api.domain.usage import (
 )
 from api.entrypoints.http import parameters
 from api.entrypoints.http.body import json_response
-from api.entrypoints.http.errors import AnyRequest, missing
+from api.entrypoints.http.errors import AnyRequest
 from api.entrypoints.http.operation import Operation, Parameter
-from api.entrypoints.http.parameters import id_in_path
 from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import EXAMPLE as PROJECT
 from api.entrypoints.projects.resource import NOT_FOUND
-from api.ports import ProjectViews, UsageViews
+from api.ports import UsageViews
 
 _FIRST_DAY = date(2020, 1, 1)
 _DATE = {"type": "string", "format": "date"}
@@ -62,12 +62,10 @@ OF_PROJECT = Operation(
 class UsageDoor(Shared):
     """The requests about usage."""
 
-    def __init__(
-        self, security: Security, usage: UsageViews, views: ProjectViews
-    ) -> None:
+    def __init__(self, security: Security, own: OwnProjects, usage: UsageViews) -> None:
         self._security = security
+        self._own = own
         self._usage = usage
-        self._views = views
 
     async def of_user(self, request: AnyRequest) -> Response[bytes]:
         """Answer with all that one has spent."""
@@ -79,11 +77,8 @@ class UsageDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with what was spent on a project."""
-        caller = await self._security.caller(request)
-        id_ = id_in_path(request, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         first, last = _days(request)
-        if await self._views.project(caller.id, id_) is None:
-            raise missing(request)
         report = await self._usage.of_project(caller.id, id_, first, last)
         return json_response(report)
 
@@ -96,10 +91,10 @@ def _days(request: AnyRequest) -> tuple[date, date]:
 
 
 def usage_routes(
-    security: Security, usage: UsageViews, views: ProjectViews
+    security: Security, own: OwnProjects, usage: UsageViews
 ) -> list[Router]:
     """Return the handlers of /api/usage and /api/projects/:id/usage."""
-    door = UsageDoor(security, usage, views)
+    door = UsageDoor(security, own, usage)
     return [
         Router("/api/usage", route_handlers=[get("/", opt=OF_USER.opt)(door.of_user)]),
         Router(

@@ -21,9 +21,9 @@ from api.entrypoints.http.operation import Operation
 from api.entrypoints.http.parameters import id_in_path
 from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import EXAMPLE as PROJECT
 from api.entrypoints.projects.resource import NOT_FOUND as NO_PROJECT
-from api.ports import ProjectViews
 from contracts.project import VARIABLE_NAME
 
 
@@ -94,18 +94,17 @@ class VariableDoor(Shared):
     """The requests about variables."""
 
     def __init__(
-        self, security: Security, variables: VariablesOfApps, views: ProjectViews
+        self, security: Security, own: OwnProjects, variables: VariablesOfApps
     ) -> None:
         self._security = security
+        self._own = own
         self._variables = variables
-        self._views = views
 
     async def list_all(
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with the project's variables."""
-        caller = await self._security.caller(request)
-        id_ = await self._own_project(request, caller.id, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         found = await self._variables.all(caller.id, id_)
         return json_response([self._body(id_, one) for one in found])
 
@@ -113,8 +112,7 @@ class VariableDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str], variable: FromPath[str]
     ) -> Response[bytes]:
         """Keep a variable."""
-        caller = await self._security.caller(request)
-        id_ = await self._own_project(request, caller.id, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         body = await read_json(request, _new_value)
         if not _NAME.fullmatch(variable):
             raise _unfit("A variable's name has capitals, digits and _, as in API_KEY")
@@ -138,14 +136,6 @@ class VariableDoor(Shared):
             raise missing(request)
         return json_response(payload=True)
 
-    async def _own_project(
-        self, request: AnyRequest, user_id: UUID, project_id: str
-    ) -> UUID:
-        id_ = id_in_path(request, project_id)
-        if await self._views.project(user_id, id_) is None:
-            raise missing(request)
-        return id_
-
     def _body(self, project_id: UUID, variable: Variable) -> VariableBody:
         return VariableBody(
             name=variable.name,
@@ -156,10 +146,10 @@ class VariableDoor(Shared):
 
 
 def variable_routes(
-    security: Security, variables: VariablesOfApps, views: ProjectViews
+    security: Security, own: OwnProjects, variables: VariablesOfApps
 ) -> Router:
     """Return the handlers of /api/projects/:id/variables."""
-    door = VariableDoor(security, variables, views)
+    door = VariableDoor(security, own, variables)
     one = "/{variable:str}"
     return Router(
         "/api/projects/{project_id:str}/variables",

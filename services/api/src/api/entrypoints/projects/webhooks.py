@@ -29,8 +29,9 @@ from api.entrypoints.http.operation import Operation
 from api.entrypoints.http.parameters import id_in_path
 from api.entrypoints.http.security import Security
 from api.entrypoints.http.shared import Shared
+from api.entrypoints.projects.own import OwnProjects
 from api.entrypoints.projects.resource import NOT_FOUND as NO_PROJECT
-from api.ports import ProjectViews, Seal, Webhooks
+from api.ports import Seal, Webhooks
 from contracts import public
 
 EventType = Literal[public.RECORDED_TYPES]  # type: ignore[valid-type]
@@ -188,19 +189,18 @@ class WebhookDoor(Shared):
     """The requests about webhooks."""
 
     def __init__(
-        self, security: Security, webhooks: Webhooks, views: ProjectViews, seal: Seal
+        self, security: Security, own: OwnProjects, webhooks: Webhooks, seal: Seal
     ) -> None:
         self._security = security
+        self._own = own
         self._webhooks = webhooks
-        self._views = views
         self._seal = seal
 
     async def list_all(
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Answer with the project's webhooks."""
-        caller = await self._security.caller(request)
-        id_ = await self._own_project(request, caller.id, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         found = await self._webhooks.all(caller.id, id_)
         return json_response([_hook(one) for one in found])
 
@@ -208,8 +208,7 @@ class WebhookDoor(Shared):
         self, request: AnyRequest, project_id: FromPath[str]
     ) -> Response[bytes]:
         """Make a webhook."""
-        caller = await self._security.caller(request)
-        id_ = await self._own_project(request, caller.id, project_id)
+        caller, id_ = await self._own.id(request, project_id)
         body = await read_json(request, _new_hook)
         secret = secrets.token_bytes(SECRET_BYTES)
         made = await self._webhooks.add(
@@ -282,14 +281,6 @@ class WebhookDoor(Shared):
             raise missing(request)
         return json_response(_delivery(found))
 
-    async def _own_project(
-        self, request: AnyRequest, user_id: UUID, project_id: str
-    ) -> UUID:
-        id_ = id_in_path(request, project_id)
-        if await self._views.project(user_id, id_) is None:
-            raise missing(request)
-        return id_
-
 
 def _hook(webhook: Webhook) -> HookBody:
     return HookBody(**msgspec.structs.asdict(webhook))
@@ -300,10 +291,10 @@ def _delivery(delivery: Delivery) -> DeliveryBody:
 
 
 def webhook_routes(
-    security: Security, webhooks: Webhooks, views: ProjectViews, seal: Seal
+    security: Security, own: OwnProjects, webhooks: Webhooks, seal: Seal
 ) -> Router:
     """Return the handlers below /api/projects/:id/webhooks."""
-    door = WebhookDoor(security, webhooks, views, seal)
+    door = WebhookDoor(security, own, webhooks, seal)
     ok = HTTPStatus.OK
     one = "/{webhook_id:str}"
     log = f"{one}/deliveries"
