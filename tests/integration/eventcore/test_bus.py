@@ -327,6 +327,20 @@ async def test_a_request_cancelled_in_the_moment_of_its_answer_ends(
         await client.close()
 
 
+async def test_who_stops_waiting_for_a_pong_ends_no_connection(
+    nats_bus: NatsBus,
+) -> None:
+    async def echo(_: str, body: bytes, __: Headers) -> bytes:
+        return body
+
+    await nats_bus.serve("echo", "all", echo)
+    gone: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    gone.cancel()
+    await nats_bus.client._send_ping(gone)  # noqa: SLF001 - as a cancelled flush leaves it
+    await nats_bus.client.flush()
+    assert await request(nats_bus, "echo", b"hi") == b"hi"
+
+
 async def test_who_listens_misses_nothing_from_then_on(nats_url: str) -> None:
     heard: list[str] = []
     async with open_bus(nats_url) as hears, open_bus(nats_url) as speaks:

@@ -39,7 +39,7 @@ Callback = Callable[[], Awaitable[None]]
 
 
 class _Client(Client):
-    """A client that keeps its word about cancelling and flushing."""
+    """A client that keeps its word about cancelling, flushing and pings."""
 
     @override
     async def request(
@@ -63,6 +63,17 @@ class _Client(Client):
         with _cancellable():
             await self._flush_pending(force_flush=True)
             await super().flush(timeout)
+
+    @override
+    async def _process_pong(self) -> None:
+        """Take in a pong, though whoever pinged may have stopped waiting.
+
+        The base class sets the result of a future that was cancelled; what that raises
+        ends its reading for good, while the connection goes on looking well.
+        """
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
 
 @contextmanager
