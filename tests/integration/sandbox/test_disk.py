@@ -2,10 +2,14 @@
 
 import asyncio
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import UUID, uuid4
 
+import pytest
 from msgspec.structs import replace
 
 from contracts.sandbox import Failed, StartServer, SyncFiles
@@ -80,6 +84,45 @@ async def test_folders_that_nobody_uses_go_and_come_back() -> None:
             answer = await world.ask(app, StartServer())
             assert isinstance(answer, Failed)
             assert "nearly full" in answer.reason
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a disk of a few megabytes there."""
+    words = ("mount", "-t", "tmpfs", "-o", "size=16m,mode=755", "tmpfs", str(folder))
+    made = subprocess.run(words, check=False, capture_output=True)
+    if made.returncode:
+        pytest.skip(f"nothing can be mounted here: {made.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)  # noqa: S607 - where root finds it
+
+
+def fill(file: Path) -> None:
+    with suppress(OSError), file.open("wb", buffering=0) as rest:
+        while True:
+            rest.write(bytes(4096))
+
+
+async def test_a_disk_without_any_room_is_told_and_outlived(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path) as disk,
+        sandbox_server(
+            SANDBOX_DIR=str(disk), SANDBOX_FREE_MIB="4", SANDBOX_TEMPLATES="false"
+        ) as server,
+    ):
+        async with stage(server) as world:
+            known, fresh = world.add(PAGE), world.add(PAGE)
+            await world.ask(known, SyncFiles(1))
+            fill(disk / "rest")
+            for project in (known, fresh):
+                answer = await world.ask(project, SyncFiles(1), epoch=2)
+                assert answer == Failed("There is no room left on the disk.")
+            await world.sees(fresh, "There is no room left on the disk.")
+            (disk / "rest").unlink()
+            await world.sees(fresh, "it is back")
+            await world.sees(known, "it is back")
 
 
 async def test_with_room_nothing_goes(tmp_path: Path) -> None:

@@ -11,6 +11,13 @@ from tests.contract.runtimes import PLAIN, bench, until
 LISTEN = ".listen(process.env.PORT, process.env.HOST, () => console.log('listens'))"
 SILENT = f"require('net').createServer(() => 0){LISTEN}"
 NONSENSE = f"require('net').createServer((one) => one.end('x\\r\\n\\r\\n')){LISTEN}"
+LACKS = f"""
+require('http').createServer((asked, answer) => {{
+  if (asked.url !== '/a.js')
+    return answer.setHeader('content-type', 'text/html')
+      .end('<script type="module" src="/a.js"></script>');
+  %s
+}}){LISTEN}"""
 DEAF = "setInterval(() => 0, 1000); console.log('listens')"
 
 
@@ -38,3 +45,34 @@ async def test_it_is_said_why_an_app_cannot_be_seen(
         await until(runs, "it has begun")
         with pytest.raises(Troubled, match=f"within 0.5 seconds: {why}"):
             await readiness.until_ready(process, "a")
+
+
+@pytest.mark.parametrize(
+    ("module", "how"),
+    [
+        ("answer.writeHead(504).end()", r"answers with an error \(504\)"),
+        ("answer.writeHead(502).end()", r"answers with an error \(502\)"),
+        ("asked.socket.end('nonsense')", "is not answered in HTTP"),
+        ("", "is never answered"),
+    ],
+    ids=["outdated", "bad gateway", "nonsense", "silent"],
+)
+async def test_a_page_that_never_gets_a_module_is_not_ready(
+    module: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "LACKING_S", 0.1)
+    monkeypatch.setattr(readiness, "_ANSWER_S", 1.0)
+    async with bench(PLAIN, os.environ) as lent:
+        process = await lent.serve(LACKS % module)
+        with pytest.raises(Troubled, match=f"/a.js {how}") as raised:
+            await readiness.until_ready(process, "a")
+    assert (raised.value.source, raised.value.address) == ("http", "/a.js")
+
+
+async def test_a_module_that_comes_in_the_end_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readiness, "LACKING_S", 30.0)
+    late = "let n = 0; " + LACKS % "answer.writeHead(++n > 9 ? 404 : 504).end()"
+    async with bench(PLAIN, os.environ) as lent:
+        await readiness.until_ready(await lent.serve(late), "a")

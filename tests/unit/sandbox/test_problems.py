@@ -107,6 +107,15 @@ INSTALLS = {
 }
 
 
+def test_the_file_that_a_failure_is_about_goes_before_what_is_printed() -> None:
+    files = ["src/a.ts", "vite.config.ts"]
+    said = ("http", "It lacks /src/a.ts.", "at vite.config.ts:3")
+    lacking = problems.of_output(*said, files, "/src/a.ts?t=1")
+    assert (lacking.path, lacking.line) == ("src/a.ts", None)
+    other = problems.of_output(*said, files, "/@id/x")
+    assert (other.path, other.line) == ("vite.config.ts", 3)
+
+
 @pytest.mark.parametrize("case", INSTALLS)
 def test_a_package_that_cannot_be_had_is_named_by_line(case: str) -> None:
     manifests = {

@@ -45,8 +45,8 @@ from sandbox.application import metrics
 from sandbox.application.alone import Alone
 from sandbox.application.controller import Controller
 from sandbox.application.output import Outputs
+from sandbox.application.parts import Parts, Site
 from sandbox.application.pool import Pool
-from sandbox.application.sandbox import Parts, Site
 from sandbox.application.template_maker import Nobody, TemplateMaker
 from sandbox.domain.limits import LIMITS, Limits
 from sandbox.domain.preview_name import preview_name

@@ -20,7 +20,8 @@ from contracts.sandbox import (
     SandboxOperation,
     StartServer,
 )
-from sandbox.application.sandbox import Parts, Sandbox
+from sandbox.application.parts import Parts
+from sandbox.application.sandbox import Sandbox
 from sandbox.application.trouble import Troubled
 from sandbox.domain import problems
 from sandbox.domain.app import App, NoApp, read_package
@@ -72,7 +73,8 @@ async def _of_trouble(sandbox: Sandbox, source: str, trouble: Troubled) -> Probl
             manifests = {path: files[path] for path in app.manifests}
         return problems.of_install(trouble.reason, trouble.log_tail, manifests)
     files_here = await _files(sandbox)
-    return problems.of_output(source, trouble.reason, trouble.log_tail, files_here)
+    said, about = trouble.log_tail, trouble.address
+    return problems.of_output(source, trouble.reason, said, files_here, about)
 
 
 async def _files(sandbox: Sandbox) -> Collection[str]:

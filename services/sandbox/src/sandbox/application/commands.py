@@ -88,7 +88,8 @@ class Commands:
         except Troubled as exc:
             await process.stop()
             source.finish()
-            raise Troubled(exc.reason, source.tail.text, source=exc.source) from exc
+            exc.log_tail = source.tail.text
+            raise
         except BaseException:
             await process.stop()
             raise

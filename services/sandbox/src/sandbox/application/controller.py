@@ -34,13 +34,14 @@ from sandbox.application import metrics
 from sandbox.application.alone import Alone
 from sandbox.application.checking import check, failed
 from sandbox.application.operations import Operations
-from sandbox.application.sandbox import Parts, Sandbox, Site
-from sandbox.application.trouble import Troubled
+from sandbox.application.parts import Parts, Site
+from sandbox.application.sandbox import Sandbox
+from sandbox.application.trouble import FAILED, Troubled
 from sandbox.domain.limits import IDLE_S
 from sandbox.ports import (
+    BadFolder,
     Fetched,
     Folders,
-    FolderState,
     Heir,
     Owner,
     Owners,
@@ -54,7 +55,7 @@ _REAP_S = 4.0
 _RECHECK_PASSES = 30
 """Every five minutes each folder is asked about, should an event have been missed."""
 _UNKNOWN = Failed("The sandbox service does not know how to do that.")
-_INTERNAL = Failed("The sandbox failed for a reason that is in the service's log.")
+_INTERNAL = Failed(FAILED)
 
 
 class Controller:
@@ -136,7 +137,10 @@ class Controller:
         """Do what a driver asks, or tell how far it is."""
         sandbox = self.open(request.project_id)
         operations = self._operations[request.project_id]
-        highest = await sandbox.admit(request.epoch)
+        try:
+            highest = await sandbox.admit(request.epoch)
+        except BadFolder as exc:
+            return Failed(str(exc))
         if request.epoch < highest:
             return StaleEpoch(highest)
         if request.epoch > highest:
@@ -304,11 +308,9 @@ class Controller:
             if not self._is_unused(project_id, now):
                 continue
             sandbox = self.open(project_id)
-            state = await sandbox.state()
-            if state.files:
+            if (await sandbox.state()).files:
                 _log.warning("the disk lacks room, a folder goes", id=str(project_id))
-                await _unasked(sandbox.remove, project_id)
-                await sandbox.folder.save(FolderState(epoch=state.epoch))
+                await _unasked(sandbox.empty, project_id)
 
     def _last_used(self, project_id: UUID) -> float:
         sandbox = self._sandboxes.get(project_id)

@@ -14,7 +14,7 @@ import msgspec
 
 from sandbox.application.trouble import Troubled
 from sandbox.domain.ending import ending
-from sandbox.domain.limits import ERROR_S, START_S
+from sandbox.domain.limits import ERROR_S, LACKING_S, START_S
 from sandbox.domain.module_graph import (
     imports_of_module,
     is_bundle,
@@ -53,9 +53,9 @@ async def until_ready(
         Troubled: It never can; the sentence says how that shows.
 
     """
-    statuses: list[int] = []
+    walks = Walks()
     async with asyncio.TaskGroup() as race:
-        ready = race.create_task(until_served(process, host, statuses, served))
+        ready = race.create_task(until_served(process, host, walks, served))
         ended = race.create_task(process.wait())
         first, _ = await asyncio.wait(
             {ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED
@@ -66,13 +66,20 @@ async def until_ready(
         code = ended.result()
         how = ending(code, process.cause)
         raise Troubled(f"The app stopped while it was starting ({how}).")
-    if not statuses:
+    if walks.status is None:
         why = await _obstacle(process, host)
         raise Troubled(f"The app did not answer within {START_S:g} seconds: {why}.")
-    # Where the page is there and its modules take for ever, they come as they come.
-    if is_error(statuses[-1]):
+    if is_error(walks.status):
         raise Troubled(
-            f"The app answers with an error ({statuses[-1]}).", source="http"
+            f"The app answers with an error ({walks.status}).", source="http"
+        )
+    # Where there are many modules, or slow ones, they come as they come.
+    if walks.lacking is not None:
+        path, how = walks.lacking
+        raise Troubled(
+            f"The page of the app is there, but not all that it loads: {path} {how}.",
+            source="http",
+            address=path,
         )
 
 
@@ -86,6 +93,26 @@ async def _obstacle(process: Process, host: str) -> str:
     except TimeoutError:
         return "it takes a request, and says nothing"
     return "it is too slow"
+
+
+class Walks:
+    """What the start page was answered with, and what it lacks time and again."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        """The page's, the last time; None: it was never answered."""
+        self.lacking: tuple[str, str] | None = None
+        """A module that never comes, and how that shows."""
+        self._since: dict[str, float] = {}
+
+    def walked(self, missing: Mapping[str, str], begun: float) -> None:
+        """Take note of a way that began at *begun*, and of what did not come on it."""
+        now = time.monotonic()
+        before, self._since = self._since, {}
+        for path, how in missing.items():
+            self._since[path] = before.get(path, begun)
+            if path in before and now - before[path] >= LACKING_S:
+                self.lacking = (path, how)
 
 
 class Seen:
@@ -143,27 +170,31 @@ async def loaded_by(process: Process, host: str, path: str) -> Mapping[str, Fetc
 
 
 async def until_served(
-    process: Process, host: str, statuses: list[int], served: Collection[str] = ()
+    process: Process, host: str, walks: Walks, served: Collection[str] = ()
 ) -> None:
     """Ask for the start page and all that it loads until everything was served.
 
-    What the page is answered with goes to *statuses*; an error that stays one ends it.
-    A module with a mistake in it is answered with an error as often as one asks: the
-    page shows it, so it counts as served.
+    What comes of it goes to *walks*; what stays as it is ends it as well. A module with
+    a mistake in it is answered with an error as often as one asks: the page shows it,
+    so it counts as served.
     """
     pause = _FIRST_PAUSE_S
     patient_until: float | None = None
-    while True:
+    while walks.lacking is None:
         with suppress(Unreachable, TimeoutError):
+            begun = time.monotonic()
             page = await _fetch(process, host, "/", _PAGE)
-            statuses.append(page.status)
+            walks.status = page.status
             now = time.monotonic()
             patient_until = patient_until or now + ERROR_S
             if is_error(page.status):
                 if now > patient_until:
                     return
-            elif await _Walk(process, host, served).all_served(page):
-                return
+            else:
+                walk = _Walk(process, host, served)
+                if await walk.all_served(page):
+                    return
+                walks.walked(walk.missing, begun)
         await asyncio.sleep(pause)
         pause = min(_LONGEST_PAUSE_S, pause * 1.5)
 
@@ -190,8 +221,9 @@ class _Walk:
         self.kept: dict[str, Fetched] = {}
         """Every module, those of packages among them, where they are kept."""
         self._known = set(served)
+        self.missing: dict[str, str] = {}
+        """Modules that have to be asked for again, and how that shows."""
         self._waiting: list[str] = []
-        self._is_whole = True
 
     async def all_served(self, page: Fetched) -> bool:
         """Ask for every module; tell whether none has to be asked for again."""
@@ -206,13 +238,13 @@ class _Walk:
     async def follow(self, paths: list[str]) -> bool:
         """Ask for these modules and all that they load; tell the same."""
         self._add(paths)
-        while self._waiting and self._is_whole:
+        while self._waiting and not self.missing:
             some = self._waiting[:_AT_ONCE]
             del self._waiting[:_AT_ONCE]
             async with asyncio.TaskGroup() as visits:
                 for path in some:
                     visits.create_task(self._visit(path))
-        return self._is_whole
+        return not self.missing
 
     def _add(self, paths: list[str]) -> None:
         for path in paths:
@@ -223,11 +255,14 @@ class _Walk:
     async def _visit(self, path: str) -> None:
         try:
             answer = await _fetch(self._process, self._host, path, _ANYTHING)
-        except (Unreachable, TimeoutError):
-            self._is_whole = False
+        except Unreachable:
+            self.missing[path] = "is not answered in HTTP"
+            return
+        except TimeoutError:
+            self.missing[path] = "is never answered"
             return
         if answer.status in (_OUTDATED, *_GATEWAY):
-            self._is_whole = False
+            self.missing[path] = f"answers with an error ({answer.status})"
         elif "javascript" in answer.content_type:
             if self._keeps and answer.is_whole and not is_error(answer.status):
                 body = without_source_map(answer.body)

@@ -7,22 +7,19 @@ other step may start; nothing needs to be repaired first.
 import asyncio
 import hashlib
 import time
-from asyncio import TaskGroup
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
 
 from contracts.sandbox import Installed, Running, Synced
 from eventcore.errors import Unavailable
 from sandbox.application.commands import Commands
-from sandbox.application.output import Outputs
-from sandbox.application.pool import Pool
+from sandbox.application.parts import Parts, Server, Site
 from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
-from sandbox.application.trouble import Troubled
+from sandbox.application.trouble import FAILED, Troubled
 from sandbox.domain import install
 from sandbox.domain.app import App, NoApp, detect, looked_at
 from sandbox.domain.ending import ending
@@ -33,57 +30,14 @@ from sandbox.domain.retry import Backoff
 from sandbox.domain.template import View
 from sandbox.ports import (
     BadFolder,
-    Browser,
     Folder,
     FolderState,
-    Pictures,
     Process,
-    ProjectFiles,
     ProjectGone,
-    Runtime,
-    Templates,
 )
 
 _AGENT_S = 30.0
 _AGENT_PAUSE_S = 0.5
-
-
-class Parts(Struct, frozen=True):
-    """What all sandboxes have in common."""
-
-    runtime: Runtime
-    source: ProjectFiles
-    outputs: Outputs
-    browser: Browser
-    tasks: TaskGroup
-    """For what goes on after a step is over."""
-    templates: Templates | None = None
-    """Packages that are there before they are asked for."""
-    pool: Pool | None = None
-    """Sandboxes that run before they are asked for."""
-    pictures: Pictures | None = None
-    """How apps look, where there are several controllers."""
-
-
-class Site(Struct, frozen=True):
-    """Where a preview is seen."""
-
-    url: str
-    host: str
-
-
-class Server(Struct, frozen=True):
-    """An app that answers."""
-
-    app: App
-    process: Process | None
-    """None where the files are served as they are."""
-    variables: dict[str, str]
-    since: float
-
-    def shows(self, app: App, variables: dict[str, str]) -> bool:
-        """Tell whether files of *app* that have changed are seen without a restart."""
-        return app == self.app and app.reloads and variables == self.variables
 
 
 class Sandbox:
@@ -136,13 +90,20 @@ class Sandbox:
     async def _record(self, **changes: object) -> None:
         async with self._saving:
             state = msgspec.structs.replace(await self.state(), **changes)
-            await self.folder.save(state)
+            try:
+                await self.folder.save(state)
+            except BadFolder as exc:
+                raise Troubled(str(exc)) from exc
             self._loaded = state
 
     async def admit(self, epoch: int) -> int:
         """Take note of a driver's *epoch*; return the highest one before this.
 
         On return it survives a restart, so that no earlier driver comes through later.
+
+        Raises:
+            BadFolder: It cannot be noted.
+
         """
         async with self._saving:
             state = await self.state()
@@ -175,8 +136,8 @@ class Sandbox:
         async with self._lock:
             try:
                 yield
-            except Troubled as exc:
-                self.trouble = exc.reason
+            except Exception as exc:
+                self.trouble = exc.reason if isinstance(exc, Troubled) else FAILED
                 self.backoff.failed(time.monotonic())
                 raise
 
@@ -231,6 +192,12 @@ class Sandbox:
         """Stop everything and delete the folder; legal in every state."""
         async with self._turn():
             await self._remove()
+
+    async def empty(self) -> None:
+        """Stop everything and delete the files, which can be had again."""
+        async with self._turn():
+            await self._remove()
+            await self._record()
 
     # --- how they are done, under the lock --------------------------------------------
 

@@ -33,6 +33,8 @@ START_S = 60.0
 """A first compilation under load; a server that needs longer does not answer at all."""
 ERROR_S = 8.0
 """An app that answers with errors for so long is not warming up."""
+LACKING_S = 30.0
+"""A part of a page that does not come for so long, time and again, never comes."""
 CHECK_S = 90.0
 """For everything that is asked of an app to see whether it works."""
 TYPES_S = 60.0

@@ -115,10 +115,16 @@ def line_of(text: str, words: str) -> int | None:
 # --- steps that fail --------------------------------------------------------------
 
 
-def of_output(source: str, reason: str, output: str, files: Collection[str]) -> Problem:
-    """Return a step that failed; *reason* is a sentence about it."""
+def of_output(
+    source: str, reason: str, output: str, files: Collection[str], about: str = ""
+) -> Problem:
+    """Return a step that failed; *reason* is a sentence about it.
+
+    Where it is *about* an address of the app, its file goes before what *output* names.
+    """
     output = _plain_lines(output)
-    place = locate(output, files)
+    path = known_path(about, files)
+    place = locate(output, files) if path is None else Place(path)
     head = reason.rstrip(".")
     gists = _GIST.findall(output)
     # Python ends with what happened; Node begins with it, and says it once.

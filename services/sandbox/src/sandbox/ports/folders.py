@@ -32,7 +32,12 @@ class Folder(Protocol):
         ...
 
     async def save(self, state: FolderState) -> None:
-        """Keep *state*; on return it survives a power cut."""
+        """Keep *state*; on return it survives a power cut.
+
+        Raises:
+            BadFolder: The disk is full, or does not take it.
+
+        """
         ...
 
     async def apply(

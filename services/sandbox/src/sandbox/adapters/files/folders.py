@@ -4,8 +4,8 @@ import asyncio
 import errno
 import os
 import subprocess
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -100,8 +100,9 @@ class DiskFolder(Folder):
         await _to_the_end(partial(self._save, state))
 
     def _save(self, state: FolderState) -> None:
-        self._box.make(self._uid)
-        _write(self._box.state, msgspec.json.encode(state))
+        with _told("The state of the sandbox cannot be kept"):
+            self._box.make(self._uid)
+            _write(self._box.state, msgspec.json.encode(state))
 
     @override
     async def apply(
@@ -110,17 +111,13 @@ class DiskFolder(Folder):
         await _to_the_end(partial(self._apply, writes, deletes))
 
     def _apply(self, writes: Mapping[str, bytes], deletes: Collection[str]) -> None:
-        self._box.make(self._uid)
+        with _told("The folder of the app cannot be made"):
+            self._box.make(self._uid)
         for path in deletes:
             self._files.delete(path)
         for path, content in writes.items():
-            try:
+            with _told(f"{path} cannot be written"):
                 self._files.write(path, content)
-            except OSError as exc:
-                if exc.errno in _NO_ROOM:
-                    raise BadFolder("There is no room left on the disk.") from exc
-                reason = exc.strerror or "unknown error"
-                raise BadFolder(f"{path} cannot be written: {reason}.") from exc
         self._empty_staging()
 
     @override
@@ -153,7 +150,8 @@ class DiskFolder(Folder):
 
     def _lay(self, key: str, hidden: Sequence[str]) -> None:
         box = self._box
-        box.make(self._uid)
+        with _told("The packages cannot be put in place"):
+            box.make(self._uid)
         self._clear()
         fresh = box.staging / uuid4().hex
         try:
@@ -181,7 +179,8 @@ class DiskFolder(Folder):
 
     def _adopt(self, spare: UUID, theirs: Box) -> None:
         box = self._box
-        box.make(self._uid)
+        with _told("A sandbox cannot be taken over"):
+            box.make(self._uid)
         try:
             # First who owns what comes: a crash after this leaves folders that are
             # made anew, and nothing that belongs to somebody else.
@@ -251,6 +250,17 @@ class DiskFolder(Folder):
             self._box.path.rename(grave)
             _delete(grave)
         self._begin()
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Say *what* could not be done, or that the disk is full."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise BadFolder("There is no room left on the disk.") from exc
+        raise BadFolder(f"{what}: {exc.strerror or 'unknown error'}.") from exc
 
 
 def _write(path: Path, content: bytes) -> None:
