@@ -17,6 +17,7 @@ FIELDS = {
 }
 NOBODYS = "6d2f6f44-2b4f-4b0e-9a52-0d8a4f3f0c11"
 MIB = 1024 * 1024
+BOTH = {"If-None-Match": "*", "If-Match": "*"}
 PNG = b"\x89PNG\r\n\x1a\n\0\xff"
 
 
@@ -235,14 +236,70 @@ def test_the_same_key_under_another_condition_is_another_request(files: Files) -
     assert [answer.status_code for answer in answers] == [409, 200]
 
 
-@pytest.mark.parametrize("condition", ["abc", "*", 'W/"x"', '"' + "0" * 63 + '"'])
+@pytest.mark.parametrize("condition", ["abc", "", "W/", '"x', '*, "x"', '"x" y'])
 def test_a_condition_that_nobody_understands_is_refused(
     files: Files, condition: str
 ) -> None:
     body = {"path": "a.txt", "content": "x"}
     answer = files.owner.put(files.path, json=body, headers={"If-Match": condition})
     assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert answer.text == "If-Match must be the ETag of a file, in its quotes"
+    assert answer.text == "If-Match must be * or the ETags of files, in their quotes"
+
+
+@pytest.mark.parametrize("condition", [{"If-None-Match": '"x"'}, BOTH])
+def test_a_new_file_is_asked_for_in_one_way(
+    files: Files, condition: dict[str, str]
+) -> None:
+    body = {"path": "a.txt", "content": "x"}
+    answer = files.owner.put(files.path, json=body, headers=condition)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert answer.text == "If-None-Match must be *, and without If-Match"
+
+
+def test_a_condition_of_anything_wants_something(files: Files) -> None:
+    body, any_ = {"path": "a.txt", "content": "two"}, {"If-Match": "*"}
+    none = files.owner.put(files.path, json=body, headers=any_)
+    assert (none.status_code, none.json()["theirs"]) == (409, None)
+    there = files.saved("a.txt", "one")
+    saved = files.owner.put(files.path, json=body, headers=any_)
+    assert (saved.status_code, saved.json()["content"]) == (200, "two")
+    gone = files.owner.delete(f"{files.path}/{there['id']}", headers=any_)
+    assert (gone.status_code, files.listed()) == (200, [])
+
+
+def test_one_of_several_tags_is_enough_unless_it_is_weak(files: Files) -> None:
+    tag = files.put("a.txt", "one").headers["etag"]
+    body = {"path": "a.txt", "content": "one"}
+    zeros, statuses = '"' + "0" * 64 + '"', []
+    for condition in (
+        *(f"{zeros}, {tag}", f'{tag} ,W/"x", "y"', f",{tag}"),
+        *(f"W/{tag}", '"x"', f'{zeros}, "x", "{"1" * 64}"'),
+    ):
+        answer = files.owner.put(files.path, json=body, headers={"If-Match": condition})
+        statuses.append(answer.status_code)
+    assert statuses == [200, 200, 200, 409, 409, 409]
+
+
+def test_a_condition_tells_nothing_of_somebody_elses_file(
+    files: Files, backend: Backend
+) -> None:
+    there = files.put("a.txt", "one")
+    body = {"path": "a.txt", "content": "x"}
+    with backend.person() as eve:
+        for condition in ("*", there.headers["etag"], '"x"', f'"{"1" * 64}", "x"'):
+            answer = eve.put(files.path, json=body, headers={"If-Match": condition})
+            assert (answer.status_code, answer.text) == (404, "Project file not found")
+
+
+def test_who_has_a_file_already_is_told_so(files: Files) -> None:
+    there = files.put("a.txt", "one")
+    path, tag = f"{files.path}/{there.json()['id']}", there.headers["etag"]
+    for known, status in (
+        *((tag, 304), (f'"x", W/{tag}', 304), ("*", 304)),
+        *(('"x"', 200), ("x", 200)),
+    ):
+        answer = files.owner.get(path, headers={"If-None-Match": known})
+        assert (answer.status_code, answer.headers["etag"]) == (status, tag)
 
 
 def test_a_deleted_file_is_gone_and_another_one_takes_its_place(files: Files) -> None:

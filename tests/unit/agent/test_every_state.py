@@ -44,7 +44,9 @@ OF_ONE: dict[str, tuple[ProjectCommand, list[str]]] = {
     "revoke": (RevokeAccess("ci"), []),
     "save": (SaveFile(FILE_ID, "a.txt", "a"), ["file.written"]),
     "save again": (SaveFile(FILE_ID, "mine.txt", "2"), ["file.written"]),
+    "save any": (SaveFile(FILE_ID, "mine.txt", "2", if_match="*"), ["file.written"]),
     "delete": (DeleteFile("mine.txt"), ["file.deleted"]),
+    "delete any": (DeleteFile("mine.txt", if_match="*"), ["file.deleted"]),
 }
 """What happens alike in all states."""
 REFUSED: dict[str, tuple[ProjectCommand, str]] = {
@@ -64,6 +66,7 @@ REFUSED: dict[str, tuple[ProjectCommand, str]] = {
         "conflict",
     ),
     "is there": (SaveFile(FILE_ID, "mine.txt", "2", if_match=""), "conflict"),
+    "is not there": (SaveFile(FILE_ID, "other.txt", "2", if_match="*"), "conflict"),
     "values for the log": (
         UpdateSettings(ProjectSettings(variables={"API_KEY": "hush"})),
         "invalid_message_data",

@@ -39,7 +39,7 @@ Content: TypeAlias = Annotated[str, Meta(max_length=4 * -(-MAX_ASSET_BYTES // 3)
 """A file's content, as *encoding* says; the agent checks how large it really is."""
 Encoding: TypeAlias = Literal["utf-8", "base64"]
 """How *content* stands for the file's bytes: as their text, or in base64."""
-Sha256: TypeAlias = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
+IfMatch: TypeAlias = Annotated[str, Meta(pattern=r"^([0-9a-f]{64}|\*)?$")]
 """Hexadecimal; empty for a file that is not there."""
 Path: TypeAlias = Annotated[str, Meta(min_length=1, max_length=1024)]
 """A path below the project's folder; whoever takes one in calls ``scof.safe_path``."""
@@ -161,18 +161,18 @@ class SaveFile(Command, frozen=True, tag="save_file"):
     path: Path
     content: Content
     encoding: Encoding = "utf-8"
-    if_match: Sha256 | None = None
-    """Digest of the bytes that are replaced, empty where there must be no file; another
-    one there is refused as a ``conflict``. None: whatever is there."""
+    if_match: IfMatch | None = None
+    """Digest of the bytes that are replaced, ``*`` for any, empty where there must be
+    none; what does not fit is refused as a ``conflict``. None: whatever is there."""
 
 
 class DeleteFile(Command, frozen=True, tag="delete_file"):
     """Remove a file by its path, as a person does."""
 
     path: Path
-    if_match: Sha256 | None = None
-    """Digest of the bytes that go; others there are refused as a ``conflict``. None:
-    whatever is there."""
+    if_match: IfMatch | None = None
+    """Digest of the bytes that go, ``*`` for any; others there are refused as a
+    ``conflict``. None: whatever is there."""
 
 
 class UpdateSettings(Command, frozen=True, tag="update_settings"):

@@ -224,7 +224,7 @@ def _check_match(path: str, known: File | None, if_match: str | None) -> None:
     if if_match is None:
         return
     there = digest(known) if known else ""
-    if there != if_match:
+    if if_match not in (there, there and "*"):
         raise Rejected("conflict", f"{path} was changed meanwhile: look again.")
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response
 from api.entrypoints.http.errors import AnyRequest, HttpError
+from api.entrypoints.http.etags import is_known
 from api.entrypoints.http.operation import Operation
 from api.entrypoints.http.shared import Shared
 from api.ports import Apps, PageFiles
@@ -120,7 +121,7 @@ class Page(Shared):
             "etag": found.etag,
             "vary": "accept-encoding",
         }
-        if request.headers.get("if-none-match") == found.etag:
+        if is_known(request, found.etag):
             return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         if found.encoding is not None:
             headers["content-encoding"] = found.encoding

@@ -17,6 +17,7 @@ from api.domain.scope import Needs
 from api.entrypoints.http import parameters
 from api.entrypoints.http.body import json_response, read_bytes, read_json
 from api.entrypoints.http.errors import AnyRequest, HttpError, missing
+from api.entrypoints.http.etags import ANY, demanded, is_known
 from api.entrypoints.http.idempotency import command_id, derived_id
 from api.entrypoints.http.operation import Operation, Parameter
 from api.entrypoints.http.parameters import id_in_path
@@ -41,6 +42,8 @@ MAX_PUT_BYTES = 6 * MAX_FILE_BYTES + 16 * 1024
 MAX_PATH_CHARS = 1024
 _NOTHING = ""
 """As ``SaveFile.if_match``: there must be no file."""
+_NEVER = "0" * 64
+"""The same: what no file is."""
 _ETAG = re.compile(r'"([0-9a-f]{64})"')
 
 
@@ -77,13 +80,18 @@ EXAMPLE = FileRow(
 NOT_FOUND = "Project file not found"
 _MATCH = Parameter(
     "If-Match",
-    "The ETag of what is replaced: 409 where something else is there",
-    {"pattern": '^"[0-9a-f]{64}"$'},
+    "The ETag of what is replaced, several of them, or `*`: 409 where none of it is "
+    "there",
+    {"pattern": r'^(\*|(W/)?"[0-9a-f]*"(, *(W/)?"[0-9a-f]*")*)$'},
 )
 _NEW = Parameter(
     "If-None-Match", "`*`: 409 where there is such a file", {"enum": ["*"]}
 )
-_TAG = Parameter("ETag", "The file's sha256, in quotes", {"type": "string"})
+_TAG = Parameter(
+    "ETag",
+    "The file's sha256, in quotes; asked with in If-None-Match, 304",
+    {"type": "string"},
+)
 _COLLISION = FileCollision(
     message="src/main.ts was changed meanwhile: look again.",
     yours=NewFile(EXAMPLE.path, "console.log(2);\n"),
@@ -193,11 +201,15 @@ class FileDoor(Shared):
     async def _saved(
         self, request: AnyRequest, user_id: UUID, id_: UUID, body: NewFile
     ) -> Response[bytes]:
-        if_match = _if_match(request)
+        condition = _condition(request)
         path = _checked(body)
-        wanted = SaveFile(UUID(int=0), path, body.content, body.encoding, if_match)
+        wanted = SaveFile(UUID(int=0), path, body.content, body.encoding, condition)
         command = command_id(request, user_id, wanted)
-        save = msgspec.structs.replace(wanted, file_id=derived_id(command, "file"))
+        save = msgspec.structs.replace(
+            wanted,
+            file_id=derived_id(command, "file"),
+            if_match=await self._one_of(condition, (user_id, id_, path)),
+        )
         try:
             await self._projects.execute(user_id, id_, command, save)
         except Rejected as refused:
@@ -228,6 +240,9 @@ class FileDoor(Shared):
         found = await self._views.file(user.id, id_, id_in_path(request, file_id))
         if found is None:
             raise missing(request)
+        tag = {"etag": f'"{found.sha256}"'}
+        if is_known(request, tag["etag"]):
+            return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=tag)
         return _tagged(found)
 
     async def delete(
@@ -239,13 +254,26 @@ class FileDoor(Shared):
         found = await self._views.file(user.id, id_, id_in_path(request, file_id))
         if found is None:
             raise missing(request)
-        remove = DeleteFile(found.path, _if_match(request))
-        command = command_id(request, user.id, remove)
+        condition = _condition(request)
+        wanted = DeleteFile(found.path, condition)
+        command = command_id(request, user.id, wanted)
+        if_match = await self._one_of(condition, (user.id, id_, found.path))
+        remove = msgspec.structs.replace(wanted, if_match=if_match)
         try:
             await self._projects.execute(user.id, id_, command, remove)
         except Rejected as refused:
             return await self._collision(refused, (user.id, id_, found.path), None)
         return json_response(payload=True)
+
+    async def _one_of(
+        self, condition: str | None, place: tuple[UUID, UUID, str]
+    ) -> str | None:
+        """Return which bytes have to be there: of several, those that are."""
+        if condition is None or " " not in condition:
+            return condition
+        there = await self._views.file_at(*place)
+        is_one = there is not None and there.sha256 in condition.split()
+        return there.sha256 if there and is_one else _NEVER
 
     async def _collision(
         self, refused: Rejected, place: tuple[UUID, UUID, str], yours: NewFile | None
@@ -290,23 +318,29 @@ def _tagged(file: FileRow) -> Response[bytes]:
     return json_response(file, headers={"etag": f'"{file.sha256}"'})
 
 
-def _if_match(request: AnyRequest) -> str | None:
+def _condition(request: AnyRequest) -> str | None:
     """Return which bytes have to be there, as ``SaveFile.if_match`` says it.
+
+    Where a client names several, their digests have blanks between them. Weak tags, and
+    those that no file can have, match nothing.
 
     Raises:
         HttpError: 422, a header says something that nobody here could look at.
 
     """
-    if request.headers.get("if-none-match", "").strip() == "*":
-        return _NOTHING
-    header = request.headers.get("if-match")
-    if header is None:
-        return None
-    found = _ETAG.fullmatch(header.strip())
-    if found is None:
-        reason = "If-Match must be the ETag of a file, in its quotes"
+    tags = demanded(request, "if-match")
+    unwanted = demanded(request, "if-none-match")
+    if unwanted is not None and (tags is not None or unwanted != [(ANY, True)]):
+        reason = "If-None-Match must be *, and without If-Match"
         raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, reason)
-    return found[1]
+    if unwanted is not None:
+        return _NOTHING
+    if tags is None:
+        return None
+    if tags == [(ANY, True)]:
+        return ANY
+    found = [_ETAG.fullmatch(tag) for tag, is_strong in tags if is_strong]
+    return " ".join(one[1] for one in found if one) or _NEVER
 
 
 def _checked(file: NewFile) -> str:

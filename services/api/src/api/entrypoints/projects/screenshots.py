@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from api.domain.scope import Needs
 from api.entrypoints.http.errors import AnyRequest, HttpError
+from api.entrypoints.http.etags import is_known
 from api.entrypoints.http.operation import Operation, Parameter
 from api.entrypoints.http.shared import Shared
 from api.entrypoints.projects.own import OwnProjects
@@ -47,7 +48,7 @@ class ScreenshotDoor(Shared):
             "etag": f'"{sha256(jpeg).hexdigest()}"',
             "x-content-type-options": "nosniff",
         }
-        if request.headers.get("if-none-match") == headers["etag"]:
+        if is_known(request, headers["etag"]):
             return Response(b"", status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(jpeg, media_type=GET.media_type, headers=headers)
 
