@@ -168,6 +168,28 @@ def test_a_start_ends_what_was_left(own_server: SandboxServer) -> None:
         assert left.wait(10) == -signal.SIGKILL
 
 
+async def test_what_changed_while_the_bus_was_gone_is_shown() -> None:
+    with (
+        server_folder() as folder,
+        NatsServer(folder) as nats,
+        SandboxServer(folder, nats.url, SANDBOX_IDLE_S="1") as server,
+    ):
+        async with stage(server) as world:
+            page, gone = world.add({"index.html": "old"}), world.add(TREE)
+            await world.sees(page, "old")
+            await world.ask(gone, SyncFiles(1))
+            nats.kill()
+            world.agent.projects[page].files["index.html"] = "new"
+            world.agent.projects[gone].deleted = True
+            nats.start()
+            await world.sees(page, "new")
+
+            async def removed() -> bool:
+                return not world.folder_of(gone).exists()
+
+            await until(removed, "the folder of a deleted project is gone")
+
+
 async def test_a_project_deleted_meanwhile_is_removed(
     own_server: SandboxServer,
 ) -> None:

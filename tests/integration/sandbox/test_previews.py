@@ -173,6 +173,21 @@ async def test_whoever_wants_no_page_gets_a_sentence(service: Stage) -> None:
     assert (answer.status_code, answer.text) == (503, "The app is starting.\n")
 
 
+async def test_an_answer_that_is_none_is_told(service: Stage) -> None:
+    script = (
+        "require('net').createServer((one) => one.on('data', (data) => one.end("
+        "`${data}`.includes('/odd') ? 'odd' : 'HTTP/1.1 200 OK\\r\\n\\r\\nfine')))"
+        ".listen(process.env.PORT)"
+    )
+    project = service.add({**ECHO, "server.js": script})
+    await service.sees(project, "fine")
+    for accept in ("*/*", "text/html"):
+        answer = await service.visit(project, "/odd", accept=accept)
+        assert answer.status_code == 503
+        assert "its answer was no HTTP" in answer.text
+        assert "not running" not in answer.text
+
+
 async def test_an_app_that_crashed_shows_why_and_comes_back(service: Stage) -> None:
     project = service.add(ECHO)
     await service.sees(project, '"accept":')

@@ -89,6 +89,25 @@ def test_a_header_that_reaches_beyond_the_app_is_dropped(
 
 
 @pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        (b"default-src 'self'; frame-ancestors 'none'", b"default-src 'self';"),
+        (b"Frame-Ancestors 'self';script-src x", b";script-src x"),
+        (b"img-src x, frame-ancestors a b, font-src y", b"img-src x,, font-src y"),
+        (b"frame-ancestors", b""),
+        (
+            b"default-src frame-ancestors-are-here",
+            b"default-src frame-ancestors-are-here",
+        ),
+    ],
+    ids=range(5),
+)
+def test_an_app_does_not_choose_who_frames_it(given: bytes, passed: bytes) -> None:
+    for name in (b"Content-Security-Policy", b"content-security-policy-report-only"):
+        assert to_browser([(name, given)])[0] == (name, passed)
+
+
+@pytest.mark.parametrize(
     "path",
     [
         *("/..", "/a/../b", "/%2e%2e/x", "/a/%2E%2E%2fb", "/..%5cx", "/a%00"),

@@ -203,6 +203,7 @@ async def _serve(
     works = (parts.outputs.run, controller.reconcile_forever, reap, keep)
     async with _background(tasks, *works):
         subscriptions = await doors.serve(bus, controller, isolation, owners.me)
+        bus.on_reconnect(controller.look_again)
         tasks.create_task(_wind_down(controller, runtime, owners, stopping))
         async with TaskGroup() as servers:
             servers.create_task(

@@ -203,6 +203,13 @@ class Controller:
         del self._edited[project_id]
         await _unasked(self.open(project_id).follow_edit, project_id)
 
+    def look_again(self) -> None:
+        """Follow whatever there is to follow: some of it may not have been told."""
+        self._unchecked |= self._known
+        for project_id, sandbox in self._sandboxes.items():
+            if sandbox.server is not None:
+                self.edited(project_id)
+
     def run_ended(self, run_id: UUID, project_id: UUID) -> None:
         """End what is done for a run that did not complete, whoever drove it."""
         operations = self._operations.get(project_id)

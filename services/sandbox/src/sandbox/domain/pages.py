@@ -83,10 +83,15 @@ if (location.search === "") setTimeout(() => location.replace("?again"), 500);
 _SOON = "The preview shows itself as soon as the app answers."
 
 
-def waiting_page(doing: str | None, trouble: str | None, log: str) -> str:
-    """Return the page of an app that is not there yet, or not any more."""
+def waiting_page(
+    doing: str | None, trouble: str | None, log: str, note: str | None = None
+) -> str:
+    """Return the page of an app that is not there yet, or not any more.
+
+    A *note* says what is known where that is no *trouble*.
+    """
     title = doing or ("The app is not running" if trouble else "One moment")
-    sentence = trouble or _SOON
+    sentence = trouble or note or _SOON
     shown = f"<pre>{escape(log)}</pre>" if log else ""
     script = _AGAIN + _when_open("location.reload()")
     return _page(title, sentence, shown, script)

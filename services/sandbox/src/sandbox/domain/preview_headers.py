@@ -4,6 +4,7 @@ The app must not learn who its visitor is to us; the browser must not do for the
 what reaches beyond the app's own origin.
 """
 
+import re
 from typing import TypeAlias
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -27,6 +28,9 @@ _NOT_TO_BROWSER = frozenset(
         b"x-robots-tag",
     }
 )
+_POLICIES = (b"content-security-policy", b"content-security-policy-report-only")
+_FRAMES = re.compile(rb"(^|[;,])\s*frame-ancestors(?![\w-])[^;,]*", re.IGNORECASE)
+"""The same in a policy; the rest of it is the app's own business."""
 ADDED: Headers = [
     (b"X-Robots-Tag", b"noindex"),
     (b"Origin-Agent-Cluster", b"?1"),
@@ -62,12 +66,15 @@ def _is_ours(pair: bytes) -> bool:
 
 def to_browser(headers: Headers) -> Headers:
     """Return what of the app's *headers* the browser gets, and what we add."""
-    passed = [
-        (name, value)
-        for name, value in headers
-        if name.lower() not in _NOT_TO_BROWSER
-        and not (name.lower() == b"set-cookie" and _reaches_beyond(value))
-    ]
+    passed: Headers = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _NOT_TO_BROWSER:
+            continue
+        if lower == b"set-cookie" and _reaches_beyond(value):
+            continue
+        kept = _FRAMES.sub(rb"\1", value) if lower in _POLICIES else value
+        passed.append((name, kept))
     return passed + ADDED
 
 

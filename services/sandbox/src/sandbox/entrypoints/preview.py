@@ -29,6 +29,7 @@ _FIRST_WAIT_S = 1.0
 """A plain page, or an app that needs no install, is there before a page says wait."""
 _CHANGES_S = 25.0
 """Below the idle limit of every proxy on the way."""
+_BROKEN = "The app broke off before it had answered, or its answer was no HTTP."
 _PINGS = ("vite-ping", "vite-hmr")
 """Sub-protocols by which an open page asks for updates, even if nobody looks."""
 
@@ -103,13 +104,16 @@ def _pass_on(process: Process, sandbox: Sandbox) -> Upstream:
     def unavailable(head: RequestHead) -> Answer:
         return _waiting(head, sandbox)
 
+    def broken(head: RequestHead) -> Answer:
+        return _waiting(head, sandbox, _BROKEN)
+
     return Upstream(
         process.connect,
         request_headers=to_app,
         answer_headers=to_browser,
         forwarded=False,
         unavailable=unavailable,
-        broken=unavailable,
+        broken=broken,
     )
 
 
@@ -140,13 +144,17 @@ def _missing() -> Answer:
     return Answer(404, pages.missing_page().encode(), _HTML, [_NO_STORE, *ADDED])
 
 
-def _waiting(head: RequestHead, sandbox: Sandbox) -> Answer:
+def _waiting(head: RequestHead, sandbox: Sandbox, note: str | None = None) -> Answer:
+    """Answer that there is nothing to see, and why; *note* if there is no trouble.
+
+    A browser that wants a page gets one that asks again.
+    """
     headers = [(b"Retry-After", b"1"), _NO_STORE, *ADDED]
     if "text/html" in (head.header("accept") or ""):
         log = sandbox.log_tail
-        page = pages.waiting_page(sandbox.doing, sandbox.trouble, log)
+        page = pages.waiting_page(sandbox.doing, sandbox.trouble, log, note)
         return Answer(503, page.encode(), _HTML, headers)
-    sentence = sandbox.trouble or "The app is starting."
+    sentence = sandbox.trouble or note or "The app is starting."
     return Answer(503, f"{sentence}\n".encode(), headers=headers)
 
 
