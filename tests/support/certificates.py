@@ -1,5 +1,6 @@
-"""A certificate of our own for this machine, for servers that want one."""
+"""A certificate of our own, for servers of this machine that want one."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -10,13 +11,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def make_certificate(folder: Path) -> None:
-    """Write `ca.pem` and `key.pem`, of a server here that vouches for itself."""
+def make_certificate(
+    certificate_file: Path, key_file: Path, names: Sequence[str] = ("localhost",)
+) -> None:
+    """Write the certificate and the key of a server here that vouches for itself.
+
+    It is called by any of *names*, of which one may be a wildcard, and by its address.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+    called = x509.SubjectAlternativeName(
+        [*map(x509.DNSName, names), x509.IPAddress(IPv4Address("127.0.0.1"))]
     )
     certificate = (
         x509.CertificateBuilder()
@@ -26,13 +32,13 @@ def make_certificate(folder: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(names, critical=False)
+        .add_extension(called, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
-    (folder / "ca.pem").write_bytes(certificate.public_bytes(pem))
+    certificate_file.write_bytes(certificate.public_bytes(pem))
     private = key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    (folder / "key.pem").write_bytes(private)
+    key_file.write_bytes(private)

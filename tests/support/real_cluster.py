@@ -80,7 +80,7 @@ class ApiServer(Server):
     """The real one, with roles, quotas and Pod Security."""
 
     def __init__(self, folder: Path, etcd: Etcd) -> None:
-        make_certificate(folder)
+        make_certificate(folder / "ca.pem", folder / "key.pem")
         self.certificate, key = folder / "ca.pem", str(folder / "key.pem")
         tokens = folder / "tokens.csv"
         tokens.write_text(f"{ADMINISTRATOR},administrator,1,system:masters\n")

@@ -80,7 +80,7 @@ class _Silent(WSGIRequestHandler):
 @contextmanager
 def hosting(folder: Path) -> Iterator[Host]:
     """Lend a host; ``ca.pem`` in *folder* is what its visitors have to trust."""
-    make_certificate(folder)
+    make_certificate(folder / "ca.pem", folder / "key.pem")
     repositories: dict[str, BackendRepo] = {}
     host = Host("", repositories)
     git = make_wsgi_chain(DictBackend(repositories))

@@ -6,18 +6,15 @@ import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from standalone.ports import free_port
 from tests.integration.deploy.tools import DEPLOY, tool
+from tests.support.certificates import make_certificate
 from tests.support.servers import server_folder, wait_until
 
 HOST = "atelier.example"
@@ -133,32 +130,6 @@ async def test_services_are_told_who_comes_and_not_what_one_claims(door: str) ->
     assert not {"198.51.100.7", "https"} & set(answer.text.split())
 
 
-def make_certificate(folder: Path) -> None:
-    """Make one for the host and every preview, as a person would put it there."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    names = [x509.DNSName(HOST), x509.DNSName("*.preview.example")]
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / "tls-certificate").write_bytes(certificate.public_bytes(pem))
-    (folder / "tls-key").write_bytes(
-        key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-
-
 @pytest.mark.parametrize(
     ("host", "service"), [(HOST, "api"), ("abc.preview.example", "sandbox")]
 )
@@ -166,8 +137,10 @@ async def test_one_certificate_is_for_people_and_previews(
     host: str, service: str
 ) -> None:
     with server_folder() as folder:
-        make_certificate(folder)
-        trusting = ssl.create_default_context(cafile=folder / "tls-certificate")
+        certificate = folder / "tls-certificate"
+        names = [HOST, "*.preview.example"]
+        make_certificate(certificate, folder / "tls-key", names)
+        trusting = ssl.create_default_context(cafile=certificate)
         async with (
             opened("https", folder) as port,
             httpx.AsyncClient(verify=trusting) as http,
