@@ -164,6 +164,9 @@ class Requests(Protocol):
     ) -> bytes:
         """Return the answer.
 
+        A question may be heard twice, when the way there is lost meanwhile: so it has
+        an id, or asks for nothing to be changed.
+
         Raises:
             Unavailable: Nobody listens, or no answer came in time.
 

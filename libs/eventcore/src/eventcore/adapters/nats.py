@@ -1,6 +1,8 @@
 """The bus on NATS: requests with a deadline and a trace, and fleeting messages."""
 
 import asyncio
+import socket
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -25,6 +27,13 @@ MAX_QUEUED = 1024
 """Requests of one `serve` that wait; their askers give up anyway."""
 MAX_OUTBOX_BYTES = 16 << 20
 """Fleeting messages that wait for the socket; more are dropped."""
+PING_S = 3
+"""How often the server is asked for a word. Two are missing when the third is due: then
+it is taken for gone. Only its silence counts: what a process that stands still has not
+read, it finds when it goes on."""
+_MISSING_PINGS = 2
+_AGAIN_S = 0.1
+"""Between two looks for somebody who comes back to the bus as we did."""
 
 FAILURE = "Atelier-Failure"
 """Header of an answer that is none: why the request could not be handled."""
@@ -38,8 +47,12 @@ _log = logs.get(__name__)
 Callback = Callable[[], Awaitable[None]]
 
 
+class _ConnectionLost(errors.Error):
+    """The question or its answer went with the connection; nobody knows which."""
+
+
 class _Client(Client):
-    """A client that keeps its word about cancelling, flushing and pings."""
+    """A client that keeps its word about cancelling, flushing, pings and closing."""
 
     @override
     async def request(
@@ -74,6 +87,34 @@ class _Client(Client):
         if self._pongs and self._pongs[0].done():
             self._pongs[0] = asyncio.get_running_loop().create_future()
         await super()._process_pong()
+
+    @override
+    async def close(self) -> None:
+        """Close, and drop what waits for a connection that is gone.
+
+        The base class would write it to that one, and end with what its socket says.
+        """
+        if not self.is_connected:
+            self._pending, self._pending_data_size = [], 0
+        await super().close()
+
+    def lose_questions(self) -> None:
+        """Fail the requests under way, whose answers come over no other connection."""
+        for waiting in list(self._resp_map.values()):
+            if not waiting.done():
+                waiting.set_exception(_ConnectionLost())
+
+    def insist(self) -> None:
+        """Give up the connection when its other end takes nothing in for too long.
+
+        A ping tells the same only where nothing waits to be sent: it waits behind that,
+        and so would the end of the connection.
+        """
+        writer = getattr(self._transport, "_io_writer", None)
+        end: socket.socket | None = writer and writer.get_extra_info("socket")
+        if end is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it
+            patience_ms = int(1000 * PING_S * (_MISSING_PINGS + 1))
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
 
 
 @contextmanager
@@ -123,11 +164,13 @@ async def connect(
     async def on_disconnect() -> None:
         if not client.is_closed:
             _log.info("nats disconnected", connection=name)
+        client.lose_questions()
         if disconnected is not None:
             await disconnected()
 
     async def on_reconnect() -> None:
         _log.info("nats connected again", connection=name)
+        client.insist()
         if reconnected is not None:
             await reconnected()
 
@@ -148,8 +191,8 @@ async def connect(
                 # The client's types say int; a tenth of a second is what it does.
                 reconnect_time_wait=0.1,  # type: ignore[arg-type]
                 max_reconnect_attempts=-1,
-                ping_interval=10,
-                max_outstanding_pings=2,
+                ping_interval=PING_S,
+                max_outstanding_pings=_MISSING_PINGS,
                 inbox_prefix="_INBOX" if user is None else inbox_prefix(user),
                 pending_size=pending_bytes,
                 drain_timeout=5,
@@ -158,6 +201,7 @@ async def connect(
         reason = last_error[-1] if last_error else error
         await client.close()
         raise Unavailable(f"no NATS server answers: {reason!r}") from error
+    client.insist()
     return client
 
 
@@ -217,12 +261,17 @@ class NatsBus(Bus):
         self._outbox_filled = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
         self._served: list[_Served] = []
+        self._on_disconnect: list[Callable[[], None]] = []
         self._on_reconnect: list[Callable[[], None]] = []
 
     async def open(self, servers: str, *, user: str | None, name: str) -> None:
         """Connect; see `connect`."""
         self.client = await connect(
-            servers, user=user, name=name, reconnected=self._reconnected
+            servers,
+            user=user,
+            name=name,
+            reconnected=self._reconnected,
+            disconnected=self._disconnected,
         )
         self._sender = asyncio.create_task(self._send())
 
@@ -258,6 +307,10 @@ class NatsBus(Bus):
         except (errors.Error, OSError, TimeoutError) as error:
             raise Unavailable("NATS does not answer") from error
 
+    def on_disconnect(self, callback: Callable[[], None]) -> None:
+        """Have *callback* called when the connection is lost."""
+        self._on_disconnect.append(callback)
+
     def on_reconnect(self, callback: Callable[[], None]) -> None:
         """Have *callback* called after each reconnect: messages may be missing."""
         self._on_reconnect.append(callback)
@@ -266,12 +319,13 @@ class NatsBus(Bus):
     async def request(
         self, subject: str, body: bytes, *, timeout_s: float, traceparent: str | None
     ) -> bytes:
-        """Send over the one inbox of the connection and wait."""
+        """Send over the one inbox of the connection and wait.
+
+        Where the connection goes meanwhile it is sent again over the next one.
+        """
         headers = None if traceparent is None else {TRACE: traceparent}
         try:
-            answer = await self.client.request(
-                subject, body, timeout=timeout_s, headers=headers
-            )
+            answer = await self._answer(subject, body, timeout_s, headers)
         except errors.NoRespondersError as error:
             raise Unavailable(f"nobody listens on {subject}") from error
         except (errors.TimeoutError, TimeoutError) as error:
@@ -283,6 +337,28 @@ class NatsBus(Bus):
         if answer.headers and FAILURE in answer.headers:
             raise Unavailable(answer.headers[FAILURE])
         return bytes(answer.data)
+
+    async def _answer(
+        self,
+        subject: str,
+        body: bytes,
+        timeout_s: float,
+        headers: dict[str, str] | None,
+    ) -> Msg:
+        until = time.monotonic() + timeout_s
+        was_away = not self.is_connected
+        while True:
+            try:
+                return await self.client.request(
+                    *(subject, body, until - time.monotonic()), headers=headers
+                )
+            except _ConnectionLost:
+                was_away = True
+            except errors.NoRespondersError:
+                # Who answers comes back at a pace of its own.
+                if not was_away or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(_AGAIN_S)
 
     @override
     def publish(self, subject: str, body: bytes) -> None:
@@ -328,6 +404,10 @@ class NatsBus(Bus):
                 await self.client.publish(subject, body)
             except (errors.Error, OSError) as error:
                 _log.warning("message dropped", subject=subject, error=repr(error))
+
+    async def _disconnected(self) -> None:
+        for callback in self._on_disconnect:
+            callback()
 
     async def _reconnected(self) -> None:
         for callback in self._on_reconnect:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ _FAILED = re.compile(rb"^%b: *([^\r\n]*)" % FAILURE.encode(), re.MULTILINE)
 
 Answer = tuple[bytes, bytes]
 """Headers and body."""
+
+
+class _Lost(Exception):
+    """The connection went, and with it the question or its answer."""
 
 
 class ShortRequests(Requests):
@@ -52,6 +57,7 @@ class ShortRequests(Requests):
             f"{requests._inbox}.*", pending_bytes_limit=0
         )
         way.attach_answers(subscription, requests.hear)
+        bus.on_disconnect(requests.lose)
         await bus.check()
         return requests
 
@@ -59,10 +65,19 @@ class ShortRequests(Requests):
     async def request(
         self, subject: str, body: bytes, *, timeout_s: float, traceparent: str | None
     ) -> bytes:
-        if len(body) > SHORT_BYTES or not self._bus.is_connected:
-            return await self._bus.request(
-                subject, body, timeout_s=timeout_s, traceparent=traceparent
-            )
+        until = self._loop.time() + timeout_s
+        if len(body) <= SHORT_BYTES and self._bus.is_connected:
+            with suppress(_Lost):
+                return await self._ask(subject, body, timeout_s, traceparent)
+        # The long way bridges a gap between two connections.
+        left_s = until - self._loop.time()
+        return await self._bus.request(
+            subject, body, timeout_s=left_s, traceparent=traceparent
+        )
+
+    async def _ask(
+        self, subject: str, body: bytes, timeout_s: float, traceparent: str | None
+    ) -> bytes:
         inbox = f"{self._inbox}.{next(self._numbers)}".encode()
         future: asyncio.Future[Answer] = self._loop.create_future()
         self._waiting[inbox] = future
@@ -84,6 +99,12 @@ class ShortRequests(Requests):
         future = self._waiting.get(inbox)
         if future is not None and not future.done():
             future.set_result((headers, body))
+
+    def lose(self) -> None:
+        """Give up what is asked over the connection that is gone."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(_Lost)
 
     @staticmethod
     def _give_up(future: asyncio.Future[Answer], subject: str) -> None:

@@ -259,7 +259,7 @@ max_payload: {settings.max_payload}
 max_connections: {settings.max_connections}
 max_control_line: 4KB
 write_deadline: "5s"
-ping_interval: "10s"
+ping_interval: "5s"
 ping_max: 2
 jetstream {{
   store_dir: "{store}"
