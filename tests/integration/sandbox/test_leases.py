@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
+from nats import errors
+from nats.js.kv import KeyValue
 
 from contracts.subjects import PERMISSIONS
 from eventcore.adapters.nats import open_bus
@@ -16,24 +18,30 @@ from tests.support.servers import NatsServer, server_folder
 
 PASSWORDS = dict.fromkeys(PERMISSIONS, "a-password")
 LEASE_S = 1.0
+FAILURES = 3
+"""As many as a lease would live through if each were tried again at its time only."""
+
+
+USERS = authorization(PASSWORDS, system_password="system")  # noqa: S106 - a test's
 
 
 @pytest.fixture(scope="module")
 def nats() -> Iterator[NatsServer]:
-    users = authorization(PASSWORDS, system_password="system")  # noqa: S106 - a test's
-    with server_folder() as folder, NatsServer(folder, authorization=users) as started:
+    with server_folder() as folder, NatsServer(folder, authorization=USERS) as started:
         yield started
 
 
 @asynccontextmanager
-async def controllers(nats: NatsServer) -> AsyncIterator[tuple[Leases, Leases]]:
+async def controllers(
+    nats: NatsServer, lease_s: float = LEASE_S
+) -> AsyncIterator[tuple[Leases, Leases]]:
     """Lend the leases of two controllers, each on a connection of its own."""
     async with AsyncExitStack() as stack:
         made = []
         for port in (1, 2):
             url = nats.nats.url("sandbox", PASSWORDS["sandbox"])
             bus = await stack.enter_async_context(open_bus(url, user="sandbox"))
-            made.append(await open_leases(bus, ("127.0.0.1", port), LEASE_S, 1))
+            made.append(await open_leases(bus, ("127.0.0.1", port), lease_s, 1))
         yield made[0], made[1]
 
 
@@ -83,3 +91,38 @@ async def test_a_lease_lasts_while_it_is_renewed_and_ends_before_another_begins(
 
         await until(told, "the first one is told")
         keeping.cancel()
+
+
+async def test_renewals_that_fail_are_tried_again_before_the_next_are_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when a cluster has lost the server that kept the leases."""
+    update, failed = KeyValue.update, 0
+    is_told = asyncio.Event()
+
+    async def fail_first(bucket: KeyValue, key: str, value: bytes, last: int) -> int:
+        nonlocal failed
+        if failed < FAILURES:
+            failed += 1
+            raise errors.TimeoutError
+        revision = await update(bucket, key, value, last)
+        is_told.set()
+        return revision
+
+    lost: list[UUID] = []
+
+    def lose(project: UUID) -> None:
+        lost.append(project)
+        is_told.set()
+
+    # A server of its own: the first that starts decides how long leases are.
+    with server_folder() as folder, NatsServer(folder, authorization=USERS) as server:
+        async with controllers(server, 6 * LEASE_S) as (one, _):
+            project = uuid4()
+            assert await one.claim(project) is None
+            monkeypatch.setattr(KeyValue, "update", fail_first)
+            keeping = asyncio.ensure_future(one.run(lose))
+            await is_told.wait()
+            assert not lost
+            assert one.is_ours(project)
+            keeping.cancel()

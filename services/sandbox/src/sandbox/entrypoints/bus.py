@@ -46,7 +46,7 @@ _openings = codec.decoder(GetOpening)
 _answers = codec.decoder(SandboxAnswer)
 
 _EVENTS = "evt.*.*"
-_PEER_S = 8.0
+_PEER_S = 3.0
 """Less than whoever asks us waits, and more than an operation lets us wait."""
 _LATER_S = 0.5
 

@@ -33,8 +33,14 @@ _MAX_BYTES = 16 << 20
 """Room that the server keeps: some 80,000 projects that are in use at a time."""
 _KEPT = 0.8
 """The part of a lease for which its holder believes in it."""
-_RENEWALS = 4
+_RENEWALS = 6
 """In the time of one lease."""
+_RETRIES = 4
+"""Of a renewal that failed, until the next one would be due: while a server of the bus
+is lost, the others need some five seconds to agree on who keeps leases, and what runs
+should not end for that."""
+_ANSWER_S = 2.0
+"""For one question to the bucket: whoever waits for us asks again."""
 _FENCE_S = 0.2
 _REMEMBERED_S = 1.0
 """How long it is believed that somebody else has a project."""
@@ -46,6 +52,7 @@ _owners = msgspec.json.Decoder(Owner)
 
 class _Lease(msgspec.Struct):
     revision: int
+    renewed: float
     until: float
 
 
@@ -101,7 +108,8 @@ class Leases(Owners):
         else:
             last = found[1]
             revision = await self._bucket.update(str(project_id), self._word, last)
-        self._held[project_id] = _Lease(revision, begun + self._ttl_s * _KEPT)
+        until = begun + self._ttl_s * _KEPT
+        self._held[project_id] = _Lease(revision, begun, until)
         return None
 
     async def _find(self, project_id: UUID) -> tuple[Owner, int] | None:
@@ -133,10 +141,12 @@ class Leases(Owners):
     async def _renew_forever(self) -> None:
         pause_s = self._ttl_s / _RENEWALS
         while True:
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(pause_s / _RETRIES)
+            before = time.monotonic() - pause_s
+            due = [one for one, lease in self._held.items() if lease.renewed <= before]
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
-                    await asyncio.gather(*map(self._renew, self.held))
+                    await asyncio.gather(*map(self._renew, due))
 
     async def _fence_forever(self, lost: Callable[[UUID], None]) -> None:
         while True:
@@ -166,7 +176,7 @@ class Leases(Owners):
         except (Unavailable, KeyWrongLastSequenceError) as exc:
             _log.info("a lease could not be renewed", reason=str(exc))
             return
-        lease.revision = revision
+        lease.revision, lease.renewed = revision, begun
         lease.until = begun + self._ttl_s * _KEPT
 
     async def _update(self, project_id: UUID, last: int) -> int:
@@ -189,7 +199,7 @@ async def open_leases(
         Unavailable: The bus has no streams, or does not answer.
 
     """
-    jetstream = bus.client.jetstream()
+    jetstream = bus.client.jetstream(timeout=_ANSWER_S)
     config = KeyValueConfig(
         bucket=OWNERS_BUCKET, ttl=ttl_s, max_bytes=_MAX_BYTES, replicas=replicas
     )
