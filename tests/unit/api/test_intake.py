@@ -52,6 +52,15 @@ def test_a_file_that_is_too_large_is_left_out_whatever_it_says(said: int) -> Non
     assert intake.taken().files == {}
 
 
+def test_what_stands_for_a_file_that_is_elsewhere_is_no_file() -> None:
+    intake = Intake()
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    intake.add("a.png", pointer)
+    intake.add("docs.md", pointer + bytes(2000))  # it only tells of such files
+    (left_out,) = intake.taken().left_out
+    assert (left_out.path, list(intake.taken().files)) == ("a.png", ["docs.md"])
+
+
 def add_all(intake: Intake, count: int, data: bytes) -> None:
     for number in range(count):
         intake.add(str(number), data)

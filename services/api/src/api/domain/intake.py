@@ -22,6 +22,10 @@ MAX_TOLD = 100
 _NOT_SOURCE = frozenset(
     {".git", "node_modules", "__MACOSX", ".venv", "__pycache__", ".DS_Store"}
 )
+_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+"""How a file begins that stands for another one, which Git LFS keeps elsewhere."""
+_POINTER_BYTES = 1024
+_ELSEWHERE = "What is in it is kept elsewhere (Git LFS)"
 _TOO_LARGE = f"It is larger than {MAX_ASSET_BYTES >> 20} MiB"
 
 
@@ -88,6 +92,9 @@ class Intake:
         """
         if len(data) > MAX_ASSET_BYTES:
             self.leave_out(path, _TOO_LARGE)
+            return
+        if len(data) < _POINTER_BYTES and data.startswith(_POINTER):
+            self.leave_out(path, _ELSEWHERE)
             return
         self._bytes += len(data) - len(self._files.get(path, b""))
         self._files[path] = data
