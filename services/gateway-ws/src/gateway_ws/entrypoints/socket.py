@@ -49,7 +49,7 @@ what the network hands over at once may hold forty thousand empty ones."""
 MESSAGES_PER_S = 1000
 """Messages that come close together are heard at this rate, be it to be refused."""
 LAST_BYTES = 64 * 1024
-"""What is read of a client after our goodbye, to find its own; the rest is dropped."""
+"""What is read of a client after our goodbye, to find its own; then nothing is."""
 MAX_FRAGMENTS = 64
 """Frames that one message may come in: empty ones would be free for the sender."""
 CONTROL_FRAMES_PER_S = 5
@@ -280,6 +280,8 @@ class Socket(asyncio.Protocol, Client):
         if self._last_bytes > 0:
             self._unparsed = self._unparsed + data if self._unparsed else data
             self._parse()
+        else:
+            self._transport.pause_reading()
 
     def _parse(self) -> None:
         """Read frames until a message is whole, which is heard before others are."""
@@ -403,7 +405,7 @@ class Socket(asyncio.Protocol, Client):
     def _send(self) -> None:
         """Write what the protocol has to say; after its end the client has to leave.
 
-        Until then what it still sends is read and dropped: closing at once would reset
+        Until then a bit of what it still sends is read: closing at once would reset
         the connection, and our last words with it.
         """
         for data in self._protocol.data_to_send():
