@@ -122,10 +122,22 @@ async def test_a_crash_after_the_start_is_told(service: Stage) -> None:
     assert "exit code 1): ReferenceError: nothing" in told[0].message.split("\n")[0]
 
 
+async def test_the_last_words_of_an_app_need_no_end(service: Stage) -> None:
+    last = "process.stderr.write('Error: no way on', () => process.exit(7))"
+    project = service.add(node(f"if (request.url === '/end') {last}; response.end();"))
+    assert isinstance(await service.ask(project, StartServer()), Running)
+    await service.visit(project, "/end")
+    await service.prints("The app stopped (exit code 7).")
+    assert any("Error: no way on" in one.content for one in service.logs)
+    outcome = await service.ask(project, CheckApp())
+    assert isinstance(outcome, Problems)
+    (told,) = outcome.problems
+    assert "exit code 7): Error: no way on." in told.message.split("\n")[0]
+
+
 # --- what a page says -----------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("browser")
 async def test_an_exception_in_a_page_names_its_line(service: Stage) -> None:
     files = {"index.html": PAGE, "app.js": "\nconst a = {};\na.b.c = 1;\n"}
     (problem,) = await check(service, files)

@@ -46,7 +46,6 @@ class Commands:
         finally:
             if process is not None:
                 await process.stop()
-            source.finish()
         if code != 0:
             tail = source.tail.text
             why = install.reason(tail, code, process.cause)
@@ -87,7 +86,6 @@ class Commands:
             await until_ready(process, host)
         except Troubled as exc:
             await process.stop()
-            source.finish()
             exc.log_tail = source.tail.text
             raise
         except BaseException:

@@ -73,14 +73,9 @@ class Source:
         self.tail = Tail()
 
     async def take(self, stream: Stream, data: bytes) -> None:
-        """Take in what the command wrote."""
-        lines = self._lines[stream].feed(data, self._output.mask)
-        self._pass_on(stream, lines)
-
-    def finish(self) -> None:
-        """Take the last lines, which lack their ends."""
-        for stream, lines in self._lines.items():
-            self._pass_on(stream, lines.finish(self._output.mask))
+        """Take in what the command wrote; nothing: its last line will get no end."""
+        lines, mask = self._lines[stream], self._output.mask
+        self._pass_on(stream, lines.feed(data, mask) if data else lines.finish(mask))
 
     def _pass_on(self, stream: Stream, lines: list[str]) -> None:
         if lines:

@@ -74,7 +74,8 @@ class Command(Struct, frozen=True):
 
 
 OnOutput = Callable[[Stream, bytes], Awaitable[None]]
-"""Takes output as it comes; the program waits while this waits."""
+"""Takes output as it comes, and nothing at its end; the program waits while this
+waits."""
 
 
 class RuntimeFailed(Exception):

@@ -21,13 +21,16 @@ class Source(Protocol):
 
 
 async def pump(reader: Source, stream: Stream, on_output: OnOutput) -> None:
-    """Hand over what comes from *reader* until its end."""
+    """Hand over what comes from *reader* until its end, and then that this is it."""
     since, taken = time.monotonic(), 0
-    while data := await reader.read(_CHUNK):
-        await on_output(stream, data)
-        taken += len(data)
-        passed = time.monotonic() - since
-        if passed > 1.0:
-            since, taken = time.monotonic(), 0
-        elif taken > _BYTES_PER_S:
-            await asyncio.sleep(1.0 - passed)
+    try:
+        while data := await reader.read(_CHUNK):
+            await on_output(stream, data)
+            taken += len(data)
+            passed = time.monotonic() - since
+            if passed > 1.0:
+                since, taken = time.monotonic(), 0
+            elif taken > _BYTES_PER_S:
+                await asyncio.sleep(1.0 - passed)
+    finally:
+        await on_output(stream, b"")
