@@ -41,7 +41,7 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from sandbox.domain import pages
+from sandbox.domain.previews import pages
 from tests.bench.sandbox_rivals import Plain, npm, plain
 from tests.integration.sandbox.stage import Stage, host_of, sandbox_server, stage
 from tests.integration.sandbox.templates import are_made, kanban, templates

@@ -13,7 +13,11 @@ from pathlib import Path
 import httpx
 from msgspec import Struct
 
-from sandbox.domain.module_graph import imports_of_module, is_bundle, modules_of_page
+from sandbox.domain.diagnosis.module_graph import (
+    imports_of_module,
+    is_bundle,
+    modules_of_page,
+)
 from standalone.ports import free_port
 from tests.support.npm import NPM, node_environ
 

@@ -16,7 +16,7 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from sandbox.domain import pages
+from sandbox.domain.previews import pages
 from tests.integration.sandbox.stage import (
     SandboxServer,
     Stage,

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from contracts.sandbox import Running, StartServer, SyncFiles
-from sandbox.domain.pages import IS_OPEN, OPENED, OPENING
+from sandbox.domain.previews.pages import IS_OPEN, OPENED, OPENING
 from tests.integration.sandbox.stage import (
     DOMAIN,
     Stage,

@@ -2,7 +2,7 @@
 
 import json
 
-from sandbox.domain.template import Template
+from sandbox.domain.apps.template import Template
 
 
 def lock(**packages: dict[str, object]) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sandbox.domain.app import (
+from sandbox.domain.apps.app import (
     PORT,
     VENV_PYTHON,
     App,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from sandbox.domain.app import App, detect
-from sandbox.domain.install import (
+from sandbox.domain.apps.app import App, detect
+from sandbox.domain.apps.install import (
     Plan,
     Tools,
     digest,

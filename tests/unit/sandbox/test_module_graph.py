@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.domain.module_graph import imports_of_module, modules_of_page
+from sandbox.domain.diagnosis.module_graph import imports_of_module, modules_of_page
 
 PAGE = """
 <link rel="stylesheet" href="./style.css"><link rel=icon href="/icon.png">

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.domain.page import MAX_FINDINGS, Finding, Page, screenshot
+from sandbox.domain.diagnosis.page import MAX_FINDINGS, Finding, Page, screenshot
 
 HERE = "http://name.preview.localhost:3000"
 MODULE = f"{HERE}/src/App.tsx?t=1"

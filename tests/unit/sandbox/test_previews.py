@@ -4,16 +4,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from sandbox.domain.pages import missing_page, waiting_page
-from sandbox.domain.preview_headers import to_app, to_browser
-from sandbox.domain.preview_name import preview_name, read_preview_name
-from sandbox.domain.retry import Backoff
-from sandbox.domain.static_site import (
+from sandbox.domain.previews.headers import to_app, to_browser
+from sandbox.domain.previews.name import preview_name, read_preview_name
+from sandbox.domain.previews.pages import missing_page, waiting_page
+from sandbox.domain.previews.static_site import (
     candidates,
     content_type,
     is_refused,
     with_reload,
 )
+from sandbox.domain.retry import Backoff
 
 PROJECT = UUID("12345678-1234-5678-1234-567812345678")
 KEY = b"key"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.project import Problem
-from sandbox.domain import problems
+from sandbox.domain.diagnosis import problems
+from sandbox.domain.diagnosis.problems import Place
 from sandbox.domain.output import Mask
-from sandbox.domain.problems import Place
 
 OPEN = Mask([])
 SECRET = "sk-hush-hush-and-say-nothing"  # noqa: S105 - of nobody

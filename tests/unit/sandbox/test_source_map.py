@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.domain.source_map import original_line
+from sandbox.domain.diagnosis.source_map import original_line
 
 # What Vite makes of a component of nine lines: its fifth line stands in the sixth.
 MAPPINGS = (

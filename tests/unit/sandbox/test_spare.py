@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sandbox.domain.spare import fits
-from sandbox.domain.template import Template
+from sandbox.domain.apps.spare import fits
+from sandbox.domain.apps.template import Template
 from tests.unit.sandbox.locks import lock
 
 VERSIONS = {"vite": "8.0.0", "react": "19.0.0"}

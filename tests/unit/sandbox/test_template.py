@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.domain.template import best_view
+from sandbox.domain.apps.template import best_view
 from tests.unit.sandbox.locks import TEMPLATE, lock
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.domain.versions import satisfies
+from sandbox.domain.apps.versions import satisfies
 
 
 @pytest.mark.parametrize(

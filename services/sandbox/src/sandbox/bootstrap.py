@@ -49,7 +49,7 @@ from sandbox.application.parts import Parts, Site
 from sandbox.application.pool import Pool
 from sandbox.application.template_maker import Nobody, TemplateMaker
 from sandbox.domain.limits import LIMITS, Limits
-from sandbox.domain.preview_name import preview_name
+from sandbox.domain.previews.name import preview_name
 from sandbox.entrypoints import bus as doors
 from sandbox.entrypoints.preview import Preview
 from sandbox.ports import (

@@ -21,8 +21,15 @@ from websockets.exceptions import WebSocketException
 
 from chassis import logs
 from sandbox.adapters.network.probe import fetch
+from sandbox.domain.diagnosis.page import (
+    CAPTURE,
+    ENABLE,
+    HEIGHT,
+    WIDTH,
+    Page,
+    screenshot,
+)
 from sandbox.domain.output import Stream
-from sandbox.domain.page import CAPTURE, ENABLE, HEIGHT, WIDTH, Page, screenshot
 from sandbox.ports import (
     Browser,
     Command,

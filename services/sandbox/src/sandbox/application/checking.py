@@ -23,13 +23,13 @@ from contracts.sandbox import (
 from sandbox.application.parts import Parts
 from sandbox.application.sandbox import Sandbox
 from sandbox.application.trouble import Troubled
-from sandbox.domain import problems
-from sandbox.domain.app import App, NoApp, read_package
+from sandbox.domain.apps.app import App, NoApp, read_package
+from sandbox.domain.diagnosis import problems
+from sandbox.domain.diagnosis.page import Finding
+from sandbox.domain.diagnosis.source_map import original_line
 from sandbox.domain.limits import CHECK_S, READ_BYTES, TYPES_S
 from sandbox.domain.output import Stream
-from sandbox.domain.page import Finding
-from sandbox.domain.source_map import original_line
-from sandbox.domain.static_site import candidates
+from sandbox.domain.previews.static_site import candidates
 from sandbox.ports import Command, Fetched, Process, RuntimeFailed, Unreachable
 
 _FETCH_S = 20.0

@@ -8,7 +8,7 @@ from sandbox.application import metrics
 from sandbox.application.output import Output, Source
 from sandbox.application.readiness import until_ready
 from sandbox.application.trouble import Troubled
-from sandbox.domain import install
+from sandbox.domain.apps import install
 from sandbox.domain.limits import INSTALL_S
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed
 

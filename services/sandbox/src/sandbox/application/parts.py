@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from sandbox.application.output import Outputs
 from sandbox.application.pool import Pool
-from sandbox.domain.app import App
+from sandbox.domain.apps.app import App
 from sandbox.ports import (
     Browser,
     Pictures,

@@ -16,11 +16,11 @@ from sandbox.application.commands import Commands
 from sandbox.application.output import Output
 from sandbox.application.readiness import loaded_by
 from sandbox.application.trouble import Troubled
-from sandbox.domain.app import App, detect
-from sandbox.domain.install import SEED
-from sandbox.domain.pages import OPENING_SCRIPT
-from sandbox.domain.spare import fits
-from sandbox.domain.template import Template
+from sandbox.domain.apps.app import App, detect
+from sandbox.domain.apps.install import SEED
+from sandbox.domain.apps.spare import fits
+from sandbox.domain.apps.template import Template
+from sandbox.domain.previews.pages import OPENING_SCRIPT
 from sandbox.ports import (
     Adopter,
     BadFolder,

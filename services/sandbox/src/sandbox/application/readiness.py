@@ -13,15 +13,15 @@ from contextlib import suppress
 import msgspec
 
 from sandbox.application.trouble import Troubled
-from sandbox.domain.ending import ending
-from sandbox.domain.limits import ERROR_S, LACKING_S, START_S
-from sandbox.domain.module_graph import (
+from sandbox.domain.diagnosis.module_graph import (
     imports_of_module,
     is_bundle,
     modules_of_page,
     without_source_map,
 )
-from sandbox.domain.problems import is_error
+from sandbox.domain.diagnosis.problems import is_error
+from sandbox.domain.ending import ending
+from sandbox.domain.limits import ERROR_S, LACKING_S, START_S
 from sandbox.ports import Fetched, Process, Unreachable
 
 _FIRST_PAUSE_S = 0.02

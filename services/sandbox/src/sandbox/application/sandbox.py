@@ -20,14 +20,14 @@ from sandbox.application.parts import Parts, Server, Site
 from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import FAILED, Troubled
-from sandbox.domain import install
-from sandbox.domain.app import App, NoApp, detect, looked_at
+from sandbox.domain.apps import install
+from sandbox.domain.apps.app import App, NoApp, detect, looked_at
+from sandbox.domain.apps.install import Plan
+from sandbox.domain.apps.template import View
 from sandbox.domain.ending import ending
-from sandbox.domain.install import Plan
 from sandbox.domain.limits import READ_BYTES
 from sandbox.domain.output import Mask
 from sandbox.domain.retry import Backoff
-from sandbox.domain.template import View
 from sandbox.ports import (
     BadFolder,
     Folder,

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.requests import Manifest, Variables
-from sandbox.domain import install
+from sandbox.domain.apps import install
 from sandbox.domain.limits import FILES
 from sandbox.ports import BadFolder, Folder, FolderState, ProjectFiles
 from scof import UnsafePath, safe_path

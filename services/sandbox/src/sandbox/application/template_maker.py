@@ -10,8 +10,8 @@ from chassis import logs
 from sandbox.application.commands import Commands
 from sandbox.application.output import Output
 from sandbox.application.trouble import Troubled
-from sandbox.domain import install
-from sandbox.domain.app import detect
+from sandbox.domain.apps import install
+from sandbox.domain.apps.app import detect
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     BadFolder,

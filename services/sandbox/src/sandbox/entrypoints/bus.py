@@ -35,7 +35,7 @@ from eventcore.errors import Unavailable
 from eventcore.ports import Bus, Headers, Subscription
 from sandbox.application import metrics
 from sandbox.application.controller import Controller
-from sandbox.domain import pages
+from sandbox.domain.previews import pages
 from sandbox.ports import Isolation, Owner
 
 _log = logs.get(__name__)

@@ -13,11 +13,11 @@ from eventcore.errors import Unavailable
 from proxy import Answer, RequestHead, TcpAddress, Upstream
 from sandbox.application.controller import Controller
 from sandbox.application.sandbox import Sandbox
-from sandbox.domain import pages, static_site
+from sandbox.domain.diagnosis.module_graph import is_bundle
 from sandbox.domain.limits import SERVED_BYTES
-from sandbox.domain.module_graph import is_bundle
-from sandbox.domain.preview_headers import ADDED, HOP, Headers, to_app, to_browser
-from sandbox.domain.preview_name import read_preview_name
+from sandbox.domain.previews import pages, static_site
+from sandbox.domain.previews.headers import ADDED, HOP, Headers, to_app, to_browser
+from sandbox.domain.previews.name import read_preview_name
 from sandbox.ports import Owner, Process
 
 _HTML = "text/html; charset=utf-8"

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from sandbox.domain.diagnosis.page import Finding
 from sandbox.domain.output import Stream
-from sandbox.domain.page import Finding
 
 
 class Look(Struct, frozen=True):

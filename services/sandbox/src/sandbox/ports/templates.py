@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from sandbox.domain.template import Template
+from sandbox.domain.apps.template import Template
 
 
 class Recipe(Struct, frozen=True):

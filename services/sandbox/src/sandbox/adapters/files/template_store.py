@@ -25,7 +25,7 @@ from typing_extensions import override
 from chassis import logs
 from sandbox.adapters.files.layers import MODULES, has_room
 from sandbox.adapters.files.layout import Layout
-from sandbox.domain.template import Template
+from sandbox.domain.apps.template import Template
 from sandbox.ports import BadTemplate, Recipe, Templates
 
 _log = logs.get(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from sandbox.domain.app import (
+from sandbox.domain.apps.app import (
     SERVERS,
     VENV_PYTHON,
     App,
@@ -19,8 +19,8 @@ from sandbox.domain.app import (
     python_requirements,
     read_package,
 )
+from sandbox.domain.apps.template import Template, View, best_view
 from sandbox.domain.ending import ending
-from sandbox.domain.template import Template, View, best_view
 from scof import Command, Parser
 
 SEED = "package-lock.json"

@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from sandbox.domain.app import NoApp, detect, read_package
-from sandbox.domain.install import NODE_LOCKS, named
-from sandbox.domain.template import Template
+from sandbox.domain.apps.app import NoApp, detect, read_package
+from sandbox.domain.apps.install import NODE_LOCKS, named
+from sandbox.domain.apps.template import Template
 
 _AT_START = re.compile(
     r"(vite|postcss|tailwind|babel|svelte|uno|astro)\.config\.\w+"

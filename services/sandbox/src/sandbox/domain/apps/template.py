@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec import Struct
 
-from sandbox.domain.versions import satisfies
+from sandbox.domain.apps.versions import satisfies
 
 _ROOT = "node_modules/"
 

@@ -1,0 +1,1 @@
+"""What an app is, and what has to be there before it starts: no word of how it runs."""
