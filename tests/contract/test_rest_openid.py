@@ -1,6 +1,7 @@
 """Signing in elsewhere: a flow with an issuer over HTTP, and ways to forge it."""
 
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from msgspec.json import encode
 
 from tests.support.backend import PASSWORD, Backend, backend_of, new_email
 from tests.support.issuer import CLIENT_ID, CLIENT_SECRET, Issuer, issuer
@@ -51,6 +55,7 @@ def browser(trusting: Backend, elsewhere: Issuer) -> Iterator[httpx.Client]:
         "name": "Grace",
     }
     elsewhere.claims, elsewhere.signs_with_another_key = {}, False
+    elsewhere.said = None
     with trusting.client() as http:
         yield http
 
@@ -148,6 +153,34 @@ def test_a_flow_is_for_one_time(browser: httpx.Client, elsewhere: Issuer) -> Non
     back(browser, state=state, code=code)
     location = back(browser, state=state, code=code)
     assert location == "/sign-in?error=STATE_MISMATCH"
+
+
+def forged(algorithm: str, key: OctKey | None) -> dict[str, str]:
+    """Return a token that anybody can make who knows the name of the issuer."""
+    header, claims = {"alg": algorithm}, {"sub": "admin", "exp": 1 << 40}
+    if key is None:
+        text = b".".join(urlsafe_b64encode(encode(part)) for part in (header, claims))
+        return {"id_token": text.decode().replace("=", "") + "."}
+    return {"id_token": jwt.encode(header, claims, key, algorithms=[algorithm])}
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        *(((503, {}), "ISSUER_UNAVAILABLE"), ((500, "x"), "ISSUER_UNAVAILABLE")),
+        *(((400, {}), "OIDC_REFUSED"), ((200, []), "OIDC_REFUSED")),
+        *(((200, {"id_token": "a.b.c"}), "OIDC_REFUSED"),),
+        ((302, {}), "OIDC_REFUSED"),
+        ((200, forged("none", None)), "OIDC_REFUSED"),
+        ((200, forged("HS256", OctKey.import_key(CLIENT_SECRET))), "OIDC_REFUSED"),
+    ],
+)
+def test_an_issuer_that_gives_no_good_token_lets_nobody_in(
+    browser: httpx.Client, elsewhere: Issuer, said: tuple[int, Any], error: str
+) -> None:
+    elsewhere.said = said
+    assert through(browser, elsewhere) == f"/sign-in?error={error}"
+    assert who(browser) is None
 
 
 ODD = [

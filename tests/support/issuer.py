@@ -21,6 +21,10 @@ _KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
 _OTHER_KEY = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
 
 
+# Of a kind that nobody here understands, as issuers begin to have them.
+_OF_TOMORROW = {"kty": "AKP", "kid": "two", "alg": "ML-DSA-65", "pub": "AA"}
+
+
 class Issuer:
     """Whom it recognizes next, and how its ID token is wrong, if it is."""
 
@@ -30,6 +34,8 @@ class Issuer:
         self.claims: dict[str, Any] = {}
         """Put over those of the ID token; None removes one."""
         self.signs_with_another_key = False
+        self.said: tuple[int, Any] | None = None
+        """What it says instead of giving a token."""
         self.asked: dict[str, dict[str, str]] = {}
         """What each code was given out for."""
 
@@ -42,6 +48,8 @@ class Issuer:
 
     def redeem(self, form: dict[str, str], authorization: str) -> tuple[int, Any]:
         """Answer at the token endpoint."""
+        if self.said is not None:
+            return self.said
         asked = self.asked.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -75,7 +83,7 @@ class Issuer:
     def document(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """Answer what anybody may know."""
         if path == "/keys":
-            return {"keys": [_KEY.as_dict(private=False)]}
+            return {"keys": [_OF_TOMORROW, _KEY.as_dict(private=False)]}
         return {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",

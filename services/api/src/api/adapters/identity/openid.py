@@ -2,13 +2,15 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet, import_key
 from msgspec import Struct
 from typing_extensions import override
 
@@ -64,7 +66,13 @@ class _Claims(Struct, frozen=True):
     picture: str | None = None
 
 
+class _Keys(Struct, frozen=True):
+    keys: list[dict[str, Any]]
+
+
+_NOT_UNDERSTOOD = (JoseError, ValueError, TypeError, KeyError, RecursionError)
 _metadata = msgspec.json.Decoder(_Metadata)
+_keys = msgspec.json.Decoder(_Keys)
 _tokens = msgspec.json.Decoder(_Tokens)
 _userinfo = msgspec.json.Decoder(_Claims)
 
@@ -182,7 +190,7 @@ class OpenIdIssuer(Issuer):
                 nonce={"essential": True},
             ).validate(token.claims)
             claims = msgspec.convert(token.claims, _Claims)
-        except (JoseError, ValueError) as error:
+        except _NOT_UNDERSTOOD as error:
             raise _refused(f"the ID token is not good: {error!r}") from error
         if not secrets.compare_digest(
             str(token.claims["nonce"]).encode(), nonce.encode()
@@ -201,7 +209,7 @@ class OpenIdIssuer(Issuer):
         keys = await self._key_set(metadata, longest_s=_FRESH_S)
         try:
             return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
-        except (JoseError, ValueError):
+        except _NOT_UNDERSTOOD:
             # It may have been signed with a key that was made since.
             keys = await self._key_set(metadata, longest_s=_KEYS_FRESH_S)
             return jwt.decode(id_token, keys, algorithms=ALGORITHMS)
@@ -210,11 +218,7 @@ class OpenIdIssuer(Issuer):
         now = self._clock()
         if self._keys is not None and now - self._keys[0] < longest_s:
             return self._keys[1]
-        body = await self._web.get(metadata.jwks_uri)
-        try:
-            keys = KeySet.import_key_set(msgspec.json.decode(body))
-        except (JoseError, msgspec.MsgspecError, ValueError, KeyError) as error:
-            raise Unavailable("the issuer's keys are not understood") from error
+        keys = _understood(await self._web.get(metadata.jwks_uri))
         self._keys = (now, keys)
         return keys
 
@@ -228,6 +232,25 @@ class OpenIdIssuer(Issuer):
         if claims.sub != known.sub:
             raise _refused("the issuer speaks of somebody else")
         return claims
+
+
+def _understood(body: bytes) -> KeySet:
+    """Return keys of an issuer; those of a kind nobody knows here are passed over.
+
+    Raises:
+        Unavailable: There are none.
+
+    """
+    keys: list[Key] = []
+    try:
+        for one in _keys.decode(body).keys:
+            with suppress(*_NOT_UNDERSTOOD):
+                keys.append(import_key(one))
+    except msgspec.MsgspecError as error:
+        raise Unavailable("the issuer's keys are not understood") from error
+    if not keys:
+        raise Unavailable("the issuer has no key that is understood")
+    return KeySet(keys)
 
 
 def _is_subject(text: str) -> bool:
