@@ -27,7 +27,7 @@ from agent.application.models import ModelList
 from agent.application.queries import Queries
 from agent.domain.project import PROJECT
 from agent.domain.state import FOLD, Project
-from agent.entrypoints.bus import serving
+from agent.entrypoints.bus import Buses, serving
 from agent.entrypoints.shares import Share
 from chassis import logs, tracing
 from chassis.collector import Collector
@@ -158,7 +158,7 @@ async def _projects(dsn: str, nats_url: str) -> AsyncIterator[BusProjects]:
             hot_states=64,
         )
         doors = serving(
-            bus,
+            Buses(own=bus, outside=bus),
             Commands(executor, bus),
             Queries(executor, store),
             ModelList(model.catalog, ("m",), ("m",)),

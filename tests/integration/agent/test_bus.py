@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import REGISTRY
@@ -196,6 +196,31 @@ async def test_what_is_refused_is_counted(
     assert counted() == before + len(NONSENSE)
 
 
+async def asked(bus: NatsBus, actor: Actor, project_id: UUID) -> str:
+    """Return the code of a refusal, or that there was none."""
+    request = QueryRequest(project_id, actor, GetHistory())
+    subject = subjects.service_query(actor.id, project_id, "history")
+    body = codec.encode(request)
+    answer = await bus.request(subject, body, timeout_s=WAIT_S, traceparent=None)
+    told = ANSWERS.decode(answer)
+    return told.code if isinstance(told, Refused) else "told"
+
+
+async def test_however_much_one_service_sends_nothing_of_another_is_lost(
+    client: Client, surroundings: World
+) -> None:
+    polite = Actor("service", "polite")
+    await client.do(GrantAccess(polite.id, "read"))
+    async with open_bus(surroundings.nats_url, user=polite.id) as bus:
+        asking = []
+        for _ in range(10):  # all of it over one connection, so that it comes like that
+            for _ in range(500):
+                await bus.client.publish("svc.flooder.query.x.history", b"{}")
+            asking.append(asyncio.ensure_future(asked(bus, polite, client.project_id)))
+            await asyncio.sleep(0)
+        assert set(await asyncio.gather(*asking)) == {"told"}
+
+
 async def test_a_service_that_floods_delays_no_other_one(
     client: Client, surroundings: World
 ) -> None:
@@ -207,12 +232,7 @@ async def test_a_service_that_floods_delays_no_other_one(
     before = REGISTRY.get_sample_value(name, labels) or 0.0
 
     async def ask(bus: NatsBus, actor: Actor) -> str:
-        request = QueryRequest(client.project_id, actor, GetHistory())
-        subject = subjects.service_query(actor.id, client.project_id, "history")
-        body = codec.encode(request)
-        answer = await bus.request(subject, body, timeout_s=WAIT_S, traceparent=None)
-        told = ANSWERS.decode(answer)
-        return told.code if isinstance(told, Refused) else "told"
+        return await asked(bus, actor, client.project_id)
 
     async with (
         open_bus(surroundings.nats_url, user=flooder.id) as theirs,

@@ -181,10 +181,13 @@ class Bus(Requests, Protocol):
         """Send without waiting; lost when nobody listens or the bus is away."""
         ...
 
-    async def serve(self, subject: str, queue: str, handler: Handler) -> Subscription:
+    async def serve(
+        self, subject: str, queue: str, handler: Handler, *, bounded: bool = True
+    ) -> Subscription:
         """Answer requests, sharing them with the others of *queue*.
 
-        Requests are handled concurrently, a bounded number at a time.
+        Requests are handled concurrently, a bounded number at a time. Not *bounded*:
+        *handler* itself sees to that, and is called at once for each of them.
         """
         ...
 

@@ -22,7 +22,7 @@ from agent.application.queries import Queries
 from agent.application.world import DriverSettings, World
 from agent.domain.project import PROJECT
 from agent.domain.state import FOLD, Project
-from agent.entrypoints.bus import serving
+from agent.entrypoints.bus import Buses, serving
 from agent.entrypoints.shares import Share
 from agent.entrypoints.worker import Worker
 from agent.settings import Settings
@@ -50,7 +50,7 @@ USER = "agent"
 async def run(settings: Settings, stopping: asyncio.Event) -> None:
     """Answer, drive and relay until *stopping* is set."""
     async with AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(open_bus(settings.nats_url, user=USER))
+        bus, outside = await _buses(settings, stack)
         store = await stack.enter_async_context(
             open_store(
                 settings.database_url,
@@ -87,7 +87,8 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         models = ModelList(model.catalog, settings.design_models, settings.write_models)
         commands, queries = Commands(projects, bus), Queries(projects, store)
         share = _share(settings)
-        doors = serving(bus, commands, queries, models, limits, share)
+        buses = Buses(own=bus, outside=outside)
+        doors = serving(buses, commands, queries, models, limits, share)
         await stack.enter_async_context(doors)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(projects.keep_snapshots())]
@@ -151,6 +152,15 @@ def _worker(
         max_runs=settings.max_runs,
         scan_s=settings.scan_s,
     )
+
+
+async def _buses(settings: Settings, stack: AsyncExitStack) -> tuple[NatsBus, NatsBus]:
+    """Return connections for our own services and others, which *stack* closes."""
+    url = settings.nats_url
+    own = await stack.enter_async_context(open_bus(url, user=USER))
+    name = f"{USER}-outside"
+    outside = await stack.enter_async_context(open_bus(url, user=USER, name=name))
+    return own, outside
 
 
 def _fixed(settings: Settings) -> SpendLimits:

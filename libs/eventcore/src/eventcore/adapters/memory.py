@@ -231,7 +231,9 @@ class MemoryBus(Bus):
                 listener(subject, body, headers)
 
     @override
-    async def serve(self, subject: str, queue: str, handler: Handler) -> Subscription:
+    async def serve(
+        self, subject: str, queue: str, handler: Handler, *, bounded: bool = True
+    ) -> Subscription:
         """Remember the handler."""
         entry = (subject, handler)
         self._handlers.append(entry)

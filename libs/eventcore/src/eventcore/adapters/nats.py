@@ -25,6 +25,8 @@ MAX_CONCURRENT = 64
 """Requests of one `serve` that are handled at a time."""
 MAX_QUEUED = 1024
 """Requests of one `serve` that wait; their askers give up anyway."""
+MAX_TAKEN = 16 * 1024
+"""The same where none waits for others: no more come in one piece from the network."""
 MAX_OUTBOX_BYTES = 16 << 20
 """Fleeting messages that wait for the socket; more are dropped."""
 PING_S = 3
@@ -371,9 +373,11 @@ class NatsBus(Bus):
         self._outbox_filled.set()
 
     @override
-    async def serve(self, subject: str, queue: str, handler: Handler) -> Subscription:
+    async def serve(
+        self, subject: str, queue: str, handler: Handler, *, bounded: bool = True
+    ) -> Subscription:
         """Subscribe in a queue group, and handle each request in a task."""
-        served = _Served(self.client, handler)
+        served = _Served(self.client, handler, bounded=bounded)
         await served.open(subject, queue)
         self._served = [one for one in self._served if one.is_open]
         self._served.append(served)
@@ -417,10 +421,10 @@ class NatsBus(Bus):
 class _Served(Subscription):
     """One `serve`: a subscription, and a task for each request under way."""
 
-    def __init__(self, client: Client, handler: Handler) -> None:
+    def __init__(self, client: Client, handler: Handler, *, bounded: bool) -> None:
         self._client = client
         self._handler = handler
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT) if bounded else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._subscription: NatsSubscription | None = None
 
@@ -431,7 +435,9 @@ class _Served(Subscription):
     async def open(self, subject: str, queue: str) -> None:
         with _translated():
             self._subscription = await self._client.subscribe(
-                subject, queue, cb=self._take, pending_msgs_limit=MAX_QUEUED
+                *(subject, queue),
+                cb=self._take,
+                pending_msgs_limit=MAX_TAKEN if self._slots is None else MAX_QUEUED,
             )
             await self._client.flush()
 
@@ -446,14 +452,16 @@ class _Served(Subscription):
             await asyncio.wait(self._tasks)
 
     async def _take(self, message: Msg) -> None:
-        await self._slots.acquire()
+        if self._slots is not None:
+            await self._slots.acquire()
         task = asyncio.create_task(self._handle(message))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._slots.release()
+        if self._slots is not None:
+            self._slots.release()
 
     async def _handle(self, message: Msg) -> None:
         headers: dict[str, str] | None = None

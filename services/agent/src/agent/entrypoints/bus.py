@@ -120,9 +120,18 @@ class Door(Generic[Request]):
             return BROKEN
 
 
+class Buses(msgspec.Struct, frozen=True):
+    """Connections to the bus."""
+
+    own: Bus
+    """Where our own services ask."""
+    outside: Bus
+    """Where others do: however much they send, it comes in nobody else's way."""
+
+
 @asynccontextmanager
 async def serving(
-    bus: Bus,
+    buses: Buses,
     commands: Commands,
     queries: Queries,
     models: ModelList,
@@ -131,7 +140,7 @@ async def serving(
 ) -> AsyncGenerator[None, None]:
     """Answer commands and questions, shared with all other workers.
 
-    *share* is what each service outside gets.
+    *share* is what each service outside gets: none waits behind what another one sends.
     """
     shares = Shares(share)
     command_door = Door(
@@ -170,11 +179,17 @@ async def serving(
             (subjects.LIMITS, tell_limits),
             (subjects.SET_LIMITS, set_limits),
             (subjects.COMMANDS, command_door.handle),
-            (subjects.SERVICE_COMMANDS, command_door.handle),
             (subjects.QUERIES, query_door.handle),
+        ):
+            served = await buses.own.serve(subject, subjects.AGENT_QUEUE, handle)
+            stack.push_async_callback(served.close)
+        for subject, handle in (
+            (subjects.SERVICE_COMMANDS, command_door.handle),
             (subjects.SERVICE_QUERIES, query_door.handle),
         ):
-            served = await bus.serve(subject, subjects.AGENT_QUEUE, handle)
+            served = await buses.outside.serve(
+                subject, subjects.AGENT_QUEUE, handle, bounded=False
+            )
             stack.push_async_callback(served.close)
         yield
 
