@@ -19,9 +19,10 @@ STARLETTE = """\
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from shop.words import WORD
 
 def home(request):
-    return PlainTextResponse("from starlette")
+    return PlainTextResponse(f"from {WORD}")
 
 app = Starlette(routes=[Route("/", home)])
 """
@@ -49,13 +50,30 @@ def home():
 
 run(host="127.0.0.1", port=int(os.environ["PORT"]))
 """
+# What Django's does, as far as it matters here.
+MANAGE = """\
+import http.server, pathlib, sys
+done = pathlib.Path("migrated")
+if sys.argv[1] == "migrate":
+    done.write_text("from manage")
+    sys.exit("it is no matter how that ends")
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(done.read_bytes())
+host, port = sys.argv[-1].split(":")
+http.server.HTTPServer((host, int(port)), Page).serve_forever()
+"""
 PYTHON = {
     "starlette": {
         "pyproject.toml": '[project]\nname = "x"\ndependencies = ["starlette"]\n',
-        "main.py": STARLETTE,
+        "src/shop/main.py": STARLETTE,
+        "src/shop/words.py": "WORD = 'starlette'\n",
     },
     "flask": {"requirements.txt": "flask\n", "app.py": FLASK},
     "wsgi": {"requirements.txt": "", "wsgi.py": WSGI},
+    "manage": {"requirements.txt": "", "manage.py": MANAGE},
     "main": {"requirements.txt": "bottle\n", "main.py": LISTENS},
 }
 

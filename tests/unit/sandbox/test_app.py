@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox.domain.apps.app import (
     PORT,
@@ -43,6 +44,10 @@ def python(
     return App(kind, command, False, (manifest,), variables)  # type: ignore[arg-type]  # noqa: FBT003 - no Python app reloads
 
 
+DJANGO = replace(
+    python("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}"),
+    before=(VENV_PYTHON, "manage.py", "migrate", "--noinput", "--run-syncdb"),
+)
 WAITRESS = ("-m", "waitress", f"--listen=127.0.0.1:{PORT}")
 FASTAPI = "from fastapi import FastAPI\napi: FastAPI = FastAPI(title='x')\n"
 FLASK = "import flask\napp = flask.Flask(__name__)\n"
@@ -129,7 +134,7 @@ TABLE = {
     ),
     "django": (
         {"requirements.txt": "django", "manage.py": "", "wsgi.py": "x = 1"},
-        python("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}"),
+        DJANGO,
     ),
     "fastapi that a function makes": (
         {
@@ -220,7 +225,7 @@ TABLE = {
             "manage.py": "",
             "site/wsgi.py": "application = get_wsgi_application()\n",
         },
-        python("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}"),
+        DJANGO,
     ),
     "python that serves in a function": (
         {"requirements.txt": "flask", "main.py": "def make():\n  app = Flask('x')\n"},

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from uuid import UUID
 
 from sandbox.application import metrics
@@ -9,7 +10,7 @@ from sandbox.application.output import Output, Source
 from sandbox.application.readiness import until_ready
 from sandbox.application.trouble import Troubled
 from sandbox.domain.apps import install
-from sandbox.domain.limits import INSTALL_S
+from sandbox.domain.limits import INSTALL_S, START_S
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed
 
 _STARTS = 3
@@ -50,6 +51,24 @@ class Commands:
             tail = source.tail.text
             why = install.reason(tail, code, process.cause)
             raise Troubled(f"Installing the packages failed: {why}", tail)
+
+    async def prepare(
+        self, argv: tuple[str, ...], variables: Mapping[str, str]
+    ) -> None:
+        """Run what a server may need before its start; how it ends is seen, no more.
+
+        Raises:
+            Troubled: It cannot even be started.
+
+        """
+        source = self._announce(argv)
+        process = await self._launch(Command(argv, variables=variables), source)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(START_S):
+                    await process.wait()
+        finally:
+            await process.stop()
 
     async def serve(
         self, argv: tuple[str, ...], host: str, variables: Mapping[str, str]

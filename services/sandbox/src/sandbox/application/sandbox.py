@@ -413,13 +413,16 @@ class Sandbox:
         if app.argv:
             self.doing = "Starting the app"
             try:
-                variables = {**app.variables, **self._variables}
-                process = await self._commands.serve(
-                    app.argv, self.site.host, variables
-                )
+                process = await self._serve(app)
             finally:
                 self.doing = None
         self._serves(app, process)
+
+    async def _serve(self, app: App) -> Process:
+        variables = {**app.variables, **self._variables}
+        if app.before:
+            await self._commands.prepare(app.before, variables)
+        return await self._commands.serve(app.argv, self.site.host, variables)
 
     async def _is_seen(self) -> bool:
         """Wait for the page of an app that ran before; one without is started anew."""

@@ -59,6 +59,8 @@ class App(Struct, frozen=True):
     """The files that say what has to be installed; empty: nothing has to."""
     variables: Mapping[str, str] = {}
     """What its environment lacks without us."""
+    before: tuple[str, ...] = ()
+    """A command to run before each start; the server is started whatever it says."""
 
 
 class NoApp(Exception):
@@ -113,6 +115,7 @@ SERVERS: Mapping[Kind, tuple[str, ...]] = {
 }
 """Packages that serve such an app, whether it asks for them or not."""
 VENV_PYTHON = ".venv/bin/python"
+_MIGRATE = (VENV_PYTHON, "manage.py", "migrate", "--noinput", "--run-syncdb")
 
 
 def looked_at(paths: Iterable[str]) -> list[str]:
@@ -289,7 +292,8 @@ def _python(files: Mapping[str, str]) -> App | None:
         return None if alone is None else App("python", alone, reloads=False)
     if "manage.py" in files and entry in (None, *_ENTRIES[3:]):
         argv = ("manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}")
-        return _python_app(_Served("python", argv), manifest)
+        app = _python_app(_Served("python", argv), manifest)
+        return msgspec.structs.replace(app, before=_MIGRATE)
     if entry is not None:
         served = _served(entry, files[entry], files[manifest])
         return _python_app(served or _Served("python", (entry,)), manifest)
