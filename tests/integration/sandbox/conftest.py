@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser
 
+from tests.integration.sandbox.pairs import Pair, two_controllers
 from tests.integration.sandbox.stage import (
     SandboxServer,
     Stage,
@@ -29,6 +30,26 @@ async def service(shared_server: SandboxServer) -> AsyncIterator[Stage]:
         yield made
     said = shared_server.log.read_text(errors="replace")[-4000:]
     print(said)  # noqa: T201 - shown when a test fails
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    """Two services on one bus, for a module that asks for them."""
+    with two_controllers({}, {}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(pair: Pair) -> SandboxServer:
+    """The service that a module is about: of a pair the first, or one of its own."""
+    return pair[0]
+
+
+@pytest.fixture
+async def world(server: SandboxServer) -> AsyncIterator[Stage]:
+    """The module's service, with projects that no other test has."""
+    async with stage(server) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,11 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
-
-import pytest
 
 from contracts.sandbox import (
     Failed,
@@ -18,11 +15,10 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from tests.integration.sandbox.pairs import Pair, seen, two_controllers
+from tests.integration.sandbox.pairs import Pair, seen
 from tests.integration.sandbox.stage import (
     SandboxServer,
     Stage,
-    stage,
     until,
 )
 
@@ -35,18 +31,6 @@ APP = {
     "server.js": SERVER,
     "more.txt": "all of it",
 }
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with two_controllers({}, {}) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(pair: Pair) -> AsyncIterator[Stage]:
-    async with stage(pair[0]) as made:
-        yield made
 
 
 async def build(world: Stage) -> UUID:

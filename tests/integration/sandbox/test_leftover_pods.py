@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
@@ -15,7 +15,7 @@ from tests.integration.sandbox.referee import (
     shows,
     two_with_pods,
 )
-from tests.integration.sandbox.stage import Stage, stage, until
+from tests.integration.sandbox.stage import Stage, until
 from tests.support.cluster import shared_cluster
 
 OWNER = "pair"
@@ -24,12 +24,6 @@ OWNER = "pair"
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     with two_with_pods(OWNER) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(pair: Pair) -> AsyncIterator[Stage]:
-    async with stage(pair[0]) as made:
         yield made
 
 

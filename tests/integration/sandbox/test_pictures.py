@@ -1,29 +1,13 @@
 """How apps look, whoever has checked them, whichever controller is asked."""
 
-from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
-
-import pytest
 
 from eventcore.adapters.nats import open_bus
 from sandbox.adapters.bus.pictures import open_pictures
-from tests.integration.sandbox.pairs import Pair, two_controllers
-from tests.integration.sandbox.stage import Stage, stage, until
+from tests.integration.sandbox.stage import Stage, until
 from tests.integration.sandbox.test_problems import screenshot
 
 JPEG = b"\xff\xd8\xff" + bytes(1000) + b"\xff\xd9"
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with two_controllers({}, {}) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(pair: Pair) -> AsyncIterator[Stage]:
-    async with stage(pair[0]) as made:
-        yield made
 
 
 async def test_whoever_is_asked_shows_what_another_has_seen(world: Stage) -> None:

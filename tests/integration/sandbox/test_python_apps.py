@@ -1,7 +1,7 @@
 """Python apps of each kind, with packages of the real index, in each runtime."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +10,6 @@ from tests.integration.sandbox.stage import (
     SandboxServer,
     Stage,
     sandbox_server,
-    stage,
 )
 from tests.integration.sandbox.templates import runtime
 from tests.integration.sandbox.test_real_packages import install
@@ -82,12 +81,6 @@ PYTHON = {
 def server(request: pytest.FixtureRequest) -> Iterator[SandboxServer]:
     with sandbox_server(world=True, **runtime(request.param)) as lent:
         yield lent
-
-
-@pytest.fixture
-async def world(server: SandboxServer) -> AsyncIterator[Stage]:
-    async with stage(server) as made:
-        yield made
 
 
 async def served(world: Stage, files: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,6 @@ from tests.integration.sandbox.stage import (
     Stage,
     host_of,
     sandbox_server,
-    stage,
 )
 
 APP = {
@@ -100,15 +99,9 @@ UPDATE_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def world_server() -> Iterator[SandboxServer]:
-    with sandbox_server(world=True) as server:
-        yield server
-
-
-@pytest.fixture
-async def world(world_server: SandboxServer) -> AsyncIterator[Stage]:
-    async with stage(world_server) as made:
-        yield made
+def server() -> Iterator[SandboxServer]:
+    with sandbox_server(world=True) as lent:
+        yield lent
 
 
 async def install(world: Stage, project: UUID) -> None:
