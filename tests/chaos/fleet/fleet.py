@@ -61,7 +61,7 @@ class Sandbox(ServiceProcess):
         own = {
             "PREVIEW_PORT": str(self.preview_port),
             "SANDBOX_ADDRESS": f"127.0.0.1:{self.preview_port}",
-            "SANDBOX_LEASE_S": "4",
+            "SANDBOX_LEASE_S": "15",
             "SANDBOX_DIR": str(folder / "sandboxes"),
             "SANDBOX_PAGE_CHECK": "false",
             "SANDBOX_TEMPLATES": "false",

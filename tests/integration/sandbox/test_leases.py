@@ -11,6 +11,8 @@ from nats.js.kv import KeyValue
 
 from contracts.subjects import PERMISSIONS
 from eventcore.adapters.nats import open_bus
+from eventcore.errors import Unavailable
+from sandbox.adapters.bus import leases
 from sandbox.adapters.bus.leases import Leases, open_leases
 from standalone.servers.nats_users import authorization
 from tests.integration.sandbox.stage import until
@@ -48,7 +50,7 @@ async def controllers(
 async def test_of_many_who_want_a_project_one_gets_it(nats: NatsServer) -> None:
     async with controllers(nats) as (one, two):
         for project in [uuid4() for _ in range(20)]:
-            wanted = [leases.claim(project) for leases in (one, two) * 3]
+            wanted = [either.claim(project) for either in (one, two) * 3]
             await asyncio.gather(*wanted)
             assert one.is_ours(project) != two.is_ours(project)
             loser = two if one.is_ours(project) else one
@@ -65,6 +67,34 @@ async def test_what_is_given_back_can_be_had_at_once(nats: NatsServer) -> None:
         assert not one.is_ours(project)
         assert await two.claim(project) is None
         await two.close()
+
+
+async def test_a_controller_that_comes_back_has_its_projects_at_once(
+    nats: NatsServer,
+) -> None:
+    async with controllers(nats) as (one, two), controllers(nats) as (again, _):
+        project = uuid4()
+        assert await one.claim(project) is None
+        assert await two.claim(project) is not None
+        assert await again.claim(project) is None  # it listens where the first one did
+        assert await two.claim(project) is not None
+
+
+async def test_while_nobody_tells_who_has_a_project_the_last_one_is_asked(
+    nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: KeyValue, __: str) -> None:
+        raise errors.TimeoutError
+
+    monkeypatch.setattr(leases, "_REMEMBERED_S", 0.0)
+    async with controllers(nats) as (one, two):
+        project = uuid4()
+        assert await one.claim(project) is None
+        owner = await two.claim(project)
+        monkeypatch.setattr(KeyValue, "get", fail)
+        assert await two.claim(project) == owner
+        with pytest.raises(Unavailable):
+            await two.claim(uuid4())
 
 
 async def test_a_lease_lasts_while_it_is_renewed_and_ends_before_another_begins(

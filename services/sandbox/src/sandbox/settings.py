@@ -51,12 +51,12 @@ class Settings(Struct, frozen=True):
     """`auto` takes bubblewrap where it works. Without it, apps of people who do not
     trust each other are not kept apart: then `process` has to be asked for."""
     sandbox_address: str = ""
-    """Where other controllers reach our previews, as host:port; empty: there is no
-    other one. With several, each project has one of them at a time."""
-    sandbox_lease_s: float = 12.0
+    """Where other controllers reach our previews, as host:port, and nobody else's;
+    empty: there is no other one. With several, each project has one at a time."""
+    sandbox_lease_s: float = 15.0
     """Seconds of silence after which the projects of a controller go to others; the
     first that starts decides. Long enough for a cluster of the bus that has lost a
-    server, which keeps no leases for some five seconds."""
+    server, which keeps no leases for up to nine seconds."""
     stream_replicas: int = 1
     """Copies of the leases; 3 in a cluster."""
     sandbox_idle_s: float = 900.0

@@ -4,7 +4,8 @@ A key of the bucket is a project, its value the controller that has it, and its 
 bounded by the server: a controller that says nothing loses what it has. Each change
 names the revision that it follows, so of two that want a project one gets it. A holder
 counts from before it asked, and less than the server does: by the time that somebody
-else can have the project it has let go, even if it was frozen or cut off.
+else can have the project it has let go, even if it was frozen or cut off. A controller
+that listens where the holder did need not wait, because that one is gone.
 """
 
 import asyncio
@@ -37,9 +38,9 @@ _RENEWALS = 6
 """In the time of one lease."""
 _RETRIES = 4
 """Of a renewal that failed, until the next one would be due: while a server of the bus
-is lost, the others need some five seconds to agree on who keeps leases, and what runs
-should not end for that."""
-_ANSWER_S = 2.0
+is lost, the others need four to nine seconds to agree on who keeps leases, and what
+runs should not end for that."""
+_ANSWER_S = 1.0
 """For one question to the bucket: whoever waits for us asks again."""
 _FENCE_S = 0.2
 _REMEMBERED_S = 1.0
@@ -66,6 +67,8 @@ class Leases(Owners):
         self._word = msgspec.json.encode(me)
         self._held: dict[UUID, _Lease] = {}
         self._others: dict[UUID, tuple[Owner, float]] = {}
+        self._trouble = ""
+        """Why the last renewal failed, if it did; told once."""
         self._closed = False
 
     @property
@@ -93,8 +96,15 @@ class Leases(Owners):
         for _ in range(_TRIES):
             if self._closed:
                 raise Unavailable("this sandbox controller is stopping")
-            with suppress(KeyWrongLastSequenceError), _translated():
-                return await self._claim(project_id)
+            try:
+                with suppress(KeyWrongLastSequenceError), _translated():
+                    return await self._claim(project_id)
+            except Unavailable:
+                if owner is None:
+                    raise
+                # Whoever had it knows whether that is still so.
+                self._remember(project_id, owner)
+                return owner
         raise Unavailable("the owner of a sandbox changes all the time")
 
     async def _claim(self, project_id: UUID) -> Owner | None:
@@ -102,7 +112,7 @@ class Leases(Owners):
         found = await self._find(project_id)
         if found is None:
             revision = await self._bucket.create(str(project_id), self._word)
-        elif found[0].id != self._me.id:
+        elif not self._is_us(found[0]):
             self._remember(project_id, found[0])
             return found[0]
         else:
@@ -111,6 +121,10 @@ class Leases(Owners):
         until = begun + self._ttl_s * _KEPT
         self._held[project_id] = _Lease(revision, begun, until)
         return None
+
+    def _is_us(self, owner: Owner) -> bool:
+        """Tell whether that is this controller, or was: we listen in its place now."""
+        return (owner.host, owner.port) == (self._me.host, self._me.port)
 
     async def _find(self, project_id: UUID) -> tuple[Owner, int] | None:
         try:
@@ -174,8 +188,11 @@ class Leases(Owners):
                         return
                     revision = await self._update(project_id, found[1])
         except (Unavailable, KeyWrongLastSequenceError) as exc:
-            _log.info("a lease could not be renewed", reason=str(exc))
+            if str(exc) != self._trouble:
+                self._trouble = str(exc)
+                _log.warning("leases are not renewed", reason=self._trouble)
             return
+        self._trouble = ""
         lease.revision, lease.renewed = revision, begun
         lease.until = begun + self._ttl_s * _KEPT
 
