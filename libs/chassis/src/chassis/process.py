@@ -27,6 +27,7 @@ from litestar.types import ASGIApp
 from typing_extensions import override
 
 from chassis import logs, tracing
+from chassis.patience import PatientHttp
 from chassis.settings import SettingsError
 
 DRAIN_S = 10.0
@@ -37,7 +38,7 @@ _CANCEL_GRACE_S = 1.0
 _BACKLOG = 2048
 
 _UVICORN: dict[str, Any] = {
-    "http": "h11",
+    "http": PatientHttp,
     "ws": "none",
     "access_log": False,
     "log_config": None,  # its lines go through our logs

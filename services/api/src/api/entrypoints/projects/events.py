@@ -133,7 +133,10 @@ class EventDoor(Shared):
                 yield b"retry: 1000\n\n"
                 try:
                     async for page in follow:
-                        yield b"".join(map(_line, page)) or b": still here\n\n"
+                        for recorded in page:  # one waits to be taken, not all
+                            yield _line(recorded)
+                        if not page:
+                            yield b": still here\n\n"
                 except (Rejected, Unavailable) as error:
                     _log.info("stream ended", reason=str(error))
 
