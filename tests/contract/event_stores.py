@@ -1,8 +1,5 @@
 """What the suites of the event stores share: events, contexts, patience."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
 from contracts.envelope import Context
@@ -40,13 +37,3 @@ async def append(
     store: AnyStore, stream: UUID, *events: ProjectEvent, expected: int
 ) -> int:
     return await store.append(stream, events, expected=expected, context=CONTEXT)
-
-
-async def eventually(
-    check: Callable[[], Awaitable[object]], what: str, timeout_s: float = 60.0
-) -> None:
-    """Poll *check* until it is true."""
-    deadline = time.monotonic() + timeout_s
-    while not await check():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        await asyncio.sleep(0.01)

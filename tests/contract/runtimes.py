@@ -3,8 +3,7 @@
 import asyncio
 import os
 import shutil
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
@@ -40,6 +39,7 @@ from sandbox.ports import Command, Folder, Folders, Process, Runtime, Unreachabl
 from tests.support.cluster import NAMESPACE, FakeCluster, shared_cluster
 from tests.support.engine import GVISOR, IMAGE, engine_url
 from tests.support.npm import NODE
+from tests.support.polling import until
 from tests.support.real_cluster import RealCluster, shared_real_cluster
 from tests.support.servers import server_folder
 
@@ -56,7 +56,6 @@ APART = (DOCKER, PODS, *BUBBLEWRAP)
 KINDS = (*APART, PLAIN)
 """Those that people choose from."""
 DOMAIN = "preview.localhost"
-DEADLINE_S = 60.0
 
 
 @dataclass
@@ -135,16 +134,6 @@ async def _answers(process: Process) -> bool:
     with suppress(Unreachable):
         return await process.ask(f"name.{DOMAIN}") > 0
     return False
-
-
-async def until(
-    check: Callable[[], Awaitable[bool]], what: str, *, timeout_s: float = DEADLINE_S
-) -> None:
-    """Poll *check* until it holds."""
-    deadline = time.monotonic() + timeout_s
-    while not await check():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -16,9 +16,9 @@ from tests.contract.event_stores import (
     STARTED,
     AnyStore,
     append,
-    eventually,
     posted,
 )
+from tests.support.polling import until
 from tests.support.servers import PostgresServer, as_role
 
 SOON_S = 0.05
@@ -70,7 +70,7 @@ async def test_a_lease_that_ran_out_goes_to_another_under_a_later_epoch(
         taken.append(await store.take(stream, "other", 30))
         return taken[-1] is not None
 
-    await eventually(take, "the lease runs out")
+    await until(take, "the lease runs out")
     assert taken[-1] is not None
     assert taken[-1].epoch == 2
     assert not await store.renew(first, 30)

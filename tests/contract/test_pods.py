@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from sandbox.adapters.pods.body import Order, body
 from sandbox.ports import BadFolder, Process, Unreachable
-from tests.contract.runtimes import PODS, REAL_PODS, Bench, bench, until
+from tests.contract.runtimes import PODS, REAL_PODS, Bench, bench
 from tests.contract.test_runtime import HELLO, fetch
 from tests.integration.deploy.tools import faults
 from tests.support.cluster import FakeCluster, allowed, shared_cluster, violations
 from tests.support.kubelet import Pod
+from tests.support.polling import until
 from tests.support.real_cluster import RealCluster
 
 ORDER = Order(

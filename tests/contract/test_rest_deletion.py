@@ -12,7 +12,8 @@ import pytest
 from eventcore.adapters.eraser import Eraser
 from eventcore.adapters.nats import connect
 from tests.integration.eventcore import sql
-from tests.support.backend import Backend, until
+from tests.support.backend import Backend
+from tests.support.polling import wait_until
 from tests.support.servers import as_role, run_apart
 from tests.support.traces import in_streams, in_tables
 
@@ -150,11 +151,11 @@ def test_an_hour_later_nobody_finds_a_word_of_it_anywhere(
     base = marked(ada)
     id_ = base.rpartition("/")[2]
     known = {"EVT_0", "log.event", "views.project", "views.file", "hooks.webhook"}
-    until(lambda: run_apart(traces(backend)) >= known)
+    wait_until(lambda: run_apart(traces(backend)) >= known, "there are traces")
     assert run_apart(answers_kept(backend, id_)) == 4
     ada.delete(base)
     run_apart(erase(backend))
-    until(lambda: not run_apart(traces(backend)))
+    wait_until(lambda: not run_apart(traces(backend)), "there are none")
     assert run_apart(answers_kept(backend, id_)) == 0
     assert run_apart(rows_of(backend.dsn, id_)) == {"views.position"}
     assert ada.get(base).status_code == HTTPStatus.NOT_FOUND

@@ -7,7 +7,8 @@ from http import HTTPStatus
 import httpx
 import pytest
 
-from tests.support.backend import Backend, Partial, backend_of, partial, until
+from tests.support.backend import Backend, Partial, backend_of, partial
+from tests.support.polling import wait_until
 from tests.support.servers import PostgresServer, server_folder
 
 MIB = 1024 * 1024
@@ -72,20 +73,20 @@ def test_beyond_what_fits_it_is_503_and_small_bodies_are_taken(
         upload(small, bob, assets_of(bob)),
         upload(small, eve, assets_of(eve)),
     ):
-        until(lambda: held(small) >= 6 * MIB - 2)
+        wait_until(lambda: held(small) >= 6 * MIB - 2, "bodies are held")
         refused = ada.put(assets, content=b"x" * MIB)
         created = ada.post("/api/projects", json=TODO)
     assert refused.text == "Too much is being sent at this moment, try again"
     assert refused.headers["retry-after"] == "1"
     assert created.status_code == HTTPStatus.OK
-    until(lambda: held(small) == 0)
+    wait_until(lambda: held(small) == 0, "nothing is held")
 
 
 def test_nobody_takes_the_room_of_all(
     small: Backend, ada: httpx.Client, assets: str
 ) -> None:
     with small.person() as eve, upload(small, ada, assets):
-        until(lambda: held(small) >= 3 * MIB - 1)
+        wait_until(lambda: held(small) >= 3 * MIB - 1, "bodies are held")
         refused = ada.put(assets, content=b"x" * MIB)
         taken = eve.put(assets_of(eve), content=b"x" * MIB)
     assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
@@ -111,7 +112,7 @@ def test_who_sends_zips_slowly_delays_nobody_else(
         for _ in range(5):
             one = partial(small, "POST", path, {**session(ada), **headers}, MIB, 1)
             slow.enter_context(one)
-        until(lambda: held(small) == 1)
+        wait_until(lambda: held(small) == 1, "one is held")
         answer = eve.post(theirs, content=EMPTY_ZIP, headers=headers)
         assert answer.status_code == HTTPStatus.OK
 

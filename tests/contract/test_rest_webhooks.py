@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from tests.support.backend import Backend, backend_of
+from tests.support.polling import wait_until
 from tests.support.receiver import Receiver, receiver
-from tests.support.servers import PostgresServer, server_folder, wait_until
+from tests.support.servers import PostgresServer, server_folder
 
 Hook = dict[str, Any]
 

@@ -12,8 +12,9 @@ import pytest
 from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.ports import Process, Unreachable
-from tests.contract.runtimes import KINDS, REAL_PODS, Bench, bench, until
+from tests.contract.runtimes import KINDS, REAL_PODS, Bench, bench
 from tests.support.packages import Registry, registry
+from tests.support.polling import until
 
 ALL = (*KINDS, REAL_PODS)
 HELLO = """

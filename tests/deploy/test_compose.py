@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from tests.deploy.composed import Composed, composed
-from tests.support.servers import server_folder, wait_until
+from tests.support.polling import wait_until
+from tests.support.servers import server_folder
 from tests.support.stack import Person, Stack, person
 
 PROMPT = "a pomodoro timer"

@@ -9,7 +9,8 @@ import httpx
 import msgspec
 from websockets.exceptions import ConnectionClosedError
 
-from tests.support.servers import server_folder, wait_until
+from tests.support.polling import wait_until
+from tests.support.servers import server_folder
 from tests.support.stack import Message, Socket, Stack, person, recorded_files
 
 SERVICES = {"agent": "agent", "sandbox": "sandbox", "api": "api"}

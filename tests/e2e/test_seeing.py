@@ -11,7 +11,7 @@ import pytest_asyncio
 from msgspec import Struct
 
 from tests.support.otlp import Receiver, Span
-from tests.support.servers import wait_until
+from tests.support.polling import wait_until
 from tests.support.stack import Person, Stack, person
 
 SERVICES = {"gateway-ws", "agent", "sandbox", "api"}

@@ -4,8 +4,8 @@ import contextlib
 import json
 import re
 
+from tests.support.polling import wait_until
 from tests.support.prometheus import OBSERVABILITY, Prometheus, prometheus
-from tests.support.servers import wait_until
 from tests.support.stack import Person, Stack
 
 DASHBOARDS = sorted((OBSERVABILITY / "grafana" / "dashboards").glob("*.json"))

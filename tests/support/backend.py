@@ -3,8 +3,7 @@
 import os
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -126,20 +125,6 @@ def partial(
         sending = Partial(connection)
         sending.send(b"x" * sent)
         yield sending
-
-
-def until(holds: Callable[[], bool], patience_s: float = 20.0) -> None:
-    """Wait until something holds.
-
-    Raises:
-        TimeoutError: It does not in time.
-
-    """
-    end = time.monotonic() + patience_s
-    while not holds():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.05)
 
 
 @contextmanager

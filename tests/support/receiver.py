@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tests.support.servers import wait_until
+from tests.support.polling import wait_until
 
 
 class Heard(Struct, frozen=True):

@@ -10,8 +10,7 @@ import itertools
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -28,6 +27,7 @@ from standalone.migrate import SERVICE_ROLES, migrate
 from standalone.ports import free_port
 from standalone.program import Program, kill_group
 from standalone.servers import embedded
+from tests.support.polling import wait_until
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 PASSWORD = "only-for-tests"  # noqa: S105 - of servers that live for one test run
@@ -230,22 +230,6 @@ def as_role(dsn: str, role: str, password: str = PASSWORD) -> str:
     """Return *dsn* for a service's role (`agent` or `api`) in place of the owner."""
     parts = urlsplit(dsn)
     return urlunsplit(parts._replace(netloc=f"{role}:{quote(password, safe='')}@"))
-
-
-def wait_until(
-    check: Callable[[], bool], what: str, *, timeout_s: float = START_TIMEOUT_S
-) -> None:
-    """Poll *check* until it holds.
-
-    Raises:
-        AssertionError: It never did; the message is *what* should have come true.
-
-    """
-    deadline = time.monotonic() + timeout_s
-    while not check():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_s:g} s: {what}")
-        time.sleep(0.01)
 
 
 async def settle(client: Client) -> None:

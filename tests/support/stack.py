@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from standalone.ports import free_port
 from tests.support.counted import metrics_at
-from tests.support.servers import wait_until
+from tests.support.polling import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 120.0

@@ -14,13 +14,8 @@ from tests.integration.agent.test_crashes import (
     epochs_of,
     finish_with_another,
 )
-from tests.integration.agent.world import (
-    WAIT_S,
-    AgentProcess,
-    Client,
-    World,
-    eventually,
-)
+from tests.integration.agent.world import WAIT_S, AgentProcess, Client, World
+from tests.support.polling import until
 
 HITS = 5
 
@@ -68,9 +63,7 @@ async def test_a_worker_that_froze_at_a_border_changes_nothing_when_it_wakes_up(
     with surroundings.process(tmp_path, ATELIER_FAILPOINTS=place) as agent:
         client = await begun(surroundings)
         await finish_with_another(surroundings, client)
-        await eventually(
-            lambda: agent.counted("agent_drives_fenced_total") == 1, "it woke"
-        )
+        await until(lambda: agent.counted("agent_drives_fenced_total") == 1, "it woke")
         async with surroundings.agent():
             await check_finished(client)
     epochs = await epochs_of(surroundings.database_url, client.project_id)
@@ -86,7 +79,7 @@ async def test_a_worker_that_froze_in_the_core_changes_nothing_when_it_wakes_up(
     with surroundings.process(tmp_path, ATELIER_FAILPOINTS=place) as agent:
         client = await begun(surroundings)
         await finish_with_another(surroundings, client)
-        await eventually(
+        await until(
             lambda: agent.counted("agent_drives_fenced_total") is not None, "it woke"
         )
         async with surroundings.agent():

@@ -17,8 +17,9 @@ from contracts.sandbox import (
     SyncFiles,
 )
 from tests.integration.agent.test_crashes import begun, epochs_of
-from tests.integration.agent.world import World, eventually
+from tests.integration.agent.world import World
 from tests.support.model_server import FakeApp
+from tests.support.polling import until
 
 LEASE_S = 2.0
 TAKEN_OVER_WITHIN_S = LEASE_S + 2.0
@@ -66,10 +67,10 @@ async def test_a_stop_ends_a_step_of_the_sandbox_within_a_second(
         await client.create()
         await client.do(StartRun(uuid4()))
         keys = surroundings.sandbox.keys
-        await eventually(lambda: bool(keys(step)), "the step is under way")
+        await until(lambda: bool(keys(step)), "the step is under way")
         await client.do(StopRun())
         stopped_at = time.monotonic()
-        await eventually(lambda: bool(keys(CancelOperation)), "it is cancelled")
+        await until(lambda: bool(keys(CancelOperation)), "it is cancelled")
         took_s = time.monotonic() - stopped_at
     tell("stop", took_s, capsys)
     assert took_s < STOPPED_WITHIN_S

@@ -9,7 +9,8 @@ import pytest
 from contracts.project import ModelCallEnded, RunState
 from tests.integration.agent.test_crashes import check_finished
 from tests.integration.agent.test_limits import busy_run
-from tests.integration.agent.world import World, eventually
+from tests.integration.agent.world import World
+from tests.support.polling import until
 
 # More than what a single call waits for by itself.
 WANTED_S = 8.0
@@ -25,7 +26,7 @@ async def test_a_wait_outlives_the_worker_that_waits(
         (end,) = [e for e in await client.events() if isinstance(e, ModelCallEnded)]
         assert end.retry_at is not None
         agent.send(signal.SIGKILL)
-        await eventually(lambda: agent.returncode is not None, "it is dead")
+        await until(lambda: agent.returncode is not None, "it is dead")
     async with surroundings.agent():
         await client.until(lambda view: view.state is RunState.COMPLETE)
         await check_finished(client)

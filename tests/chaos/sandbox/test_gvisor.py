@@ -13,7 +13,7 @@ import pytest
 
 from contracts.sandbox import Running, StartServer
 from tests.contract import escapes
-from tests.contract.runtimes import OWN_KERNEL, Bench, bench, until
+from tests.contract.runtimes import OWN_KERNEL, Bench, bench
 from tests.contract.test_runtime import (  # noqa: F401 - collected here too
     HELLO,
     TREE,
@@ -54,6 +54,7 @@ from tests.integration.sandbox.test_real_packages import (
 )
 from tests.support.engine import GVISOR, engine_url, kernels
 from tests.support.packages import Registry
+from tests.support.polling import until
 
 
 @pytest.fixture

@@ -28,9 +28,10 @@ from tests.chaos.sandbox.controller import (
     runtime_of,
     write_apps,
 )
-from tests.contract.runtimes import DOCKER, until
+from tests.contract.runtimes import DOCKER
 from tests.integration.sandbox.test_life import bubblewrap_works
 from tests.support.engine import EngineServer, cannot_run, client, engine_url, load
+from tests.support.polling import until
 from tests.support.servers import server_folder
 
 KILLS = int(os.environ.get("KILLS", "200"))

@@ -39,15 +39,9 @@ from contracts.requests import (
 )
 from eventcore.adapters.nats import NatsBus, open_bus
 from standalone.servers.nats_users import authorization
-from tests.integration.agent.world import (
-    SANDBOX,
-    WAIT_S,
-    Client,
-    World,
-    eventually,
-    world,
-)
+from tests.integration.agent.world import SANDBOX, WAIT_S, Client, World, world
 from tests.support.model_server import FakeApp
+from tests.support.polling import until
 from tests.support.servers import NatsServer, server_folder
 
 ANSWERS = codec.decoder(CommandAnswer | QueryAnswer)
@@ -338,7 +332,7 @@ async def test_recorded_events_reach_followers_in_order(client: Client) -> None:
     )
     for number in range(20):
         await client.do(SaveFile(uuid4(), f"{number}.txt", ""))
-    await eventually(lambda: 21 in heard, "all are heard")
+    await until(lambda: 21 in heard, "all are heard")
     assert heard == list(range(heard[0], 22))
 
 

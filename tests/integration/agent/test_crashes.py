@@ -21,8 +21,9 @@ from contracts.project import (
 from eventcore.errors import Unavailable
 from tests.integration.agent.conftest import CODE, PAGE, STYLES
 from tests.integration.agent.test_erasure import ERASE_FAILPOINTS
-from tests.integration.agent.world import Client, World, eventually, world
+from tests.integration.agent.world import Client, World, world
 from tests.support.model_server import FakeApp
+from tests.support.polling import until
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 
 ROOT = Path(__file__).parents[3]
@@ -99,7 +100,7 @@ async def test_a_run_survives_a_kill_at_every_border(
 ) -> None:
     with surroundings.process(tmp_path, ATELIER_FAILPOINTS=place) as agent:
         client = await begun(surroundings)
-        await eventually(lambda: agent.returncode is not None, "the worker is killed")
+        await until(lambda: agent.returncode is not None, "the worker is killed")
         await finish_with_another(surroundings, client)
 
 
@@ -115,7 +116,7 @@ async def test_all_workers_are_replaced_under_load_and_nothing_is_lost(
             stack.enter_context(surroundings.process(tmp_path))
             clients.append(await begun(surroundings))
             agent.send(signal.SIGTERM)
-            await eventually(lambda one=agent: one.returncode == 0, "it left")  # type: ignore[misc] # bound now
+            await until(lambda one=agent: one.returncode == 0, "it left")  # type: ignore[misc] # bound now
         for client in clients:
             await client.until(lambda view: view.state is RunState.COMPLETE)
             await check_finished(client)
@@ -161,7 +162,7 @@ async def test_a_worker_that_is_told_to_leave_gives_its_run_back(
         client = await begun(surroundings)
         await client.until(lambda view: "index.html" in view.generated_files)
         agent.send(signal.SIGTERM)
-        await eventually(lambda: agent.returncode == 0, "the worker leaves")
+        await until(lambda: agent.returncode == 0, "the worker leaves")
         await finish_with_another(surroundings, client)
 
 
@@ -179,7 +180,7 @@ async def test_a_worker_that_froze_changes_nothing_when_it_wakes_up(
         agent.send(signal.SIGCONT)
         async with asyncio.timeout(20):
             await frozen.over.wait()
-        await eventually(
+        await until(
             lambda: agent.counted("agent_drives_fenced_total") == 1, "it is counted"
         )
         await check_finished(client)

@@ -23,10 +23,10 @@ from contracts.requests import (
     QueryAnswer,
     Refused,
 )
-from tests.contract.event_stores import eventually
 from tests.integration.agent.world import SANDBOX, Client, World
 from tests.integration.eventcore import sql
 from tests.integration.eventcore.streams import read_stream
+from tests.support.polling import until
 
 ERASE_FAILPOINTS = ["erase.before_commit", "erase.after_commit"]
 
@@ -53,7 +53,7 @@ async def until_erased(world: World, project_id: UUID) -> None:
         relayed = [one.type for message in stored for one in message.events]
         return await types_of(world, project_id) == relayed == end
 
-    await eventually(is_erased, "the project is erased")
+    await until(is_erased, "the project is erased")
 
 
 async def deleted(world: World) -> Client:
@@ -82,7 +82,7 @@ async def test_an_eraser_that_is_killed_leaves_nothing_half_done(
         async def is_killed() -> bool:
             return agent.returncode is not None
 
-        await eventually(is_killed, "the worker is killed")
+        await until(is_killed, "the worker is killed")
     left = await types_of(surroundings, client.project_id)
     whole = ["project.created", "file.written", "project.deleted"]
     assert left == (whole if place == ERASE_FAILPOINTS[0] else ["project.erased"])

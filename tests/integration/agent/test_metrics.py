@@ -7,8 +7,9 @@ from prometheus_client import REGISTRY
 
 from contracts.project import RunState
 from tests.integration.agent.test_crashes import begun, finish_with_another
-from tests.integration.agent.world import World, eventually
+from tests.integration.agent.world import World
 from tests.support.model_server import FakeApp
+from tests.support.polling import until
 from tests.support.servers import NatsServer
 
 
@@ -41,7 +42,7 @@ async def test_money_and_outcomes_are_summed_and_slots_are_shown(
         await client.until(lambda view: view.state is RunState.COMPLETE)
     assert metric(cost, **model) > before[0]
     assert metric(runs, outcome="completed") == before[1] + 1
-    await eventually(lambda: metric("agent_runs_driven") == 0, "nothing is driven")
+    await until(lambda: metric("agent_runs_driven") == 0, "nothing is driven")
 
 
 async def test_events_that_cannot_be_published_make_the_relay_late(
@@ -53,9 +54,9 @@ async def test_events_that_cannot_be_published_make_the_relay_late(
         await client.until(lambda view: "index.html" in view.generated_files)
         await asyncio.to_thread(nats_server.kill)
         go_on.set()
-        await eventually(lambda: lag_s() > 0, "an event waits")
+        await until(lambda: lag_s() > 0, "an event waits")
         await asyncio.to_thread(nats_server.start)
-        await eventually(lambda: lag_s() == 0, "everything is published")
+        await until(lambda: lag_s() == 0, "everything is published")
 
 
 def lag_s() -> float:

@@ -32,7 +32,7 @@ from contracts.sandbox import (
     SyncFiles,
 )
 from tests.integration.agent.conftest import CODE, PAGE, STYLES
-from tests.integration.agent.world import PREVIEW, Client, World, eventually
+from tests.integration.agent.world import PREVIEW, Client, World
 from tests.support.demo_model import DemoModelServer
 from tests.support.model_server import (
     FakeApp,
@@ -44,6 +44,7 @@ from tests.support.model_server import (
     streamed,
     whole,
 )
+from tests.support.polling import until
 
 
 def is_over(view: object) -> bool:
@@ -134,7 +135,7 @@ async def test_a_late_joiner_gets_the_text_so_far(
         await client.create()
         await client.do(StartRun(uuid4()))
         await client.until(lambda view: "index.html" in view.generated_files)
-        await eventually(lambda: FileText in map(type, seen[-1:]), "text is shown")
+        await until(lambda: FileText in map(type, seen[-1:]), "text is shown")
         await surroundings.bus.check()
         open_file = await client.open_file()
         texts = [one for one in seen if isinstance(one, FileText)]
@@ -398,9 +399,9 @@ async def test_a_stop_cancels_what_the_sandbox_does(surroundings: World) -> None
         await client.do(StartRun(uuid4()))
         await client.until(lambda view: view.state is RunState.START)
         keys = surroundings.sandbox.keys
-        await eventually(lambda: bool(keys(StartServer)), "the app is started")
+        await until(lambda: bool(keys(StartServer)), "the app is started")
         await client.do(StopRun())
-        await eventually(lambda: bool(keys(CancelOperation)), "that is cancelled")
+        await until(lambda: bool(keys(CancelOperation)), "that is cancelled")
 
 
 async def test_a_run_after_a_stop_goes_on_from_what_is_there(
@@ -430,7 +431,7 @@ async def test_a_message_that_came_too_late_gets_a_run_of_its_own(
         await client.do(PostMessage(uuid4(), uuid4(), "make it blue"))
         surroundings.sandbox.answers.clear()
         designs = surroundings.model.designs
-        await eventually(lambda: len(designs()) > 1, "another run begins")
+        await until(lambda: len(designs()) > 1, "another run begins")
         await client.until(is_over)
         assert (await states(client))[4:] == [
             *("complete", "designing", "implementing", "complete"),

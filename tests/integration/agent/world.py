@@ -84,14 +84,6 @@ _open_files = codec.decoder(OpenFile)
 _sandbox_requests = codec.decoder(SandboxRequest)
 
 
-async def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Return as soon as *holds* is true."""
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline, f"it never came true that {what}"
-        await asyncio.sleep(0.01)
-
-
 # --- a person -----------------------------------------------------------------------
 
 

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.support.backend import PASSWORD, Backend, backend_of
-from tests.support.servers import PostgresServer, server_folder, wait_until
+from tests.support.polling import wait_until
+from tests.support.servers import PostgresServer, server_folder
 
 TODO = {"name": "Todo", "description": "a list"}
 GRACE_S = 10

@@ -1,7 +1,7 @@
 """The read models follow the log, whatever becomes of stream, bus and process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID, uuid4
 
@@ -28,16 +28,10 @@ from eventcore.adapters.feed import JetStreamFeed
 from eventcore.adapters.nats import NatsBus
 from eventcore.projection import Projection
 from tests.integration.api.log import NOON, OWNER, SHARD, Log, Stream, written
+from tests.support.polling import until
 from tests.support.servers import as_role
 
 TIMEOUT_S = 60.0
-
-
-async def until(check: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until *check* holds."""
-    async with asyncio.timeout(TIMEOUT_S):
-        while not await check():  # noqa: ASYNC110 - of another process' rows
-            await asyncio.sleep(0.01)
 
 
 class World:
@@ -78,7 +72,7 @@ class World:
         async def has_all() -> bool:
             return await self.views.position(project_id) == last
 
-        await until(has_all)
+        await until(has_all, "the tables have all of it")
 
     async def publish(self, project_id: UUID, first: int = 1) -> None:
         """Publish a project's log from event *first* on."""
@@ -285,7 +279,7 @@ async def test_a_newer_fold_makes_everything_anew(
     await owner.execute("UPDATE views.project SET name = 'made by the old fold'")
     monkeypatch.setattr(store, "MODEL", store.MODEL + 1)
     async with world.projecting():
-        await until(lambda: _is_named(world, project_id, "Todo"))
+        await until(lambda: _is_named(world, project_id, "Todo"), "it has its name")
         await world.reached(project_id)
     assert await world.paths(project_id) == ["a"]
 
@@ -303,10 +297,10 @@ async def test_one_projects_at_a_time_and_another_takes_over(
         await world.publish(project_id)
         await world.reached(project_id)
         async with world.projecting():
-            await until(lambda: _waits(owner))
+            await until(lambda: _waits(owner), "it waits")
             assert await _locks(owner) == 1
             await owner.execute(f"SELECT pg_terminate_backend(pid) {_HOLDERS}")
-            await until(lambda: _is_held(owner))
+            await until(lambda: _is_held(owner), "it is held")
             world.log.add(project_id, written("after"))
             await world.publish(project_id, first=2)
             await world.reached(project_id)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from standalone.ports import free_port
-from tests.support.servers import wait_until
+from tests.support.polling import wait_until
 
 SERVICE = """
 import asyncio, sys

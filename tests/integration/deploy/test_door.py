@@ -15,7 +15,8 @@ import pytest
 from standalone.ports import free_port
 from tests.integration.deploy.tools import DEPLOY, tool
 from tests.support.certificates import make_certificate
-from tests.support.servers import server_folder, wait_until
+from tests.support.polling import wait_until
+from tests.support.servers import server_folder
 
 HOST = "atelier.example"
 NAMES = ("api", "gateway", "sandbox")

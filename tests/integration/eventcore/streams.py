@@ -11,8 +11,8 @@ from nats.aio.client import Client
 from contracts import codec, subjects
 from contracts.envelope import Recorded
 from eventcore.adapters.nats import connect
-from tests.contract.event_stores import eventually
 from tests.integration.eventcore import sql
+from tests.support.polling import until
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ async def until_relayed(dsn: str, servers: str, shard: int = 0) -> None:
         ((end,),) = await sql.fetch(dsn, query, shard)
         return bool(await last_position(servers, shard) == end)
 
-    await eventually(is_relayed, "the stream ends where the log does", timeout_s=40)
+    await until(is_relayed, "the stream ends where the log does", timeout_s=40)
 
 
 async def assert_equals_log(dsn: str, servers: str, shard: int = 0) -> list[Stored]:

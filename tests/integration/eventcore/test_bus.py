@@ -16,7 +16,7 @@ from eventcore.ask import ask
 from eventcore.errors import Unavailable
 from eventcore.ports import Bus, Headers
 from standalone.servers import nats_users
-from tests.contract.event_stores import eventually
+from tests.support.polling import until
 from tests.support.servers import NatsServer, server_folder
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -109,7 +109,7 @@ async def test_messages_are_heard_in_their_order(bus: Bus) -> None:
     async def is_complete() -> bool:
         return len(heard) >= len(wanted)
 
-    await eventually(is_complete, "all is heard")
+    await until(is_complete, "all is heard")
     assert heard == wanted
 
 
@@ -257,14 +257,14 @@ async def test_a_bus_serves_and_listens_again_after_the_server_came_back(
         async def is_back() -> bool:
             return bool(reconnects)
 
-        await eventually(is_back, "the bus reconnects")
+        await until(is_back, "the bus reconnects")
         assert await request(bus, "cmd.a", b"again") == b"again"
         bus.publish("progress.a", b"heard")
 
         async def is_heard() -> bool:
             return heard == [b"heard"]
 
-        await eventually(is_heard, "what was sent after the reconnect, and only that")
+        await until(is_heard, "what was sent after the reconnect, and only that")
 
 
 async def test_without_a_server_there_is_no_bus(
@@ -301,7 +301,7 @@ async def test_each_user_has_what_the_permissions_say_and_no_more() -> None:
             async def is_heard() -> bool:
                 return bool(heard)
 
-            await eventually(is_heard, "the agent's event")
+            await until(is_heard, "the agent's event")
             await gateway.check()
             assert heard == [b"real"]
 
@@ -317,7 +317,7 @@ async def test_a_request_cancelled_in_the_moment_of_its_answer_ends(
         async def asked() -> bool:
             return bool(client._resp_map)  # noqa: SLF001 - that moment is seen only there
 
-        await eventually(asked, "the request waits")
+        await until(asked, "the request waits")
         (answer,) = client._resp_map.values()  # noqa: SLF001
         answer.add_done_callback(lambda _: asking.cancel())
         answer.set_result(Msg(client))
@@ -352,4 +352,4 @@ async def test_who_listens_misses_nothing_from_then_on(nats_url: str) -> None:
         async def all_heard() -> bool:
             return len(heard) == 200
 
-        await eventually(all_heard, "each message is heard")
+        await until(all_heard, "each message is heard")

@@ -29,13 +29,13 @@ from tests.contract.event_stores import (
     CREATED,
     STARTED,
     append,
-    eventually,
     outcome,
     posted,
 )
 from tests.integration.eventcore import sql
 from tests.integration.eventcore.streams import read_stream
 from tests.integration.eventcore.test_relay import running
+from tests.support.polling import until
 from tests.support.servers import as_role
 
 RUN = STARTED.run_id
@@ -172,13 +172,13 @@ async def erase_relayed(dsn: str, relay: Relay, count: int) -> None:
         query = "SELECT FROM log.relay_checkpoint WHERE position = $1"
         return bool(await sql.fetch(dsn, query, count))
 
-    await eventually(is_kept, "the checkpoint is written")
+    await until(is_kept, "the checkpoint is written")
     await eraser(dsn).erase_due()
 
     async def is_told() -> bool:
         return relay.status.position > count
 
-    await eventually(is_told, "the end is relayed")
+    await until(is_told, "the end is relayed")
 
 
 async def test_the_stream_keeps_the_end_alone_and_all_of_the_others(
@@ -196,7 +196,7 @@ async def test_the_stream_keeps_the_end_alone_and_all_of_the_others(
         async def goes_on() -> bool:
             return relay.status.position == 10
 
-        await eventually(goes_on, "the relay goes on")
+        await until(goes_on, "the relay goes on")
         stored = await read_stream(nats_url)
     events = [(one.project_id, one.seq) for message in stored for one in message.events]
     assert events == [(other, 1), (other, 2), (gone, 7), (other, 3)]
@@ -227,7 +227,7 @@ async def test_a_stream_of_an_older_version_is_emptied_instead(
         async def goes_on() -> bool:
             return relay.status.position == 9
 
-        await eventually(goes_on, "the relay goes on")
+        await until(goes_on, "the relay goes on")
         stored = await read_stream(nats_url)
     events = [(one.project_id, one.seq) for message in stored for one in message.events]
     assert events == [(gone, 7), (other, 2)]

@@ -23,9 +23,10 @@ from eventcore.errors import Unavailable
 from eventcore.ports import Checkpoint, Gap, ReadModel
 from eventcore.projection import Projection, fresh
 from standalone.servers import nats_users
-from tests.contract.event_stores import append, eventually, posted
+from tests.contract.event_stores import append, posted
 from tests.integration.eventcore import sql
 from tests.integration.eventcore.streams import is_empty, until_relayed
+from tests.support.polling import until
 from tests.support.servers import NatsServer, server_folder
 
 TABLES = """
@@ -139,7 +140,7 @@ async def until_folded(dsn: str) -> None:
     async def is_folded() -> bool:
         return not await sql.fetch(dsn, query)
 
-    await eventually(is_folded, "the read model has seen the whole log", timeout_s=40)
+    await until(is_folded, "the read model has seen the whole log", timeout_s=40)
 
 
 async def test_a_read_model_follows_the_log(
@@ -239,8 +240,8 @@ async def until_relayed_and_gone(dsn: str, servers: str) -> None:
     async def is_gone() -> bool:
         return await is_empty(servers)
 
-    await eventually(is_there, "something is relayed")
-    await eventually(is_gone, "and forgotten")
+    await until(is_there, "something is relayed")
+    await until(is_gone, "and forgotten")
     assert await sql.fetch(dsn, "SELECT FROM log.event LIMIT 1")
 
 
@@ -282,7 +283,7 @@ async def test_the_apis_permissions_are_enough(
             async def is_relayed() -> bool:
                 return relay.status.position == 5
 
-            await eventually(is_relayed, "the events are relayed")
+            await until(is_relayed, "the events are relayed")
             seen: list[Recorded] = []
             url = server.nats.url("api", "secret")
             async with (

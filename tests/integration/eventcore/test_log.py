@@ -14,15 +14,9 @@ from eventcore.adapters.batcher import APPEND, Append, arguments_of
 from eventcore.adapters.database import SERVER_SETTINGS, connect
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.errors import AlreadyAnswered, Fenced, WrongExpectedVersion
-from tests.contract.event_stores import (
-    CONTEXT,
-    CREATED,
-    append,
-    eventually,
-    outcome,
-    posted,
-)
+from tests.contract.event_stores import CONTEXT, CREATED, append, outcome, posted
 from tests.integration.eventcore import sql
+from tests.support.polling import until
 from tests.support.servers import as_role
 from tests.unit.eventcore.counter import Close, Conversations, Say, execute, executor
 
@@ -52,7 +46,7 @@ async def until_one_is_committing(dsn: str) -> None:
         query = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
         return bool(await sql.fetch(dsn, query))
 
-    await eventually(is_sleeping, "an append stands before its commit")
+    await until(is_sleeping, "an append stands before its commit")
 
 
 # --- the order of positions is the order of commits -----------------------------------
@@ -273,7 +267,7 @@ async def rows_read_by_appends(dsn: str) -> int:
         query = "SELECT FROM pg_stat_activity WHERE application_name = 'eventcore'"
         return not await sql.fetch(dsn, f"{query} AND datname = current_database()")
 
-    await eventually(has_ended, "the connection ends")
+    await until(has_ended, "the connection ends")
     ((rows_read,),) = await sql.fetch(dsn, ROWS_READ)
     return int(rows_read)
 

@@ -15,15 +15,9 @@ from contracts.subjects import shard_of
 from eventcore.adapters import batcher
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.errors import Unavailable
-from tests.contract.event_stores import (
-    CONTEXT,
-    CREATED,
-    append,
-    eventually,
-    outcome,
-    posted,
-)
+from tests.contract.event_stores import CONTEXT, CREATED, append, outcome, posted
 from tests.integration.eventcore import sql
+from tests.support.polling import until
 from tests.support.servers import MIGRATIONS, PostgresServer, as_role, server_folder
 
 IN_A_COMMIT_S = "0.2"
@@ -44,7 +38,7 @@ async def backend_in_a_commit(dsn: str) -> int:
         )
         return bool(found)
 
-    await eventually(is_there, "an append stands before its commit")
+    await until(is_there, "an append stands before its commit")
     return int(found[0]["pid"])
 
 
@@ -182,7 +176,7 @@ async def until_there_are(store: PostgresStore, stream: UUID, count: int) -> Non
             return (await store.replay(stream, limit=100_000)).version >= count
         return False
 
-    await eventually(are_there, f"{count} events")
+    await until(are_there, f"{count} events")
 
 
 # --- shards ---------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
 from eventcore.errors import Unavailable
 from standalone.servers import nats_users
-from tests.contract.event_stores import CONTEXT, append, eventually, posted
+from tests.contract.event_stores import CONTEXT, append, posted
 from tests.integration.eventcore import sql
 from tests.integration.eventcore.relay_process import relay_process
 from tests.integration.eventcore.streams import (
@@ -33,6 +33,7 @@ from tests.integration.eventcore.streams import (
     read_stream,
     until_relayed,
 )
+from tests.support.polling import until
 from tests.support.servers import NatsServer, as_role, server_folder
 
 
@@ -145,7 +146,7 @@ async def test_a_poke_makes_an_event_travel_at_once(
         async def is_leading() -> bool:
             return relay.status.is_leader
 
-        await eventually(is_leading, "the relay leads")
+        await until(is_leading, "the relay leads")
         heard = await hear_events(bus)
         stream = uuid4()
         for version in range(20):
@@ -154,7 +155,7 @@ async def test_a_poke_makes_an_event_travel_at_once(
         async def is_heard() -> bool:
             return len(heard) == 20
 
-        await eventually(is_heard, "all events")
+        await until(is_heard, "all events")
 
 
 async def test_a_lost_poke_only_delays(
@@ -259,7 +260,7 @@ async def test_nothing_is_published_after_a_reconnect_before_the_end_was_read(
         async def is_asking() -> bool:
             return bool(asked)
 
-        await eventually(is_asking, "the relay asks for the stream's end")
+        await until(is_asking, "the relay asks for the stream's end")
         assert await last_position(nats_server.url) == before
         may_read.set()
         await assert_equals_log(postgres, nats_server.url)
@@ -279,12 +280,12 @@ async def test_a_stream_whose_messages_expired_goes_on_at_the_checkpoint(
             )
             return [row["position"] for row in rows] == [5]
 
-        await eventually(is_kept, "the checkpoint is written")
+        await until(is_kept, "the checkpoint is written")
 
     async def has_expired() -> bool:
         return await is_empty(nats_url)
 
-    await eventually(has_expired, "all messages expire")
+    await until(has_expired, "all messages expire")
     monkeypatch.setattr(relay_module, "COMPARE_S", 10)
     async with open_bus(nats_url) as bus:
         heard = await hear_events(bus)
@@ -294,7 +295,7 @@ async def test_a_stream_whose_messages_expired_goes_on_at_the_checkpoint(
             async def is_relayed() -> bool:
                 return relay.status.position == 6
 
-            await eventually(is_relayed, "the new event is relayed")
+            await until(is_relayed, "the new event is relayed")
             await bus.check()
     assert [event.seq for event in heard] == [1]
 
@@ -329,7 +330,7 @@ async def test_a_stream_is_brought_to_the_settings_that_are_asked_for(
                 await client.close()
                 return info.config.max_bytes == wanted
 
-            await eventually(is_so, "the stream has the settings")
+            await until(is_so, "the stream has the settings")
     client = await connect(nats_url)
     config = (await client.jetstream().stream_info(subjects.stream(0))).config
     await client.close()
@@ -374,4 +375,4 @@ async def test_the_agents_permissions_are_enough(
             async def is_relayed() -> bool:
                 return it.status.position == 5
 
-            await eventually(is_relayed, "the events are relayed")
+            await until(is_relayed, "the events are relayed")

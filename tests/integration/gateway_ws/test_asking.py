@@ -9,8 +9,8 @@ from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.errors import Unavailable
 from gateway_ws.adapters.asking import SHORT_BYTES, ShortRequests
 from gateway_ws.adapters.shortcut import short_way
-from tests.contract.event_stores import eventually
 from tests.integration.eventcore.test_lost_connections import check_asked_again
+from tests.support.polling import until
 from tests.support.servers import NatsServer
 
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -106,7 +106,7 @@ async def test_a_server_that_was_away_answers_again(nats_server: NatsServer) -> 
         with pytest.raises(Unavailable):
             await say(requests, b"into the void")
         nats_server.start()
-        await eventually(lambda: is_answered(requests), "an answer")
+        await until(lambda: is_answered(requests), "an answer")
 
 
 async def test_a_question_that_goes_with_the_connection_is_asked_again(

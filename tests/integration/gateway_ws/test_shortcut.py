@@ -10,6 +10,7 @@ from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.ports import Subscription
 from gateway_ws.adapters.hearing import BusHearing
 from gateway_ws.adapters.shortcut import Shortcut, short_way
+from tests.support.polling import until
 from tests.support.servers import NatsServer
 
 MESSAGES = 2000
@@ -32,9 +33,7 @@ async def listen(
 
 
 async def settled(heard: list[bytes], count: int) -> None:
-    async with asyncio.timeout(30):
-        while len(heard) < count:  # noqa: ASYNC110 - no event tells of bytes on the way
-            await asyncio.sleep(0.01)
+    await until(lambda: len(heard) >= count, f"{count} messages are heard")
 
 
 async def test_nats_py_is_still_made_as_the_short_way_needs_it(nats_url: str) -> None:
@@ -81,9 +80,7 @@ async def test_a_new_connection_has_the_short_way_too(nats_server: NatsServer) -
         nats_server.kill()
         nats_server.start()
         await asyncio.wait_for(back.wait(), 30)
-        async with asyncio.timeout(30):
-            while not speaks.is_connected:  # noqa: ASYNC110 - it says so to nobody
-                await asyncio.sleep(0.01)
+        await until(lambda: speaks.is_connected, "whoever speaks is back too")
         for number in range(10):
             await speaks.client.publish("room", b"%d" % number)
         await settled(heard, 10)

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.integration.gateway_ws.guests import seqs
-from tests.support.servers import wait_until
+from tests.support.polling import wait_until
 from tests.support.stack import (
     Message,
     Person,

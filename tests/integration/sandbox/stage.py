@@ -1,12 +1,11 @@
 """The service as a process, a bus, and an agent that knows the files of projects."""
 
-import asyncio
 import base64
 import hashlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,6 +54,7 @@ from standalone.ports import free_port
 from standalone.program import Program
 from tests.support.npm import NODE
 from tests.support.packages import Registry, registry
+from tests.support.polling import until
 from tests.support.servers import NatsServer, Server, server_folder
 
 DOMAIN = "preview.localhost"
@@ -356,16 +356,6 @@ def host_of(project_id: UUID) -> str:
     halves = (base64.b32encode(half).decode() for half in (project_id.bytes, proof))
     name = "".join(half.rstrip("=") for half in halves).lower()
     return f"{name}.{DOMAIN}:3999"
-
-
-async def until(
-    check: Callable[[], Awaitable[bool]], what: str, *, timeout_s: float = DEADLINE_S
-) -> None:
-    """Poll *check* until it holds."""
-    deadline = time.monotonic() + timeout_s
-    while not await check():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from contracts.sandbox import Failed, InstallDependencies, Installed, SyncFiles
-from tests.integration.sandbox.stage import Stage, until
+from tests.integration.sandbox.stage import Stage
 from tests.support.engine import engine_url
+from tests.support.polling import until
 
 ROOT = Path(__file__).parents[3]
 SHARED = ROOT / ".cache" / "templates"

@@ -16,11 +16,8 @@ from contracts.sandbox import (
     SyncFiles,
 )
 from tests.integration.sandbox.pairs import Pair, seen
-from tests.integration.sandbox.stage import (
-    SandboxServer,
-    Stage,
-    until,
-)
+from tests.integration.sandbox.stage import SandboxServer, Stage
+from tests.support.polling import until
 
 SERVER = """
 const {createServer} = require('http');

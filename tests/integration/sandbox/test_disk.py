@@ -16,7 +16,8 @@ from contracts.sandbox import Failed, StartServer, SyncFiles
 from sandbox.adapters.files.disk import DiskGuard
 from sandbox.adapters.files.layout import Layout
 from sandbox.domain.limits import LIMITS
-from tests.integration.sandbox.stage import sandbox_server, stage, until
+from tests.integration.sandbox.stage import sandbox_server, stage
+from tests.support.polling import until
 
 if TYPE_CHECKING:
     from sandbox.adapters.keeping.kept import Kept

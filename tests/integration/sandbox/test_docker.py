@@ -12,10 +12,11 @@ from contracts.sandbox import Running, StartServer
 from sandbox.adapters.containers.container_body import LABEL, PROJECT_LABEL
 from sandbox.adapters.containers.engine import Engine, EngineFailed
 from sandbox.adapters.files.claim import Claimed, claim
-from tests.integration.sandbox.stage import SandboxServer, sandbox_server, stage, until
+from tests.integration.sandbox.stage import SandboxServer, sandbox_server, stage
 from tests.integration.sandbox.test_life import start
 from tests.integration.sandbox.test_problems import check, place
 from tests.support.engine import ANOTHER, IMAGE, client, engine_url
+from tests.support.polling import until
 
 DOCKER = {"SANDBOX_RUNTIME": "docker"}
 SERVES = '{"scripts": {"start": "node server.js"}}'

@@ -13,7 +13,7 @@ from sandbox.adapters.processes import groups
 from sandbox.adapters.processes.groups import Group, Groups, find_bounds
 from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.domain.limits import Limits
-from tests.contract.runtimes import until
+from tests.support.polling import until
 
 FOLDER = Path("/sandboxes")
 

@@ -20,7 +20,7 @@ from sandbox.adapters.keeping.launch import KEEPER
 from sandbox.adapters.keeping.lending import lend
 from sandbox.ports import Unreachable
 from standalone.ports import free_port
-from tests.contract.runtimes import until
+from tests.support.polling import until
 
 _KEEPER = """
 import runpy, socket, sys

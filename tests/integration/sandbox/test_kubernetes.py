@@ -17,16 +17,11 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from tests.integration.sandbox.stage import (
-    SandboxServer,
-    Stage,
-    sandbox_server,
-    stage,
-    until,
-)
+from tests.integration.sandbox.stage import SandboxServer, Stage, sandbox_server, stage
 from tests.integration.sandbox.test_life import start
 from tests.support.cluster import fake_cluster, shared_cluster
 from tests.support.engine import IMAGE, engine_url
+from tests.support.polling import until
 
 OWNER = "test-service"
 APP = {

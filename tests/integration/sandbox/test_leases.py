@@ -15,7 +15,7 @@ from eventcore.errors import Unavailable
 from sandbox.adapters.bus import leases
 from sandbox.adapters.bus.leases import Leases, open_leases
 from standalone.servers.nats_users import authorization
-from tests.integration.sandbox.stage import until
+from tests.support.polling import until
 from tests.support.servers import NatsServer, server_folder
 
 PASSWORDS = dict.fromkeys(PERMISSIONS, "a-password")

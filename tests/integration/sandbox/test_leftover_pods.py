@@ -15,8 +15,9 @@ from tests.integration.sandbox.referee import (
     shows,
     two_with_pods,
 )
-from tests.integration.sandbox.stage import Stage, until
+from tests.integration.sandbox.stage import Stage
 from tests.support.cluster import shared_cluster
+from tests.support.polling import until
 
 OWNER = "pair"
 

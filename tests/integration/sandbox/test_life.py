@@ -21,9 +21,9 @@ from tests.integration.sandbox.stage import (
     Stage,
     sandbox_server,
     stage,
-    until,
 )
 from tests.support.engine import engine_url
+from tests.support.polling import until
 from tests.support.servers import NatsServer, server_folder
 
 ISOLATIONS = ("docker", "bubblewrap", "process")

@@ -21,7 +21,8 @@ from contracts.sandbox import (
     Synced,
     SyncFiles,
 )
-from tests.integration.sandbox.stage import Stage, host_of, until
+from tests.integration.sandbox.stage import Stage, host_of
+from tests.support.polling import until
 
 PAGE = {"index.html": "<h1>One</h1>", "js/app.js": "1"}
 SERVER = {

@@ -4,8 +4,9 @@ from uuid import uuid4
 
 from eventcore.adapters.nats import open_bus
 from sandbox.adapters.bus.pictures import open_pictures
-from tests.integration.sandbox.stage import Stage, until
+from tests.integration.sandbox.stage import Stage
 from tests.integration.sandbox.test_problems import screenshot
+from tests.support.polling import until
 
 JPEG = b"\xff\xd8\xff" + bytes(1000) + b"\xff\xd9"
 

@@ -23,11 +23,11 @@ from tests.integration.sandbox.stage import (
     host_of,
     sandbox_server,
     stage,
-    until,
 )
 from tests.integration.sandbox.templates import are_made, kanban, runtime, templates
 from tests.integration.sandbox.test_real_packages import hot_reload
 from tests.support.desk import desk
+from tests.support.polling import until
 
 FETCHED = """
 () => Object.fromEntries(performance.getEntriesByType("resource")

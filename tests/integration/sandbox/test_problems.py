@@ -18,7 +18,8 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from tests.integration.sandbox.stage import Stage, until
+from tests.integration.sandbox.stage import Stage
+from tests.support.polling import until
 
 PACKAGE = '{"scripts": {"start": "node server.js"}}'
 SERVER = """\

@@ -6,7 +6,8 @@ import pytest
 
 from sandbox.application import readiness
 from sandbox.application.trouble import Troubled
-from tests.contract.runtimes import PLAIN, bench, until
+from tests.contract.runtimes import PLAIN, bench
+from tests.support.polling import until
 
 LISTEN = ".listen(process.env.PORT, process.env.HOST, () => console.log('listens'))"
 SILENT = f"require('net').createServer(() => 0){LISTEN}"

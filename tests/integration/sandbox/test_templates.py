@@ -14,13 +14,7 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from tests.integration.sandbox.stage import (
-    SandboxServer,
-    Stage,
-    sandbox_server,
-    stage,
-    until,
-)
+from tests.integration.sandbox.stage import SandboxServer, Stage, sandbox_server, stage
 from tests.integration.sandbox.templates import (
     are_made,
     install,
@@ -28,6 +22,7 @@ from tests.integration.sandbox.templates import (
     runtime,
     templates,
 )
+from tests.support.polling import until
 
 
 @pytest.fixture(scope="module", params=["process", "docker"])

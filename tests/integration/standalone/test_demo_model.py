@@ -20,7 +20,8 @@ from tests.support.demo_model import (
     user_messages,
     written_files,
 )
-from tests.support.servers import server_folder, wait_until
+from tests.support.polling import wait_until
+from tests.support.servers import server_folder
 
 PATH = "/api/v1/chat/completions"
 CUT_ONCE = 'demo_model_answers_total{outcome="cut"} 1.0'

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.servers import server_folder, wait_until
+from tests.support.polling import wait_until
+from tests.support.servers import server_folder
 from tests.support.stack import ROOT, Stack
 
 

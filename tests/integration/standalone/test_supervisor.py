@@ -15,6 +15,7 @@ from standalone.errors import CannotStart
 from standalone.program import Program
 from standalone.supervision.console import Console
 from standalone.supervision.supervisor import Supervised
+from tests.support.polling import until
 
 # Says who it is, starts a child of its own, and waits for signals.
 WELL_BEHAVED = """
@@ -43,9 +44,7 @@ class Test:
 
     async def said(self, words: str, times: int = 1) -> str:
         """Wait until *words* were printed so often; return the last such line."""
-        async with asyncio.timeout(10):
-            while self._text.getvalue().count(words) < times:  # noqa: ASYNC110 - text
-                await asyncio.sleep(0.01)
+        await until(lambda: self._text.getvalue().count(words) >= times, words)
         lines = self._text.getvalue().splitlines()
         return next(line for line in reversed(lines) if words in line)
 
@@ -82,9 +81,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> None:
-    async with asyncio.timeout(5):
-        while is_alive(pid):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.01)
+    await until(lambda: not is_alive(pid), "the process is gone")
 
 
 async def test_what_it_says_stands_behind_its_name_and_in_its_log(

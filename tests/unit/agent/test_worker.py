@@ -56,6 +56,7 @@ async def working(drives: Drives, *, max_runs: int) -> AsyncIterator[MemoryBus]:
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
+    """Look in every turn of the loop: what is true for a moment must not be missed."""
     async with asyncio.timeout(10):
         while not holds():  # noqa: ASYNC110 - it waits for what tasks do
             await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """How many may come, and that nobody stays longer than the session."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from gateway_ws.application import register as register_module
 from gateway_ws.application.register import Full, Guest, Limits, Register
 from gateway_ws.domain import wire
 from gateway_ws.ports import Credential, Sessions, Unavailable
+from tests.support.polling import until
 from tests.unit.gateway_ws.support import Reader, settle
 
 ADA, EVE = UUID(int=1), UUID(int=2)
@@ -125,9 +126,9 @@ async def test_an_end_that_cannot_be_looked_at_is_looked_at_soon_again(
     one = come(register, ADA, "one")
     async with verifying(register):
         register.look_again()
-        await until(lambda: len(book.asked) > 1)
+        await until(lambda: len(book.asked) > 1, "it is verified again")
         book.is_away = False
-        await until(lambda: one.close_code is not None)
+        await until(lambda: one.close_code is not None, "it is closed")
     assert one.close_code == wire.UNAUTHORIZED
 
 
@@ -149,12 +150,6 @@ async def test_a_session_of_somebody_else_is_no_session() -> None:
     assert one.close_code == wire.UNAUTHORIZED
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not is_so():  # noqa: ASYNC110 - sweeps tell nobody of their end
-            await asyncio.sleep(0.001)
-
-
 async def test_sessions_are_verified_again_when_it_is_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -163,9 +158,9 @@ async def test_sessions_are_verified_again_when_it_is_time(
     register = Register(book, Limits(2, 2, verify_s=0.005, unverified_s=600))
     one, same = come(register, ADA, "one"), come(register, ADA, "one")
     async with verifying(register):
-        await until(lambda: len(book.asked) > 1)
+        await until(lambda: len(book.asked) > 1, "it is verified again")
         book.users.clear()
-        await until(lambda: one.close_code is not None)
+        await until(lambda: one.close_code is not None, "it is closed")
     assert one.close_code == same.close_code == wire.UNAUTHORIZED
 
 
@@ -194,5 +189,5 @@ async def test_who_cannot_be_verified_for_too_long_has_to_come_again(
     register = Register(book, Limits(2, 2, verify_s=0.0, unverified_s=0.01))
     one = come(register, ADA, "one")
     async with verifying(register):
-        await until(lambda: one.close_code is not None)
+        await until(lambda: one.close_code is not None, "it is closed")
     assert one.close_code == wire.TRY_AGAIN_LATER

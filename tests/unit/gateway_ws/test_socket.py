@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,6 +21,7 @@ from gateway_ws.entrypoints.socket import (
     Socket,
     Visit,
 )
+from tests.support.polling import until
 from tests.unit.gateway_ws.support import settle
 
 HEAD = (
@@ -99,12 +99,6 @@ def opened(ear: Ear) -> tuple[Socket, Pipe, Backlog]:
     return one, pipe, backlog
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not holds():  # noqa: ASYNC110 - the kernel tells nobody
-            await asyncio.sleep(0.01)
-
-
 HOSTILE = st.one_of(
     st.binary(max_size=40),
     st.builds(frame, st.integers(0, 255), st.binary(max_size=200)),
@@ -153,7 +147,7 @@ async def test_messages_are_heard_whole_however_they_are_cut(
     data = b"".join(parts)
     for start in range(0, len(data), at_once):
         one.data_received(data[start : start + at_once])
-    await until(lambda: len(ear.heard) >= len(messages))
+    await until(lambda: len(ear.heard) >= len(messages), "all is heard")
     one.connection_lost(None)
     assert ear.heard == messages
 
@@ -277,9 +271,9 @@ async def test_the_kernel_says_whether_a_client_takes_what_waits_for_it() -> Non
         await loop.sock_recv(client, 1000)
         made[0].write(bytes(20_000_000))
         asked = partial(made[0].has_taken, 1)
-        await until(lambda: not asked())
+        await until(lambda: not asked(), "nobody is asked")
         for _ in range(100):
             await loop.sock_recv(client, 100_000)
         assert asked()
         client.close()
-        await until(lambda: not server.connections)
+        await until(lambda: not server.connections, "the server has closed it")
