@@ -71,6 +71,30 @@ async def test_a_project_gets_a_sandbox_that_runs(world: Stage) -> None:
     await world.sees(project, "added", "/src/board.ts")
 
 
+async def test_a_page_is_told_with_what_it_loads_until_files_change(
+    world: Stage,
+) -> None:
+    project = world.add(kanban())
+    for operation in (SyncFiles(1), InstallDependencies(), StartServer()):
+        assert not isinstance(await world.ask(project, operation), Failed)
+    link = (await world.visit(project)).headers["link"]
+    told = [one.partition(">")[0].removeprefix("<") for one in link.split(",")]
+    assert "/src/CardView.tsx" in told
+    (react,) = (path for path in told if "/react-dom_client.js?v=" in path)
+    bundle = await world.visit(project, react)
+    assert "immutable" in bundle.headers["cache-control"]
+    assert b"sourceMappingURL=data:" not in bundle.content
+    await world.write(project, "src/board.ts", "export const added = 1;")
+    await world.sees(project, "added", "/src/board.ts")
+
+    async def is_silent() -> bool:
+        return "link" not in (await world.visit(project)).headers
+
+    await until(is_silent, "the page is not told with addresses that are none any more")
+    again = await world.visit(project, "/@vite/client")
+    assert b"sourceMappingURL=data:" in again.content  # it is the server's own
+
+
 async def test_no_visitor_is_told_to_load_again_what_was_just_loaded(
     world: Stage,
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from sandbox.application import readiness
+from sandbox.application.loads import Loads
 from sandbox.application.trouble import Troubled
 from tests.contract.runtimes import PLAIN, bench
 from tests.support.polling import until
@@ -45,7 +46,7 @@ async def test_it_is_said_why_an_app_cannot_be_seen(
 
         await until(runs, "it has begun")
         with pytest.raises(Troubled, match=f"within 0.5 seconds: {why}"):
-            await readiness.until_ready(process, "a")
+            await readiness.until_ready(process, "a", Loads())
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ async def test_a_page_that_never_gets_a_module_is_not_ready(
     async with bench(PLAIN, os.environ) as lent:
         process = await lent.serve(LACKS % module)
         with pytest.raises(Troubled, match=f"/a.js {how}") as raised:
-            await readiness.until_ready(process, "a")
+            await readiness.until_ready(process, "a", Loads())
     assert (raised.value.source, raised.value.address) == ("http", "/a.js")
 
 
@@ -76,4 +77,4 @@ async def test_a_module_that_comes_in_the_end_is_waited_for(
     monkeypatch.setattr(readiness, "LACKING_S", 30.0)
     late = "let n = 0; " + LACKS % "answer.writeHead(++n > 9 ? 404 : 504).end()"
     async with bench(PLAIN, os.environ) as lent:
-        await readiness.until_ready(await lent.serve(late), "a")
+        await readiness.until_ready(await lent.serve(late), "a", Loads())

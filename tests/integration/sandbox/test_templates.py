@@ -52,6 +52,9 @@ async def test_the_demos_app_runs_without_an_install(world: Stage) -> None:
     (project,) = world.agent.projects
     assert isinstance(await world.ask(project, StartServer()), Running)
     assert "createRoot" in (await world.visit(project, "/src/main.tsx")).text
+    link = (await world.visit(project)).headers["link"]
+    assert "</src/CardView.tsx>;rel=modulepreload" in link
+    assert "/react-dom_client.js?v=" in link
     modules = world.folder_of(project) / "node_modules"
     assert list(modules.iterdir()) == []  # seen inside alone
 

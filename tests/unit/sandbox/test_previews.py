@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from sandbox.domain.previews.headers import to_app, to_browser
+from sandbox.domain.previews.headers import to_app, to_browser, with_modules
 from sandbox.domain.previews.name import preview_name, read_preview_name
 from sandbox.domain.previews.pages import missing_page, waiting_page
 from sandbox.domain.previews.static_site import (
@@ -50,6 +50,49 @@ def test_what_is_no_name_leads_nowhere(name: str) -> None:
 
 def test_another_key_makes_other_names() -> None:
     assert read_preview_name(preview_name(PROJECT, KEY), b"other") is None
+
+
+def test_a_page_is_told_with_what_it_loads() -> None:
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"Link", b"own")]
+    told = with_modules(headers, ["/src/a.tsx", "/@id/b?v=1&c"])
+    link = b"</src/a.tsx>;rel=modulepreload,</@id/b?v=1&c>;rel=modulepreload"
+    assert told == [*headers, (b"Link", link)]
+
+
+def test_nothing_but_a_page_is_told_with_what_it_loads() -> None:
+    for headers in ([(b"Content-Type", b"application/json")], []):
+        assert with_modules(headers, ["/a.js"]) == headers
+
+
+def test_a_page_that_loads_nothing_that_is_known_is_left_as_it_is() -> None:
+    headers = [(b"Content-Type", b"text/html")]
+    assert with_modules(headers, []) == headers
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "/a>;rel=preload",
+        "/a,b",
+        "/a\r\nX: y",
+        '/"',
+        "/a;b",
+        "//evil.example/a",
+        "/\u00e9",
+    ],
+)
+def test_an_odd_address_is_not_told(odd: str) -> None:
+    headers = [(b"Content-Type", b"text/html")]
+    assert with_modules(headers, [odd]) == headers
+    assert b"/b.js" in with_modules(headers, [odd, "/b.js"])[-1][1]
+
+
+def test_the_head_of_a_page_stays_small() -> None:
+    told = with_modules(
+        [(b"Content-Type", b"text/html")],
+        [f"/src/{number}.ts" for number in range(999)],
+    )
+    assert 1000 < len(told[-1][1]) <= 2048
 
 
 def test_our_cookies_stay_with_us() -> None:

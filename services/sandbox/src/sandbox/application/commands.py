@@ -6,6 +6,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from sandbox.application import metrics
+from sandbox.application.loads import Loads
 from sandbox.application.output import Output, Source
 from sandbox.application.readiness import until_ready
 from sandbox.application.trouble import Troubled
@@ -71,9 +72,15 @@ class Commands:
             await process.stop()
 
     async def serve(
-        self, argv: tuple[str, ...], host: str, variables: Mapping[str, str]
+        self,
+        argv: tuple[str, ...],
+        host: str,
+        variables: Mapping[str, str],
+        loads: Loads,
     ) -> Process:
         """Start a server and return it as soon as it can be seen at *host*.
+
+        What its page *loads* is learnt on the way.
 
         Raises:
             Troubled: It ended, or does not answer.
@@ -81,28 +88,28 @@ class Commands:
         """
         command = Command(argv, serves=True, variables=variables)
         try:
-            process = await self._serve(command, host)
+            process = await self._serve(command, host, loads)
         except Troubled:
             metrics.STARTS.labels("failed").inc()
             raise
         metrics.STARTS.labels("running").inc()
         return process
 
-    async def _serve(self, command: Command, host: str) -> Process:
+    async def _serve(self, command: Command, host: str, loads: Loads) -> Process:
         for _ in range(_STARTS - 1):
             try:
-                return await self._serve_once(command, host)
+                return await self._serve_once(command, host, loads)
             except Troubled as exc:
                 # A port that was free a moment ago: somebody else was faster.
                 if not any(word in exc.log_tail for word in _PORT_TAKEN):
                     raise
-        return await self._serve_once(command, host)
+        return await self._serve_once(command, host, loads)
 
-    async def _serve_once(self, command: Command, host: str) -> Process:
+    async def _serve_once(self, command: Command, host: str, loads: Loads) -> Process:
         source = self._announce(command.argv)
         process = await self._launch(command, source)
         try:
-            await until_ready(process, host)
+            await until_ready(process, host, loads)
         except Troubled as exc:
             await process.stop()
             exc.log_tail = source.tail.text

@@ -4,6 +4,7 @@ from asyncio import TaskGroup
 
 from msgspec import Struct
 
+from sandbox.application.loads import Loads
 from sandbox.application.output import Outputs
 from sandbox.application.pool import Pool
 from sandbox.domain.apps.app import App
@@ -49,6 +50,8 @@ class Server(Struct, frozen=True):
     """None where the files are served as they are."""
     variables: dict[str, str]
     since: float
+    loads: Loads
+    """What its page loads."""
 
     def shows(self, app: App, variables: dict[str, str]) -> bool:
         """Tell whether files of *app* that have changed are seen without a restart."""

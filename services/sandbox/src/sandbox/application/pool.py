@@ -7,14 +7,16 @@ back, because whoever had it may have left anything in it.
 import asyncio
 import hashlib
 from collections.abc import Collection, Mapping
+from functools import partial
 from uuid import UUID
 
 from msgspec import Struct
 
 from chassis import logs
 from sandbox.application.commands import Commands
+from sandbox.application.loads import Loads
 from sandbox.application.output import Output
-from sandbox.application.readiness import loaded_by
+from sandbox.application.readiness import loaded_by, rehearse
 from sandbox.application.trouble import Troubled
 from sandbox.domain.apps.app import App, detect
 from sandbox.domain.apps.install import SEED
@@ -51,6 +53,8 @@ class Spare(Struct, frozen=True):
     files: Mapping[str, bytes]
     process: Process
     output: Output
+    opening: Mapping[str, Fetched]
+    """What its server has answered to whoever loads its packages."""
 
     @property
     def digests(self) -> dict[str, str]:
@@ -123,12 +127,17 @@ class Pool:
             await folder.apply(files, ())
             await folder.lay(template.key, ())
             commands = Commands(spare, self._runtime, output)
-            process = await commands.serve(app.argv, "localhost", {})
-            self.opening = await loaded_by(process, "localhost", OPENING_SCRIPT)
+            process = await commands.serve(app.argv, "localhost", {}, Loads())
+            opening = await loaded_by(process, "localhost", OPENING_SCRIPT)
+            sources = {path: it for path, it in files.items() if _is_source(path)}
+            write = partial(folder.apply, sources, ())
+            await rehearse(process, "localhost", write, Loads((), opening))
         except BaseException:
             await self._discard(spare, folder)
             raise
-        return Spare(spare, folder, template, app, files, process, output)
+        self.opening = opening
+        parts = {path: one for path, one in opening.items() if path != OPENING_SCRIPT}
+        return Spare(spare, folder, template, app, files, process, output, parts)
 
     async def _discard(self, spare: UUID, folder: Folder) -> None:
         await self._runtime.end_all(spare)
@@ -160,3 +169,8 @@ class Pool:
             await self._discard(spare.id, spare.folder)
             raise
         self._adopter.adopt(spare.id, project_id)
+
+
+def _is_source(path: str) -> bool:
+    """Tell whether a dev server reads a file again whenever it has changed."""
+    return path == "index.html" or path.startswith("src/")

@@ -7,11 +7,12 @@ whoever looks afterwards has them at once.
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 
 import msgspec
 
+from sandbox.application.loads import Loads
 from sandbox.application.trouble import Troubled
 from sandbox.domain.diagnosis.module_graph import (
     imports_of_module,
@@ -30,6 +31,8 @@ _ANSWER_S = 20.0
 """For one answer: a first page may have to be compiled."""
 _LAST_S = 2.0
 _MODULES = 2000
+_START_BYTES = 16_384
+"""Of a bundle; its imports stand there."""
 _AT_ONCE = 6
 """As many as a browser asks for."""
 _PAGE = "text/html"
@@ -41,13 +44,16 @@ _NOTICED_S = 0.3
 """A dev server notices at once that files have changed, unless none has."""
 _LATE_S = 2.0
 """It may notice some of them later than others, and later than they are seen."""
+_REHEARSALS = 10
+"""Its first log line alone costs a dev server 20 ms, the first few of anything twice
+what the later ones do."""
 _DEV_CLIENT = b"/@vite/client"
 
 
-async def until_ready(
-    process: Process, host: str, served: Collection[str] = ()
-) -> None:
-    """Wait until the app can be seen; what is known to be *served* is not asked for.
+async def until_ready(process: Process, host: str, loads: Loads) -> None:
+    """Wait until the app can be seen, and learn what it *loads*.
+
+    The bundles that are known already are not asked for.
 
     Raises:
         Troubled: It never can; the sentence says how that shows.
@@ -55,7 +61,7 @@ async def until_ready(
     """
     walks = Walks()
     async with asyncio.TaskGroup() as race:
-        ready = race.create_task(until_served(process, host, walks, served))
+        ready = race.create_task(until_served(process, host, walks, loads))
         ended = race.create_task(process.wait())
         first, _ = await asyncio.wait(
             {ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED
@@ -119,6 +125,8 @@ class Seen:
     """How far an app is that ran before, and shows other files now."""
 
     def __init__(self) -> None:
+        self.written = asyncio.Event()
+        """It has got them, or will not."""
         self.noticed = asyncio.Event()
         """It knows that it has other files: whoever looks from now on sees those."""
         self.answered = asyncio.Event()
@@ -138,40 +146,71 @@ class Seen:
         self.answered.set()
 
 
-async def see(process: Process, host: str, seen: Seen, served: Collection[str]) -> None:
-    """Look at an app that ran before, until it shows the files that it has just got.
+async def see(process: Process, host: str, seen: Seen, loads: Loads) -> None:
+    """Look at an app that ran before, until it shows the files that it gets now.
 
-    It is an open page meanwhile, so that no visitor is told of what has changed. What
-    is known to be *served* is not asked for.
+    It is an open page meanwhile, so that no visitor is told of what has changed.
     """
     try:
         async with process.attended(host) as noticed:
+            await seen.written.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_NOTICED_S):
                     await noticed.wait()
             seen.noticed.set()
-            with suppress(Unreachable, TimeoutError):
-                page = await _fetch(process, host, "/", _PAGE)
-                if not is_error(page.status):
-                    seen.shown()
+            is_whole = await _look(process, host, seen, loads)
             with suppress(Troubled):
-                await until_ready(process, host, served)
-                seen.shown()
+                if not is_whole:
+                    await until_ready(process, host, loads)
+                    seen.shown()
                 await asyncio.sleep(_LATE_S)
     finally:
+        loads.over()
         seen.over()
+
+
+async def _look(process: Process, host: str, seen: Seen, loads: Loads) -> bool:
+    """Ask once for the page and all that it loads; tell whether all of it was there."""
+    try:
+        page = await _fetch(process, host, "/", _PAGE)
+    except (Unreachable, TimeoutError):
+        return False
+    if is_error(page.status):
+        return False
+    seen.shown()
+    # A visitor has the page at this moment, and asks for these next.
+    walk = _Walk(process, host, loads)
+    await walk.follow(loads.modules)
+    return await walk.all_loaded(page)
+
+
+async def rehearse(
+    process: Process, host: str, write: Callable[[], Awaitable[None]], loads: Loads
+) -> None:
+    """Have an app that runs notice its files and show them, until it is quick at that.
+
+    *write* puts them there again, *loads* are not asked for.
+    """
+    async with process.attended(host) as noticed:
+        for _ in range(_REHEARSALS):
+            noticed.clear()
+            await write()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_NOTICED_S):
+                    await noticed.wait()
+            with suppress(Unreachable, TimeoutError):
+                page = await _fetch(process, host, "/", _PAGE)
+                await _Walk(process, host, loads).all_loaded(page)
 
 
 async def loaded_by(process: Process, host: str, path: str) -> Mapping[str, Fetched]:
     """Return a module of a running app and all that it loads; nothing if it is none."""
-    walk = _Walk(process, host, keeps=True)
+    walk = _Walk(process, host, Loads(), keeps=True)
     is_whole = await walk.follow([path])
     return walk.kept if is_whole and path in walk.kept else {}
 
 
-async def until_served(
-    process: Process, host: str, walks: Walks, served: Collection[str] = ()
-) -> None:
+async def until_served(process: Process, host: str, walks: Walks, loads: Loads) -> None:
     """Ask for the start page and all that it loads until everything was served.
 
     What comes of it goes to *walks*; what stays as it is ends it as well. A module with
@@ -191,7 +230,7 @@ async def until_served(
                 if now > patient_until:
                     return
             else:
-                walk = _Walk(process, host, served)
+                walk = _Walk(process, host, loads)
                 if await walk.all_served(page):
                     return
                 walks.walked(walk.missing, begun)
@@ -205,37 +244,43 @@ async def _fetch(process: Process, host: str, path: str, accept: str) -> Fetched
 
 
 class _Walk:
-    """One way through all modules of a page but those that are *served* already."""
+    """One way through all modules of a page but those that are known already."""
 
     def __init__(
-        self,
-        process: Process,
-        host: str,
-        served: Collection[str] = (),
-        *,
-        keeps: bool = False,
+        self, process: Process, host: str, loads: Loads, *, keeps: bool = False
     ) -> None:
         self._process = process
         self._host = host
+        self._loads = loads
         self._keeps = keeps
         self.kept: dict[str, Fetched] = {}
         """Every module, those of packages among them, where they are kept."""
-        self._known = set(served)
+        self._known: dict[str, None] = {}
+        self._scripts: set[str] = set()
+        """Those of them that are modules indeed."""
         self.missing: dict[str, str] = {}
         """Modules that have to be asked for again, and how that shows."""
         self._waiting: list[str] = []
 
     async def all_served(self, page: Fetched) -> bool:
         """Ask for every module; tell whether none has to be asked for again."""
+        if _DEV_CLIENT not in page.body:
+            return await self.all_loaded(page)
+        async with self._process.attended(self._host):
+            return await self.all_loaded(page)
+
+    async def all_loaded(self, page: Fetched) -> bool:
+        """Do the same for a dev server that has an open page already."""
         if _PAGE not in page.content_type:
             return True
-        modules = modules_of_page(_text(page), "/")
-        if _DEV_CLIENT not in page.body:
-            return await self.follow(modules)
-        async with self._process.attended(self._host):
-            return await self.follow(modules)
+        modules = modules_of_page(_text(page.body), "/")
+        is_whole = await self.follow(modules)
+        if is_whole:
+            own = self._scripts.difference(modules)
+            self._loads.found(path for path in self._known if path in own)
+        return is_whole
 
-    async def follow(self, paths: list[str]) -> bool:
+    async def follow(self, paths: Iterable[str]) -> bool:
         """Ask for these modules and all that they load; tell the same."""
         self._add(paths)
         while self._waiting and not self.missing:
@@ -246,11 +291,15 @@ class _Walk:
                     visits.create_task(self._visit(path))
         return not self.missing
 
-    def _add(self, paths: list[str]) -> None:
+    def _add(self, paths: Iterable[str]) -> None:
         for path in paths:
             if path not in self._known and len(self._known) < _MODULES:
-                self._known.add(path)
-                self._waiting.append(path)
+                self._known[path] = None
+                kept = self._loads.kept(path)
+                if kept is None:
+                    self._waiting.append(path)
+                else:
+                    self._take(kept.body, path)
 
     async def _visit(self, path: str) -> None:
         try:
@@ -264,12 +313,24 @@ class _Walk:
         if answer.status in (_OUTDATED, *_GATEWAY):
             self.missing[path] = f"answers with an error ({answer.status})"
         elif "javascript" in answer.content_type:
-            if self._keeps and answer.is_whole and not is_error(answer.status):
-                body = without_source_map(answer.body)
-                self.kept[path] = msgspec.structs.replace(answer, body=body)
-            if self._keeps or not is_bundle(path):
-                self._add(imports_of_module(_text(answer), path))
+            body = without_source_map(answer.body)
+            if answer.is_whole and not is_error(answer.status):
+                kept = msgspec.structs.replace(answer, body=body)
+                self._loads.keep(path, kept)
+                if self._keeps:
+                    self.kept[path] = kept
+            self._take(body, path)
+
+    def _take(self, module: bytes, path: str) -> None:
+        self._scripts.add(path)
+        if self._keeps or not is_bundle(path):
+            self._add(imports_of_module(_text(module), path))
+            return
+        # Its own parts are there with it; that it has them stands at its beginning.
+        for part in imports_of_module(_text(module[:_START_BYTES]), path):
+            self._known.setdefault(part)
+            self._scripts.add(part)
 
 
-def _text(answer: Fetched) -> str:
-    return answer.body.decode(errors="replace")
+def _text(body: bytes) -> str:
+    return body.decode(errors="replace")

@@ -16,6 +16,7 @@ import msgspec
 from contracts.sandbox import Installed, Running, Synced
 from eventcore.errors import Unavailable
 from sandbox.application.commands import Commands
+from sandbox.application.loads import Loads
 from sandbox.application.parts import Parts, Server, Site
 from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
@@ -24,6 +25,7 @@ from sandbox.domain.apps import install
 from sandbox.domain.apps.app import App, NoApp, detect, looked_at
 from sandbox.domain.apps.install import Plan
 from sandbox.domain.apps.template import View
+from sandbox.domain.diagnosis.module_graph import expected_modules
 from sandbox.domain.ending import ending
 from sandbox.domain.limits import READ_BYTES
 from sandbox.domain.output import Mask
@@ -64,6 +66,8 @@ class Sandbox:
         """When somebody last wanted something of it."""
         self.changed = asyncio.Event()
         """Set, and replaced by a new one, when there is something else to be seen."""
+        self.coming = False
+        """What is going to be seen runs already, and gets its files."""
         self._parts = parts
         self._lock = asyncio.Lock()
         self._saving = asyncio.Lock()
@@ -140,6 +144,12 @@ class Sandbox:
                 self.trouble = exc.reason if isinstance(exc, Troubled) else FAILED
                 self.backoff.failed(time.monotonic())
                 raise
+            finally:
+                if self.coming:
+                    self.coming = False
+                    self._tell_change()
+                    if self._seen is not None:
+                        self._seen.written.set()
 
     async def sync(self, version: int) -> Synced:
         """Make the folder equal the project at *version* or later."""
@@ -214,13 +224,18 @@ class Sandbox:
             raise Troubled(str(exc)) from exc
         finally:
             self.doing = None
-        if self.server is not None and self.server is not server:
-            await self._show_adopted(self.server)
+        if self.coming and self._seen is not None:
+            self._seen.written.set()
+            await self._seen.noticed.wait()
+            self.coming = self._stale = False
+            self._tell_change()
         self._packages = outcome.packages
         values = outcome.variables.values
         self._output.hide(values[name] for name in outcome.variables.secrets)
         if outcome.changed or values != self._variables:
             self._variables = values
+            if server is not None:
+                server.loads.outdated()
             await self._notice_change()
         return Synced(count=outcome.count, version=outcome.version)
 
@@ -254,6 +269,8 @@ class Sandbox:
         spare = pool.take(files, packages)
         if spare is None:
             return None
+        self.coming = True
+        self._tell_change()
         try:
             await pool.hand_over(spare, self.project_id, self.folder)
         except BadFolder as exc:
@@ -263,20 +280,14 @@ class Sandbox:
         texts = {"package.json": files["package.json"].decode(errors="replace")}
         installed = install.digest(spare.app, texts, packages)
         await self._record(files=spare.digests, installed=installed)
-        self._serves(spare.app, spare.process)
+        expected = (*expected_modules(files), *spare.opening)
+        loads = Loads(expected, spare.opening)
+        self._serves(spare.app, spare.process, loads)
         self._stale = True  # until the files are there
+        self._seen = Seen()
+        looking = see(spare.process, self.site.host, self._seen, loads)
+        self._parts.tasks.create_task(looking)
         return await self.state()
-
-    async def _show_adopted(self, server: Server) -> None:
-        """Let visitors see what has just got its files, as soon as it knows of them."""
-        if server.process is not None:
-            self._seen = Seen()
-            known = self._parts.pool.opening if self._parts.pool is not None else ()
-            looking = see(server.process, self.site.host, self._seen, known)
-            self._parts.tasks.create_task(looking)
-            await self._seen.noticed.wait()
-        self._stale = False
-        self._tell_change()
 
     async def _notice_change(self) -> None:
         self.trouble = None
@@ -409,20 +420,21 @@ class Sandbox:
         if shown is not None and shown.app == app and await self._is_seen():
             return
         await self._stop_server()
-        process = None
+        process, loads = None, Loads()
         if app.argv:
             self.doing = "Starting the app"
             try:
-                process = await self._serve(app)
+                process = await self._serve(app, loads)
             finally:
                 self.doing = None
-        self._serves(app, process)
+        self._serves(app, process, loads)
 
-    async def _serve(self, app: App) -> Process:
+    async def _serve(self, app: App, loads: Loads) -> Process:
         variables = {**app.variables, **self._variables}
         if app.before:
             await self._commands.prepare(app.before, variables)
-        return await self._commands.serve(app.argv, self.site.host, variables)
+        host = self.site.host
+        return await self._commands.serve(app.argv, host, variables, loads)
 
     async def _is_seen(self) -> bool:
         """Wait for the page of an app that ran before; one without is started anew."""
@@ -432,10 +444,10 @@ class Sandbox:
         await seen.answered.wait()
         return seen.can_be
 
-    def _serves(self, app: App, process: Process | None) -> None:
+    def _serves(self, app: App, process: Process | None, loads: Loads) -> None:
         self.trouble = None
         self.crash = None
-        self.server = Server(app, process, self._variables, time.monotonic())
+        self.server = Server(app, process, self._variables, time.monotonic(), loads)
         self._stale = False
         self._seen = None
         self._tell_change()

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from chassis import logs
 from sandbox.application.commands import Commands
+from sandbox.application.loads import Loads
 from sandbox.application.output import Output
 from sandbox.application.trouble import Troubled
 from sandbox.domain.apps import install
@@ -97,5 +98,5 @@ class TemplateMaker:
 async def _try_out(commands: Commands, recipe: Recipe) -> None:
     """Serve the app that uses the packages, which makes Vite bundle them."""
     files = {path: data.decode() for path, data in recipe.files.items()}
-    process = await commands.serve(detect(files).argv, "localhost", {})
+    process = await commands.serve(detect(files).argv, "localhost", {}, Loads())
     await process.stop()

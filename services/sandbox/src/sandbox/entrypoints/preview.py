@@ -12,13 +12,21 @@ from uuid import UUID
 from eventcore.errors import Unavailable
 from proxy import Answer, RequestHead, TcpAddress, Upstream
 from sandbox.application.controller import Controller
+from sandbox.application.loads import Loads
 from sandbox.application.sandbox import Sandbox
-from sandbox.domain.diagnosis.module_graph import is_bundle
+from sandbox.domain.diagnosis.module_graph import is_lasting
 from sandbox.domain.limits import SERVED_BYTES
 from sandbox.domain.previews import pages, static_site
-from sandbox.domain.previews.headers import ADDED, HOP, Headers, to_app, to_browser
+from sandbox.domain.previews.headers import (
+    ADDED,
+    HOP,
+    Headers,
+    to_app,
+    to_browser,
+    with_modules,
+)
 from sandbox.domain.previews.name import read_preview_name
-from sandbox.ports import Owner, Process
+from sandbox.ports import Fetched, Owner, Process
 
 _HTML = "text/html; charset=utf-8"
 _NO_STORE = (b"Cache-Control", b"no-store")
@@ -27,6 +35,8 @@ _FOR_EVER = (b"Cache-Control", b"max-age=31536000,immutable")
 """What a dev server says of bundles itself: another content has another address."""
 _FIRST_WAIT_S = 1.0
 """A plain page, or an app that needs no install, is there before a page says wait."""
+_ARRIVAL_S = 10.0
+"""It takes a tenth of a second, or something is wrong."""
 _CHANGES_S = 25.0
 """Below the idle limit of every proxy on the way."""
 _BROKEN = "The app broke off before it had answered, or its answer was no HTTP."
@@ -60,6 +70,7 @@ class Preview:
         early = await self._early(head, sandbox)
         if early is not None:
             return early
+        await _arrival(sandbox)
         if not _is_ping(head):
             await self._wake(project_id, sandbox)
         server = sandbox.shown
@@ -67,7 +78,10 @@ class Preview:
             return _missing() if sandbox.gone else _waiting(head, sandbox)
         if server.process is None:
             return await _static(head, sandbox)
-        return _pass_on(server.process, sandbox)
+        kept = server.loads.kept(head.target)
+        if kept is not None and head.method == "GET":
+            return _module(head, kept)
+        return _pass_on(head, server.process, server.loads, sandbox)
 
     def _project_of(self, head: RequestHead) -> UUID | None:
         if not head.host.endswith(self._suffix):
@@ -85,10 +99,7 @@ class Preview:
             page = pages.opening_page(prepares=bool(modules))
             return Answer(200, page.encode(), _HTML, [_NO_STORE, *ADDED])
         module = modules.get(head.target) if sandbox.shown is None else None
-        if module is None:
-            return None
-        kept = _FOR_EVER if is_bundle(head.path) else _NO_STORE
-        return Answer(200, module.body, module.content_type, [kept, *ADDED])
+        return None if module is None else _module(head, module)
 
     async def _wake(self, project_id: UUID, sandbox: Sandbox) -> None:
         rising = self._controller.visit(project_id)
@@ -100,17 +111,28 @@ def _is_ping(head: RequestHead) -> bool:
     return head.is_websocket and head.header("sec-websocket-protocol") in _PINGS
 
 
-def _pass_on(process: Process, sandbox: Sandbox) -> Upstream:
+def _module(head: RequestHead, module: Fetched) -> Answer:
+    kept = _FOR_EVER if is_lasting(head.target) else _NO_STORE
+    return Answer(200, module.body, module.content_type, [kept, *ADDED])
+
+
+def _pass_on(
+    head: RequestHead, process: Process, loads: Loads, sandbox: Sandbox
+) -> Upstream:
     def unavailable(head: RequestHead) -> Answer:
         return _waiting(head, sandbox)
 
     def broken(head: RequestHead) -> Answer:
         return _waiting(head, sandbox, _BROKEN)
 
+    def to_visitor(headers: Headers) -> Headers:
+        passed = to_browser(headers)
+        return with_modules(passed, loads.modules) if head.path == "/" else passed
+
     return Upstream(
         process.connect,
         request_headers=to_app,
-        answer_headers=to_browser,
+        answer_headers=to_visitor,
         forwarded=False,
         unavailable=unavailable,
         broken=broken,
@@ -158,13 +180,25 @@ def _waiting(head: RequestHead, sandbox: Sandbox, note: str | None = None) -> An
     return Answer(503, f"{sentence}\n".encode(), headers=headers)
 
 
+async def _arrival(sandbox: Sandbox) -> None:
+    """Wait for an app that gets its files at this moment."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ARRIVAL_S):
+            while sandbox.coming:
+                await sandbox.changed.wait()
+
+
 async def _opened(sandbox: Sandbox) -> Answer:
-    """Answer when there is an app to show, or after a while that there is none yet."""
+    """Answer when there is an app to show, or after a while that there is none yet.
+
+    Whoever asks comes for it then, and is on his way while it gets its files.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(_CHANGES_S):
-            while sandbox.shown is None:
+            while sandbox.shown is None and not sandbox.coming:
                 await sandbox.changed.wait()
-    said = b"" if sandbox.shown is None else pages.IS_OPEN
+    is_open = sandbox.shown is not None or sandbox.coming
+    said = pages.IS_OPEN if is_open else b""
     return Answer(200, said, headers=[_NO_STORE, *ADDED])
 
 

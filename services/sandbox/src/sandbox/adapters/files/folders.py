@@ -195,6 +195,7 @@ class DiskFolder(Folder):
         finally:
             self._begin()
         self._empty_staging()
+        _delete(theirs.staging)
         _delete(theirs.path)
 
     @override
@@ -294,7 +295,11 @@ async def _to_the_end(step: Callable[[], None]) -> None:
 def _delete(path: Path) -> None:
     """Delete a tree that somebody else has made, however deep it is.
 
-    `rm` follows no links and needs no stack, unlike what Python offers.
+    `rm` follows no links and needs no stack, unlike what Python offers; it is no use
+    where there is nothing in it.
     """
+    with suppress(OSError):
+        path.rmdir()
+        return
     command = ("rm", "-rf", "--", str(path))
     subprocess.run(command, check=False, stdin=subprocess.DEVNULL)  # noqa: S603 - ours

@@ -4,7 +4,9 @@ Dev servers write imports as addresses of their own, so text patterns find them.
 that stands in a comment or a string as well costs a request too much, nothing else.
 """
 
+import posixpath
 import re
+from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
 
 _TAG = re.compile(r"<(script|link)\b([^>]*)>", re.IGNORECASE)
@@ -19,6 +21,15 @@ _IMPORT = re.compile(
 _ODD = re.compile(r"[^\x21-\x7e]")
 _SOURCE_MAP = b"\n//# sourceMappingURL=data:"
 _BUNDLES = "/node_modules/.vite/deps/"
+_TYPES = re.compile(r"""\b(?:import|export)\s+type\b[^"';]{0,500}["'][^"']*["']""")
+_PAGE = "index.html"
+_EXPECTED = 100
+_START_BYTES = 8192
+"""Of a file; its imports stand there, and it may be anything else."""
+_ENDINGS = ("", ".mjs", ".js", ".mts", ".ts", ".jsx", ".tsx", ".json")
+"""What an import may leave out, in the order in which Vite tries it."""
+_STYLE = ".css"
+_MODULES = frozenset({*_ENDINGS[1:], _STYLE})
 
 
 def modules_of_page(html: str, path: str) -> list[str]:
@@ -43,9 +54,47 @@ def imports_of_module(text: str, path: str) -> list[str]:
     return _own(_IMPORT.findall(text), path)
 
 
+def expected_modules(files: Mapping[str, bytes]) -> list[str]:
+    """Return where a dev server that got *files* has what the modules of its page load.
+
+    This is for before it can be asked: it may load others, and some of these not.
+    """
+    waiting = modules_of_page(_source(files, _PAGE), "/")
+    found = dict.fromkeys(waiting)
+    of_page = len(found)
+    while waiting and len(found) < _EXPECTED:
+        address = waiting.pop(0)
+        if address.endswith(_STYLE):
+            continue  # comes as one module
+        text = _TYPES.sub("", _source(files, address[1:]))
+        for imported in imports_of_module(text, address):
+            module = _resolved(imported[1:], files)
+            if module is not None and module not in found:
+                found[module] = None
+                waiting.append(module)
+    return list(found)[of_page:]
+
+
+def _source(files: Mapping[str, bytes], path: str) -> str:
+    return files.get(path, b"")[:_START_BYTES].decode(errors="replace")
+
+
+def _resolved(path: str, files: Mapping[str, bytes]) -> str | None:
+    for ending in (*_ENDINGS, *(f"/index{one}" for one in _ENDINGS[1:])):
+        if f"{path}{ending}" in files:
+            is_module = posixpath.splitext(f"{path}{ending}")[1] in _MODULES
+            return f"/{path}{ending}" if is_module else None
+    return None
+
+
 def is_bundle(path: str) -> bool:
     """Tell whether this is a bundle of packages: whole as soon as it is there."""
     return path.startswith(_BUNDLES)
+
+
+def is_lasting(target: str) -> bool:
+    """Tell whether *target* names the content of a bundle: another one has another."""
+    return is_bundle(target) and "?v=" in target
 
 
 def without_source_map(module: bytes) -> bytes:

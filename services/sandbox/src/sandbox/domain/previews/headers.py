@@ -5,6 +5,7 @@ what reaches beyond the app's own origin.
 """
 
 import re
+from collections.abc import Iterable
 from typing import TypeAlias
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -37,6 +38,10 @@ ADDED: Headers = [
     (b"Cross-Origin-Resource-Policy", b"same-origin"),
 ]
 """What every answer of a preview says."""
+_LINK_BYTES = 2048
+"""Other proxies on the way take heads of 4 KiB and no more."""
+_PLAIN = re.compile(r"/(?!/)[\w./@?=&%+~:!$*-]+", re.ASCII)
+_HTML = b"text/html"
 
 
 def to_app(headers: Headers) -> Headers:
@@ -76,6 +81,26 @@ def to_browser(headers: Headers) -> Headers:
         kept = _FRAMES.sub(rb"\1", value) if lower in _POLICIES else value
         passed.append((name, kept))
     return passed + ADDED
+
+
+def with_modules(headers: Headers, modules: Iterable[str]) -> Headers:
+    """Return *headers* of a page which also say what it is going to load.
+
+    Where that is more than a head takes, the rest is found by whoever reads the page.
+    """
+    kinds = [value for name, value in headers if name.lower() == b"content-type"]
+    if not any(kind.lower().startswith(_HTML) for kind in kinds):
+        return headers
+    links: list[bytes] = []
+    left = _LINK_BYTES
+    for module in modules:
+        link = f"<{module}>;rel=modulepreload".encode()
+        left -= len(link) + 1
+        if left < 0:
+            break
+        if _PLAIN.fullmatch(module):
+            links.append(link)
+    return [*headers, (b"Link", b",".join(links))] if links else headers
 
 
 def _reaches_beyond(cookie: bytes) -> bool:
