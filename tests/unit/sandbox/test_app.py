@@ -261,6 +261,7 @@ def test_an_app_is_recognised(case: str) -> None:
     [
         ({}, "There is nothing to run"),
         ({"package.json": "{"}, "package.json cannot be read"),
+        ({"package.json": '{\n"a": 1,\n}'}, "cannot be read: package.json:3: "),
         ({"package.json": "[]"}, "package.json cannot be read"),
         ({"package.json": "[" * 10_000}, "package.json cannot be read"),
         ({"package.json": '{"a":' + "[" * 10_000}, "package.json cannot be read"),
@@ -271,7 +272,7 @@ def test_an_app_is_recognised(case: str) -> None:
         (package(dev=" "), 'neither a "dev" nor a "start" script'),
         ({"requirements.txt": ""}, "neither a main.py nor an app.py"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_cannot_run_says_why(files: dict[str, str], reason: str) -> None:
     with pytest.raises(NoApp, match=reason):

@@ -29,9 +29,9 @@ def asked(
 
 
 def answered(
-    path: str, status: int, kind: str = "Script", number: str = "1"
+    path: str, status: int, kind: str = "Script", number: str = "1", mime: str = ""
 ) -> tuple[str, dict[str, Any]]:
-    response = {"url": HERE + path, "status": status}
+    response = {"url": HERE + path, "status": status, "mimeType": mime}
     params = {"requestId": number, "type": kind, "response": response}
     return "Network.responseReceived", params
 
@@ -69,6 +69,34 @@ def test_what_a_page_is_made_of_has_to_be_there() -> None:
     page = seen(asked("/x.js", initiator=by), answered("/x.js", 404))
     text = "/x.js answers with an error (404)."
     assert page.findings == [Finding("http", text, f"{HERE}/", 3, 0, 404)]
+
+
+def test_a_picture_that_is_a_page_is_none() -> None:
+    by = {"type": "script", "stack": {"callFrames": [AT]}}
+    path = "/cat.png"
+    page = seen(
+        asked(path, "Image", initiator=by),
+        answered(path, 200, "Image", mime="text/html"),
+        asked("/dog.png", "Image", "2"),
+        answered("/dog.png", 200, "Image", "2", mime="image/png"),
+    )
+    text = "/cat.png does not exist: a page comes instead."
+    assert page.findings == [Finding("http", text, MODULE, 4, 2)]
+
+
+def test_who_wanted_data_and_got_a_page_is_told() -> None:
+    by = {"type": "script", "stack": {"callFrames": [AT]}}
+    fault = "SyntaxError: Unexpected token '<', \"<!doctype \"... is not valid JSON"
+    wanted = (
+        asked("/api/items", "Fetch", initiator=by),
+        answered("/api/items", 200, "Fetch", mime="text/html"),
+    )
+    (found,) = seen(*wanted, thrown(fault)).findings
+    text = f"GET /api/items is answered with a page, and not with data: {fault}"
+    assert found == Finding("http", text, MODULE, 4, 2)
+    assert seen(*wanted).findings == []  # it may have wanted a page
+    (other,) = seen(*wanted, thrown("x")).findings
+    assert other.source == "console"
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,12 @@ def test_the_file_that_a_failure_is_about_goes_before_what_is_printed() -> None:
     assert (other.path, other.line) == ("vite.config.ts", 3)
 
 
+def test_a_manifest_that_cannot_be_read_is_named_by_line() -> None:
+    why = "package.json cannot be read: package.json:3: it ends too soon."
+    problem = problems.of_install(why, "", {"package.json": ""})
+    assert (problem.path, problem.line) == ("package.json", 3)
+
+
 @pytest.mark.parametrize("case", INSTALLS)
 def test_a_package_that_cannot_be_had_is_named_by_line(case: str) -> None:
     manifests = {

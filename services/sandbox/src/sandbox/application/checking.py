@@ -67,10 +67,13 @@ async def _bounded_trouble(
 
 async def _of_trouble(sandbox: Sandbox, source: str, trouble: Troubled) -> Problem:
     if source == "install":
-        manifests: dict[str, str] = {}
-        with suppress(Troubled):
+        manifests = {}
+        try:
             app, files = await sandbox.detect()
             manifests = {path: files[path] for path in app.manifests}
+        except Troubled:  # a manifest cannot be read, which the reason begins with
+            name = trouble.reason.partition(" ")[0]
+            manifests = {name: ""} if name in await _files(sandbox) else {}
         return problems.of_install(trouble.reason, trouble.log_tail, manifests)
     files_here = await _files(sandbox)
     said, about = trouble.log_tail, trouble.address

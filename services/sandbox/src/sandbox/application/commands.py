@@ -11,6 +11,7 @@ from sandbox.application.output import Output, Source
 from sandbox.application.readiness import until_ready
 from sandbox.application.trouble import Troubled
 from sandbox.domain.apps import install
+from sandbox.domain.apps.app import PORT
 from sandbox.domain.limits import INSTALL_S, START_S
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed
 
@@ -121,7 +122,8 @@ class Commands:
 
     def _announce(self, argv: tuple[str, ...]) -> Source:
         source = self._output.new_source()
-        self._output.say(f"$ {' '.join(argv)}")
+        words = " ".join(argv).replace(PORT, "$PORT")
+        self._output.say(f"$ {words}")
         return source
 
     async def _launch(self, command: Command, source: Source) -> Process:

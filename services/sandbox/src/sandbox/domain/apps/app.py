@@ -5,6 +5,7 @@ The order is that of how sure a sign is: `package.json`, then Python's manifests
 `index.html`.
 """
 
+import json
 import re
 import shlex
 import tomllib
@@ -208,7 +209,19 @@ def read_package(text: str) -> Package:
         said = _packages.decode(text.removeprefix(_BYTE_ORDER_MARK))
         return msgspec.convert(_as_npm_reads(said), Package)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
-        raise NoApp(f"package.json cannot be read: {exc}.") from exc
+        where = _where(text)
+        raise NoApp(f"package.json cannot be read: {where}{exc}.") from exc
+
+
+def _where(text: str) -> str:
+    """Return the place of the mistake in a package.json, if it is one of JSON."""
+    try:
+        json.loads(text.removeprefix(_BYTE_ORDER_MARK))
+    except json.JSONDecodeError as exc:
+        return f"package.json:{exc.lineno}: "
+    except RecursionError:
+        pass
+    return ""
 
 
 def _as_npm_reads(said: dict[str, Any]) -> dict[str, Any]:

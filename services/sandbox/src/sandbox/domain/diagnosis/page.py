@@ -34,6 +34,12 @@ _SERVER_ERROR = 500
 _NOT_FOUND = 404
 _PARTS = frozenset({"Document", "Script", "Stylesheet", "Image", "Font", "Media"})
 """What a page is made of. The answers to its own requests may well be refusals."""
+_NO_PAGES = frozenset({"Image", "Font", "Media"})
+_DATA = frozenset({"Fetch", "XHR"})
+_PAGE = "text/html"
+"""What a dev server answers with where there is nothing, because a page may show
+something at that address."""
+_IS_NO_DATA = "Unexpected token '<'"
 _UNASKED = ("/favicon.ico", "/apple-touch-icon.png", "/robots.txt")
 _ADVICE = ("Warning: ", "react.dev/link/", "[Vue warn]", "Download the React DevTools")
 """Frameworks print as errors what only might go wrong some day."""
@@ -100,6 +106,7 @@ class _Printed(Struct):
 class _Answer(Struct):
     url: str
     status: int
+    kind: str = msgspec.field(name="mimeType", default="")
 
 
 class _Answered(Struct):
@@ -148,6 +155,8 @@ class Page:
         self._frame: str | None = None
         self._findings: list[Finding] = []
         self._asked: dict[str, _Asked] = {}
+        self._misled: list[_Asked] = []
+        """What wanted data and got a page."""
         self._lacks_script = False
         self._lacks_network = False
 
@@ -183,6 +192,7 @@ class Page:
             self._frame = asked.frame
             self._findings.clear()
             self._asked.clear()
+            self._misled.clear()
             self.loaded = self._lacks_script = self._lacks_network = False
         if len(self._asked) < MAX_FINDINGS * 10:
             self._asked[asked.id] = asked
@@ -192,12 +202,17 @@ class Page:
         self.events += 1
         answer = answered.response
         path = urlsplit(answer.url).path
-        is_own = _origin(answer.url) == self._origin
-        if not is_own or answer.status < _ERROR or path in _UNASKED:
+        if _origin(answer.url) != self._origin or path in _UNASKED:
             return
-        if answered.type in _PARTS or _is_broken(answer.status):
-            message = f"{path} answers with an error ({answer.status})."
-            self._find_failed(message, self._asked.get(answered.id), answer.status)
+        asked = self._asked.get(answered.id)
+        if answer.status >= _ERROR:
+            if answered.type in _PARTS or _is_broken(answer.status):
+                message = f"{path} answers with an error ({answer.status})."
+                self._find_failed(message, asked, answer.status)
+        elif answer.kind == _PAGE and answered.type in _NO_PAGES:
+            self._find_failed(f"{path} does not exist: a page comes instead.", asked)
+        elif answer.kind == _PAGE and answered.type in _DATA and asked is not None:
+            self._misled.append(asked)
 
     def _fail(self, failed: _Failed) -> None:
         asked = self._asked.get(failed.id)
@@ -234,9 +249,22 @@ class Page:
 
     def _say(self, text: str, frames: list[_At]) -> None:
         self.events += 1
+        if _IS_NO_DATA in text and self._misled:
+            self._tell_misled(text)
+            return
         at = self._own(frames)
         message = text.replace(self._origin, "")[:TEXT_CHARS]
         self._find(Finding("console", message, at.url, at.line, at.column))
+
+    def _tell_misled(self, text: str) -> None:
+        """Say who got a page instead of data, which whoever failed at it cannot."""
+        said = text[:200]
+        for asked in self._misled[:MAX_FINDINGS]:
+            request = asked.request
+            what = f"{request.method} {urlsplit(request.url).path}"
+            message = f"{what} is answered with a page, and not with data: {said}"
+            self._find_failed(message, asked)
+        self._misled.clear()
 
     def _own(self, frames: list[_At]) -> _At:
         """Return the innermost place in what belongs to the project."""

@@ -144,7 +144,8 @@ _MISSING_PACKAGE = (
 
 def of_install(reason: str, output: str, manifests: dict[str, str]) -> Problem:
     """Return an install that failed; *manifests* are texts that name packages."""
-    place = Place(next(iter(manifests), None))
+    place = locate(reason, manifests)
+    place = place if place.path is not None else Place(next(iter(manifests), None))
     text = excerpt(output)
     names = [match["name"] for one in _MISSING_PACKAGE for match in one.finditer(text)]
     for name in names:
@@ -220,7 +221,7 @@ def of_answer(
     text = " ".join(_TAG.sub(" ", excerpt(body)).split())[:500]
     about = f"{address} answers with an error ({status})."
     source = "http"
-    return of_output(source, about, f"{text}\n{log}".strip(), files)
+    return of_output(source, about, f"{text}\n{log}".strip(), files, address)
 
 
 def _vite_error(body: str) -> _ViteError | None:
