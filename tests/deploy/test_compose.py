@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tests.deploy.composed import Composed, composed
+from tests.integration.deploy.test_compose_file import ADDED
 from tests.support.polling import wait_until
 from tests.support.servers import server_folder
 from tests.support.stack import Person, Stack, person
@@ -15,6 +16,7 @@ from tests.support.stack import Person, Stack, person
 PROMPT = "a pomodoro timer"
 OURS = ("api", "gateway-ws", "agent", "sandbox", "demo-model", "provision")
 LONG_RUNNING = (*OURS[:5], "door", "nats", "postgres")
+ENDS = ("provision", "nats-volumes")
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +44,13 @@ async def test_a_prompt_ends_in_a_preview(installation: Composed) -> None:
 
 def test_every_container_is_bounded_and_comes_back(installation: Composed) -> None:
     containers = installation.containers()
-    assert set(containers) == {*LONG_RUNNING, "provision"}
+    assert set(containers) == {*LONG_RUNNING, *ENDS}
     for name, container in containers.items():
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"], name
         assert host["CapDrop"] == ["ALL"], name
         added = [one.removeprefix("CAP_") for one in host["CapAdd"] or []]
-        assert added == (["NET_BIND_SERVICE"] if name == "door" else []), name
+        assert sorted(added) == ADDED.get(name, []), name
         assert not host["Privileged"], name
         assert "no-new-privileges:true" in host["SecurityOpt"], name
         assert host["Memory"] > 0, name
@@ -59,7 +61,7 @@ def test_every_container_is_bounded_and_comes_back(installation: Composed) -> No
         assert not any("docker.sock" in bind for bind in host["Binds"] or []), name
 
 
-@pytest.mark.parametrize("service", OURS[:5])
+@pytest.mark.parametrize("service", [*OURS[:5], "nats"])
 def test_services_are_nobody_without_capabilities(
     installation: Composed, service: str
 ) -> None:

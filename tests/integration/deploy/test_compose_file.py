@@ -17,6 +17,11 @@ from tests.integration.deploy.tools import (
 )
 
 PROFILES = ("demo", "cluster", "observability")
+ADDED = {
+    "door": ["NET_BIND_SERVICE"],  # its program is marked with it
+    "nats-volumes": ["CHOWN", "DAC_READ_SEARCH"],  # gives volumes away, and ends
+}
+"""Capabilities that are given back to a container, by service."""
 EXAMPLE = (DEPLOY / ".env.example").read_text(encoding="utf-8")
 
 
@@ -65,10 +70,26 @@ def test_every_service_is_bounded(composed: dict[str, Any]) -> None:
     for name, service in composed["services"].items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
+        assert service.get("cap_add", []) == ADDED.get(name, []), name
         assert "no-new-privileges:true" in service["security_opt"], name
         assert int(service["mem_limit"]) > 0, name
         assert float(service["cpus"]) > 0, name
         assert service["restart"].partition(":")[0] in ("unless-stopped", "on-failure")
+
+
+def test_only_who_gives_volumes_away_is_root_and_that_one_without_a_network(
+    composed: dict[str, Any],
+) -> None:
+    """Ours say it in their images, as those of the profile of observability do."""
+    told = {
+        name: service["user"].partition(":")[0]
+        for name, service in composed["services"].items()
+        if "user" in service
+    }
+    others = {"door", "nats", "nats-2", "nats-3", "postgres"}
+    assert told.keys() == {"nats-volumes", *others}
+    assert [name for name, user in told.items() if user == "0"] == ["nats-volumes"]
+    assert composed["services"]["nats-volumes"]["network_mode"] == "none"
 
 
 def test_only_those_who_need_it_are_near_the_database(
@@ -77,7 +98,7 @@ def test_only_those_who_need_it_are_near_the_database(
     near = {
         name
         for name, service in composed["services"].items()
-        if "database" in service["networks"]
+        if "database" in service.get("networks", [])
     }
     assert near == {"agent", "api", "postgres", "provision"}
 
