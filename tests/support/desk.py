@@ -25,7 +25,7 @@ _PAGE = """\
 @asynccontextmanager
 async def desk(browser: Browser, address: str) -> AsyncIterator[Page]:
     """Open it with *address* in the frame, with the rights that the workspace gives."""
-    source = (_ROOT / "services/web/src/preview.ts").read_text(encoding="utf-8")
+    source = (_ROOT / "services/web/src/project/preview.ts").read_text(encoding="utf-8")
     rights = _RIGHTS.findall(source)[0]
     body = _PAGE.format(rights=rights, address=address).encode()
 

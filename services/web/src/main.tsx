@@ -6,10 +6,10 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { ApiError } from "./api";
-import { sessionQuery } from "./auth";
-import { configQuery } from "./config";
 import { makeRouter } from "./router";
+import { ApiError } from "./server/api";
+import { sessionQuery } from "./server/auth";
+import { configQuery } from "./server/config";
 
 /** A session that has ended sends to sign in: the router asks again who may see the page. */
 function onError(error: unknown): void {

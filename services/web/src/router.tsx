@@ -9,8 +9,8 @@ import {
   redirect,
 } from "@tanstack/react-router";
 
-import { sessionQuery } from "./auth";
 import { safeNext } from "./pending";
+import { sessionQuery } from "./server/auth";
 import { Landing } from "./views/landing";
 import { Broken, Missing, Shell, Waiting } from "./views/shell";
 

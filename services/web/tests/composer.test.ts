@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 
 import type { ServerMessage } from "../src/contract";
-import { foldAll } from "../src/fold";
-import { INITIAL } from "../src/state";
+import { foldAll } from "../src/project/fold";
+import { INITIAL } from "../src/project/state";
 import { type Draft, isTaken } from "../src/views/workspace/composer";
 import { created, history, posted, refused, runStarted } from "./messages";
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from "vitest";
 
-import { EditStore, type SaveFile, forgetEdits, hasKeptEdits } from "../src/edit-store";
+import { EditStore, type SaveFile, forgetEdits, hasKeptEdits } from "../src/project/edit-store";
 
 const save = vi.fn<SaveFile>();
 

@@ -10,8 +10,8 @@ import {
   saving,
   settled,
   typed,
-} from "../src/edits";
-import type { FileEntry } from "../src/state";
+} from "../src/project/edits";
+import type { FileEntry } from "../src/project/state";
 
 const files = (recorded: string): ReadonlyMap<string, FileEntry> =>
   new Map([["a.ts", { path: "a.ts", recorded, draft: null, binary: false, seq: 1 }]]);

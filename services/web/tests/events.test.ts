@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 
 import type { ServerMessage } from "../src/contract";
-import { differenceOf, lineChanges } from "../src/difference";
-import { lineOf, marksOf } from "../src/events";
-import type { FileEntry } from "../src/state";
+import { differenceOf, lineChanges } from "../src/project/difference";
+import { lineOf, marksOf } from "../src/project/events";
+import type { FileEntry } from "../src/project/state";
 import { conflict, created, deleted, fileEnd, history, phaseStart, posted, state } from "./messages";
 
 describe("an event in a line", () => {

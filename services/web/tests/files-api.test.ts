@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 
-import { deleteFile, saveFile, uploadFile } from "../src/files-api";
+import { deleteFile, saveFile, uploadFile } from "../src/server/files-api";
 
 const ask = vi.fn<(path: string, init: RequestInit) => Promise<Response>>();
 

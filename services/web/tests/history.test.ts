@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import { foldAll } from "../src/fold";
-import { History } from "../src/history";
-import { INITIAL, textOf } from "../src/state";
+import { foldAll } from "../src/project/fold";
+import { History } from "../src/project/history";
+import { INITIAL, textOf } from "../src/project/state";
 import {
   chunk,
   conflict,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { importName, importProject, type Source } from "../src/import-api";
+import { importName, importProject, type Source } from "../src/server/import-api";
 
 const zip = (name: string): Source => ({ kind: "zip", file: new File(["PK"], name) });
 const git = (url: string): Source => ({ kind: "git", url, ref: null });

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 
-import { forgetLogs, keepLog, keptLog, MAX_KEPT } from "../src/kept-log";
-import type { LogLine } from "../src/state";
+import { forgetLogs, keepLog, keptLog, MAX_KEPT } from "../src/project/kept-log";
+import type { LogLine } from "../src/project/state";
 
 const line = (id: number, text: string): LogLine => ({ id, stream: "stdout", text, seq: 3 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { limitsOf, type SpendLimits } from "../src/limits";
+import { limitsOf, type SpendLimits } from "../src/server/limits";
 
 const NONE: SpendLimits = {
   runUsd: null,

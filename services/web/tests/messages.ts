@@ -1,7 +1,7 @@
 /** Messages as the server sends them, with as little as a test has to say. */
 
 import type { ServerMessage, StateUpdateData } from "../src/contract";
-import type { RunState } from "../src/state";
+import type { RunState } from "../src/project/state";
 
 /** Recorded messages get the seqs 1, 2, 3, … in the order of *messages*; progress gets none. */
 export function history(...messages: object[]): ServerMessage[] {

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { api } from "../src/api";
-import { refusal } from "../src/auth";
 import { nameOf, safeNext } from "../src/pending";
-import { appOf, frameOf, saysOpen } from "../src/preview";
+import { appOf, frameOf, saysOpen } from "../src/project/preview";
+import { api } from "../src/server/api";
+import { refusal } from "../src/server/auth";
 
 describe("the name of a project that was only described", () => {
   test.each([

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import { problemsInLog, problemsOf } from "../src/problems";
-import { foldAll } from "../src/fold";
-import { type FileEntry, INITIAL, type LogLine } from "../src/state";
+import { foldAll } from "../src/project/fold";
+import { problemsInLog, problemsOf } from "../src/project/problems";
+import { type FileEntry, INITIAL, type LogLine } from "../src/project/state";
 import { created, fileEnd, history, log, problems } from "./messages";
 
 const FILES: ReadonlyMap<string, FileEntry> = new Map(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import type { Project } from "../src/api";
-import { chosen, EVERYTHING, pictureOf } from "../src/project-list";
+import { chosen, EVERYTHING, pictureOf } from "../src/project/project-list";
+import type { Project } from "../src/server/api";
 import { browserOf } from "../src/views/account";
 
 const project = (name: string, more: Partial<Project> = {}): Project => ({

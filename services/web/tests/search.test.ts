@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { MAX_MATCHES, searchFiles, type SearchOptions } from "../src/search";
+import { MAX_MATCHES, searchFiles, type SearchOptions } from "../src/project/search";
 
 const PLAIN: SearchOptions = { caseSensitive: false, wholeWord: false, regularExpression: false };
 const find = (text: string, query: string, options: Partial<SearchOptions> = {}) =>

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import type { ServerMessage } from "../src/contract";
-import { delayMs, ProjectSocket, type SocketStatus, socketUrl } from "../src/socket";
+import { delayMs, ProjectSocket, type SocketStatus, socketUrl } from "../src/server/socket";
 
 /** The other end of the line: what the browser's WebSocket does, driven by the test. */
 class Line extends EventTarget {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { ServerMessage } from "../src/contract";
-import { fold, foldAll } from "../src/fold";
+import { fold, foldAll } from "../src/project/fold";
 import {
   currentPhase,
   INITIAL,
@@ -11,7 +11,7 @@ import {
   repairing,
   standingOf,
   textOf,
-} from "../src/state";
+} from "../src/project/state";
 import {
   chunk,
   conflict,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import { ProjectStore } from "../src/store";
+import { ProjectStore } from "../src/project/store";
 import { created, history, posted } from "./messages";
 
 class Line extends EventTarget {

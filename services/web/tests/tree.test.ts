@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { rowsOf } from "../src/tree";
+import { rowsOf } from "../src/project/tree";
 
 const drawn = (paths: string[], closed: string[] = []) =>
   rowsOf(paths, new Set(closed)).map((row) => "  ".repeat(row.level - 1) + row.name);

@@ -3,8 +3,8 @@ import { useNavigate } from "@tanstack/react-router";
 import { Command as CommandIcon } from "lucide-react";
 import { lazy, Suspense, useMemo, useSyncExternalStore } from "react";
 
-import { sessionQuery } from "../auth";
 import { type Command, keysLabel, registry, useCommands, useShortcuts } from "../commands";
+import { sessionQuery } from "../server/auth";
 import { setTheme } from "../theme";
 import { Button, IconButton } from "./button";
 import { Dialog } from "./dialog";

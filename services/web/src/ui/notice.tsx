@@ -1,6 +1,8 @@
 import { CircleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 
+import { Button } from "./button";
+
 interface NoticeProps {
   children: ReactNode;
   /** The way on: buttons or links. */
@@ -22,5 +24,25 @@ export function Notice({ children, actions, testId }: NoticeProps) {
       </p>
       {actions !== undefined && <div className="flex flex-wrap gap-2">{actions}</div>}
     </div>
+  );
+}
+
+interface UnloadedProps {
+  message: string;
+  retry: () => unknown;
+}
+
+/** What could not be loaded, and another try. */
+export function Unloaded({ message, retry }: UnloadedProps) {
+  return (
+    <Notice
+      actions={
+        <Button size="small" look="outline" onClick={() => void retry()}>
+          Try again
+        </Button>
+      }
+    >
+      {message}
+    </Notice>
   );
 }

@@ -3,10 +3,10 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { LogOut, UserRound, X } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 
-import { sessionQuery, signOut } from "../auth";
-import { configQuery } from "../config";
-import { forgetEdits, hasKeptEdits } from "../edit-store";
-import { forgetLogs } from "../kept-log";
+import { forgetEdits, hasKeptEdits } from "../project/edit-store";
+import { forgetLogs } from "../project/kept-log";
+import { sessionQuery, signOut } from "../server/auth";
+import { configQuery } from "../server/config";
 import { Button, buttonClass, IconButton } from "./button";
 import { PaletteButton } from "./command-bar";
 import { Dialog } from "./dialog";

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 
 import { Button, Spinner } from "./button";
-import { Notice } from "./notice";
+import { Unloaded } from "./notice";
 
 interface SectionProps {
   title: string;
@@ -46,15 +46,7 @@ interface ListedProps<T> {
 export function Listed<T>({ query, empty, renderItem }: ListedProps<T>) {
   if (query.data === undefined && query.error !== null) {
     return (
-      <Notice
-        actions={
-          <Button size="small" look="outline" onClick={() => void query.refetch()}>
-            Try again
-          </Button>
-        }
-      >
-        {query.error.message}
-      </Notice>
+      <Unloaded message={query.error.message} retry={query.refetch} />
     );
   }
   if (query.data === undefined) {

@@ -1,4 +1,4 @@
-import type { RunState } from "../state";
+import type { RunState } from "../project/state";
 
 const LABELS: Record<RunState, string> = {
   idle: "Idle",
@@ -20,11 +20,6 @@ const LOOKS: Record<RunState, string> = {
   complete: "bg-accent-soft text-accent-strong dark:text-accent",
   error: "bg-danger-soft text-danger",
 };
-
-/** The state's label, for text that is read out. */
-export function stateLabel(state: RunState): string {
-  return LABELS[state];
-}
 
 export function isRunState(value: string): value is RunState {
   return Object.hasOwn(LABELS, value);

@@ -2,8 +2,8 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 
-import { account, administration, type ApiToken, type Scope, type Session } from "../api";
-import { sessionQuery } from "../auth";
+import { account, administration, type ApiToken, type Scope, type Session } from "../server/api";
+import { sessionQuery } from "../server/auth";
 import { ago } from "../time";
 import { Button, buttonClass } from "../ui/button";
 import { Field, INPUT_CLASS } from "../ui/field";

@@ -8,8 +8,8 @@ import {
   type Invitation,
   type Person,
   type SignUpRule,
-} from "../api";
-import { sessionQuery } from "../auth";
+} from "../server/api";
+import { sessionQuery } from "../server/auth";
 import { ago } from "../time";
 import { Button, buttonClass } from "../ui/button";
 import { Field } from "../ui/field";

@@ -2,8 +2,8 @@ import { useMutation } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 
-import { api } from "../api";
 import { forgetPrompt, keptPrompt, nameOf } from "../pending";
+import { api } from "../server/api";
 import { Button, buttonClass, Spinner } from "../ui/button";
 import { Notice } from "../ui/notice";
 import { Page } from "../ui/page";

@@ -3,13 +3,13 @@ import { useNavigate } from "@tanstack/react-router";
 import { FileArchive, FolderInput } from "lucide-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 
-import { type Imported, importProject, MAX_ZIP_BYTES, type Source } from "../import-api";
-import { sizeOf } from "../units";
+import { type Imported, importProject, MAX_ZIP_BYTES, type Source } from "../server/import-api";
 import { Button, Spinner } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { DropField } from "../ui/drop-field";
 import { Field } from "../ui/field";
 import { Notice } from "../ui/notice";
+import { sizeOf } from "../units";
 
 type Kind = Source["kind"];
 

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 
-import { sessionQuery } from "../auth";
 import { keepPrompt, keptPrompt } from "../pending";
+import { sessionQuery } from "../server/auth";
 import { Page } from "../ui/page";
 import { PromptBox } from "../ui/prompt-box";
 

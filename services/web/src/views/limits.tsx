@@ -1,10 +1,10 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
-import { changeLimits, type HouseLimits, type LimitName, limitsQuery, type SpendLimits } from "../limits";
+import { changeLimits, type HouseLimits, type LimitName, limitsQuery, type SpendLimits } from "../server/limits";
 import { Button } from "../ui/button";
 import { Field } from "../ui/field";
-import { Notice } from "../ui/notice";
+import { Notice, Unloaded } from "../ui/notice";
 import { Section } from "../ui/section";
 
 interface Row {
@@ -66,15 +66,7 @@ export function Limits() {
       {/* As high as the form, so that what is below stays where it is. */}
       {limits.data === undefined && limits.error === null && <div className="h-[47rem] sm:h-[31rem]" />}
       {limits.data === undefined && limits.error !== null && (
-        <Notice
-          actions={
-            <Button size="small" look="outline" onClick={() => void limits.refetch()}>
-              Try again
-            </Button>
-          }
-        >
-          {limits.error.message}
-        </Notice>
+        <Unloaded message={limits.error.message} retry={limits.refetch} />
       )}
     </Section>
   );

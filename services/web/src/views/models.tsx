@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
-import { type Model, models } from "../settings-api";
-import { count } from "../state";
+import { count } from "../project/state";
+import { type Model, models } from "../server/settings-api";
 import { Listed, ROW, Section } from "../ui/section";
 import { describe } from "./settings/model-choice";
 

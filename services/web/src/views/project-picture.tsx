@@ -1,8 +1,8 @@
 import { AppWindow } from "lucide-react";
 import { useState } from "react";
 
-import type { Project } from "../api";
-import { pictureOf } from "../project-list";
+import { pictureOf } from "../project/project-list";
+import type { Project } from "../server/api";
 
 /** How a project's app looked last; a quiet mark in its place where nobody has seen it. */
 export function ProjectPicture({ project }: { project: Project }) {

@@ -3,14 +3,14 @@ import { Link, useSearch } from "@tanstack/react-router";
 import { Pencil, Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
-import { api, type Project } from "../api";
 import { recall, remember } from "../memory";
-import { chosen, EVERYTHING, type ListChoice, type Sort, type Status, statusOf } from "../project-list";
+import { chosen, EVERYTHING, type ListChoice, type Sort, type Status, statusOf } from "../project/project-list";
+import { api, type Project } from "../server/api";
 import { ago } from "../time";
 import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { Field } from "../ui/field";
-import { Notice } from "../ui/notice";
+import { Notice, Unloaded } from "../ui/notice";
 import { Page } from "../ui/page";
 import { PromptBox } from "../ui/prompt-box";
 import { isRunState, StateBadge } from "../ui/state-badge";
@@ -96,15 +96,7 @@ function List({ projects, problem, retry, now }: ListProps) {
   });
   if (projects === undefined && problem !== null) {
     return (
-      <Notice
-        actions={
-          <Button size="small" look="outline" onClick={retry}>
-            Try again
-          </Button>
-        }
-      >
-        {problem.message}
-      </Notice>
+      <Unloaded message={problem.message} retry={retry} />
     );
   }
   if (projects === undefined) return <Skeleton />;

@@ -2,9 +2,9 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, type ReactNode, useState } from "react";
 
-import { sessionQuery, signIn, signInElsewhere, signUp } from "../auth";
-import { configQuery } from "../config";
 import { keptPrompt, safeNext } from "../pending";
+import { sessionQuery, signIn, signInElsewhere, signUp } from "../server/auth";
+import { configQuery } from "../server/config";
 import { Button } from "../ui/button";
 import { Field } from "../ui/field";
 import { Notice } from "../ui/notice";

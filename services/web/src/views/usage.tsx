@@ -2,12 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { limitsQuery } from "../limits";
-import { type Spent, usage, type UsageReport } from "../settings-api";
-import { count } from "../state";
-import { Button } from "../ui/button";
+import { count } from "../project/state";
+import { limitsQuery } from "../server/limits";
+import { type Spent, usage, type UsageReport } from "../server/settings-api";
 import { Limit } from "../ui/limit";
-import { Notice } from "../ui/notice";
+import { Unloaded } from "../ui/notice";
 import { ROW, Section } from "../ui/section";
 import { dollarsOf, tokensOf } from "../units";
 
@@ -38,15 +37,7 @@ export function Usage() {
       )}
       {report.error === null && (report.data === undefined || limits.isPending) && <div className="h-44" />}
       {report.data === undefined && report.error !== null && (
-        <Notice
-          actions={
-            <Button size="small" look="outline" onClick={() => void report.refetch()}>
-              Try again
-            </Button>
-          }
-        >
-          {report.error.message}
-        </Notice>
+        <Unloaded message={report.error.message} retry={report.refetch} />
       )}
     </Section>
   );

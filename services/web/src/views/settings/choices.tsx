@@ -1,11 +1,11 @@
 import { useMutation, type UseQueryResult, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
-import type { SpendLimits } from "../../limits";
-import { type ModelList, type Settings, settings } from "../../settings-api";
+import type { SpendLimits } from "../../server/limits";
+import { type ModelList, type Settings, settings } from "../../server/settings-api";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
-import { Notice } from "../../ui/notice";
+import { Notice, Unloaded } from "../../ui/notice";
 import { Section } from "../../ui/section";
 import { dollarsOf } from "../../units";
 import { ModelChoice } from "./model-choice";
@@ -23,15 +23,7 @@ export function Choices({ projectId, chosen, models, house }: ChoicesProps) {
   if (chosen.data === undefined) {
     return (
       <Section title="Models and limits" testId="settings">
-        <Notice
-          actions={
-            <Button size="small" look="outline" onClick={() => void chosen.refetch()}>
-              Try again
-            </Button>
-          }
-        >
-          {chosen.error?.message ?? "The settings are not there yet."}
-        </Notice>
+        <Unloaded message={chosen.error?.message ?? "The settings are not there yet."} retry={chosen.refetch} />
       </Section>
     );
   }

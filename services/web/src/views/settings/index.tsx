@@ -2,10 +2,10 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { ArrowLeft, Download } from "lucide-react";
 
-import { api, ApiError } from "../../api";
-import { exportPath } from "../../files-api";
-import { limitsQuery } from "../../limits";
-import { models, settings } from "../../settings-api";
+import { api, ApiError } from "../../server/api";
+import { exportPath } from "../../server/files-api";
+import { limitsQuery } from "../../server/limits";
+import { models, settings } from "../../server/settings-api";
 import { buttonClass } from "../../ui/button";
 import { Page } from "../../ui/page";
 import { Section } from "../../ui/section";

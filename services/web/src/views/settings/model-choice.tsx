@@ -1,4 +1,4 @@
-import type { Model, ModelList } from "../../settings-api";
+import type { Model, ModelList } from "../../server/settings-api";
 import { INPUT_CLASS } from "../../ui/field";
 import { dollarsOf, tokensOf } from "../../units";
 

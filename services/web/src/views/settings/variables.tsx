@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 
-import { type Variable, variables } from "../../settings-api";
+import { type Variable, variables } from "../../server/settings-api";
 import { ago } from "../../time";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";

@@ -3,7 +3,7 @@ import { type FormEvent, type KeyboardEvent, useState } from "react";
 
 import type { ClientMessage } from "../../contract";
 import { type Picture, withFiles } from "../../pictures";
-import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../state";
+import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../project/state";
 import { Button, Spinner } from "../../ui/button";
 import { Notice } from "../../ui/notice";
 import { MAX_PROMPT } from "../../ui/prompt-box";

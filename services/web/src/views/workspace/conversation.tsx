@@ -12,7 +12,7 @@ import {
   type ProjectState,
   repairing,
   standingOf,
-} from "../../state";
+} from "../../project/state";
 import { Button, Spinner } from "../../ui/button";
 import { Composer, type Draft, NO_DRAFT } from "./composer";
 import { type EntryActions, EntryView, ReplyView } from "./entries";

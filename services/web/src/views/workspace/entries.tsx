@@ -2,7 +2,7 @@ import { Check, CircleCheck, CircleStop, Clock, GitCompare, Image, PencilLine, T
 import { lazy, memo, Suspense } from "react";
 
 import type { ImageInfo, ProblemData } from "../../contract";
-import { type ConflictEntry, count, type Entry, type OutcomeEntry, type Reply } from "../../state";
+import { type ConflictEntry, count, type Entry, type OutcomeEntry, type Reply } from "../../project/state";
 import { Button, Spinner } from "../../ui/button";
 import { Notice } from "../../ui/notice";
 import { sizeOf } from "../../units";

@@ -1,7 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { History as HistoryIcon, Play, Settings, Square } from "lucide-react";
 
-import type { SocketStatus } from "../../socket";
 import {
   count,
   currentPhase,
@@ -11,7 +10,8 @@ import {
   type OutcomeEntry,
   type ProjectState,
   standingOf,
-} from "../../state";
+} from "../../project/state";
+import type { SocketStatus } from "../../server/socket";
 import { Button, buttonClass, IconButton } from "../../ui/button";
 import { PaletteButton } from "../../ui/command-bar";
 import { Mark } from "../../ui/logo";

@@ -4,8 +4,8 @@ import { useEffect, useRef } from "react";
 
 import "@fontsource-variable/jetbrains-mono";
 
-import { api, ApiError } from "../../api";
-import { sessionQuery } from "../../auth";
+import { api, ApiError } from "../../server/api";
+import { sessionQuery } from "../../server/auth";
 import { buttonClass } from "../../ui/button";
 import { DemoBanner, IsolationNotice, Page, useTitle } from "../../ui/page";
 import { Layout } from "./layout";

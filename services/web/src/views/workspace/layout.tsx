@@ -10,8 +10,8 @@ import {
 import { Group, Panel, Separator, useDefaultLayout } from "react-resizable-panels";
 
 import { recall, remember } from "../../memory";
-import { type Problem, problemsOf } from "../../problems";
-import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../state";
+import { type Problem, problemsOf } from "../../project/problems";
+import { isCaughtUp, isRunning, type ProjectState, standingOf } from "../../project/state";
 import { CodePane } from "./code/code-pane";
 import { Conversation } from "./conversation";
 import { Header } from "./header";

@@ -1,7 +1,7 @@
 import { memo, useCallback, useDeferredValue, useLayoutEffect, useMemo, useRef, useState } from "react";
 
 import { type Color, piecesOf } from "../../ansi";
-import type { LogLine } from "../../state";
+import type { LogLine } from "../../project/state";
 import { INPUT_CLASS } from "../../ui/field";
 import { useRows } from "./rows";
 import { Stick } from "./stick";

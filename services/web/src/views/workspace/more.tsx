@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { EllipsisVertical, Settings } from "lucide-react";
 
-import type { ProjectState } from "../../state";
+import type { ProjectState } from "../../project/state";
 import { buttonClass } from "../../ui/button";
 import { Popover } from "../../ui/popover";
 import { ThemeToggle } from "../../ui/theme-toggle";

@@ -1,8 +1,8 @@
 import { SquareTerminal, TriangleAlert } from "lucide-react";
 import { memo, useState } from "react";
 
-import type { Problem } from "../../problems";
-import { count, type LogLine } from "../../state";
+import type { Problem } from "../../project/problems";
+import { count, type LogLine } from "../../project/state";
 import { Button } from "../../ui/button";
 import { LogFilterFields, LogPane, NO_FILTER } from "./log-pane";
 import { ProblemsPane } from "./problems-pane";

@@ -1,6 +1,6 @@
 import { memo, useState } from "react";
 
-import { count, type Phase } from "../../state";
+import { count, type Phase } from "../../project/state";
 
 interface PhaseCardProps {
   phase: Phase;

@@ -3,9 +3,9 @@ import { ExternalLink, Maximize, Monitor, RotateCw, Smartphone, Tablet } from "l
 import { type CSSProperties, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 
 import { recall, remember } from "../../memory";
-import { api } from "../../api";
-import { appOf, type Frame, frameOf, saysOpen } from "../../preview";
-import { count, currentPhase, isRunning, type RunState, standingOf } from "../../state";
+import { appOf, type Frame, frameOf, saysOpen } from "../../project/preview";
+import { count, currentPhase, isRunning, type RunState, standingOf } from "../../project/state";
+import { api } from "../../server/api";
 import { buttonClass, IconButton } from "../../ui/button";
 import type { ProjectLink } from "./use-project";
 

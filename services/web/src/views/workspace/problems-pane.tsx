@@ -1,7 +1,7 @@
 import { CircleX, Sparkles, TriangleAlert } from "lucide-react";
 import { memo } from "react";
 
-import type { Problem } from "../../problems";
+import type { Problem } from "../../project/problems";
 import { Button } from "../../ui/button";
 
 interface ProblemsPaneProps {

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
-import { limitsOf, limitsQuery } from "../../limits";
-import type { ProjectState, Usage } from "../../state";
+import type { ProjectState, Usage } from "../../project/state";
+import { limitsOf, limitsQuery } from "../../server/limits";
 import { Limit } from "../../ui/limit";
 import { Popover } from "../../ui/popover";
 import { dollarsOf, tokensOf } from "../../units";

@@ -1,10 +1,10 @@
 import { ChevronLeft, ChevronRight, Diff, Pause, Play, X } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 
-import { type Difference, differenceOf } from "../../difference";
-import { type EventKind, lineOf, marksOf } from "../../events";
-import type { History } from "../../history";
-import { count, type ProjectState } from "../../state";
+import { type Difference, differenceOf } from "../../project/difference";
+import { type EventKind, lineOf, marksOf } from "../../project/events";
+import type { History } from "../../project/history";
+import { count, type ProjectState } from "../../project/state";
 import { ago } from "../../time";
 import { Button, IconButton } from "../../ui/button";
 

@@ -2,7 +2,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import { type Command, useCommands } from "../../commands";
-import { isCaughtUp, isRunning, standingOf } from "../../state";
+import { isCaughtUp, isRunning, standingOf } from "../../project/state";
 import { openPalette } from "../../ui/command-bar";
 import type { OutputView } from "./output";
 import { type Device, DEVICES, type Preview } from "./preview-pane";

@@ -1,9 +1,9 @@
 import { useCallback, useMemo, useState } from "react";
 
-import { editState, type Edits, NO_EDITS, recordedOf } from "../../edits";
-import type { History } from "../../history";
-import type { Problem } from "../../problems";
-import { currentPhase, isRunning, type ProjectState, standingOf } from "../../state";
+import { editState, type Edits, NO_EDITS, recordedOf } from "../../project/edits";
+import type { History } from "../../project/history";
+import type { Problem } from "../../project/problems";
+import { currentPhase, isRunning, type ProjectState, standingOf } from "../../project/state";
 import type { Reveal } from "./code/code-view";
 import type { Leaf } from "./code/file-tree";
 import { type EditLink, useEdits } from "./use-edits";

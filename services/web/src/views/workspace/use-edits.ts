@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 
-import { EditStore } from "../../edit-store";
-import type { Edits } from "../../edits";
-import { saveFile } from "../../files-api";
-import type { ProjectState } from "../../state";
+import { EditStore } from "../../project/edit-store";
+import type { Edits } from "../../project/edits";
+import type { ProjectState } from "../../project/state";
+import { saveFile } from "../../server/files-api";
 
 /** What is typed and not saved, and what can be done with it. */
 export interface EditLink {

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { recall, remember } from "../../memory";
-import type { ProjectState } from "../../state";
+import type { ProjectState } from "../../project/state";
 
 /** Which files are open in tabs, and which one is shown. */
 export interface OpenFiles {

@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 
 import type { ClientMessage } from "../../contract";
-import type { History } from "../../history";
-import { keepLog, keptLog } from "../../kept-log";
-import type { SocketStatus } from "../../socket";
-import type { ProjectState } from "../../state";
-import { ProjectStore, type Snapshot } from "../../store";
+import type { History } from "../../project/history";
+import { keepLog, keptLog } from "../../project/kept-log";
+import type { ProjectState } from "../../project/state";
+import { ProjectStore, type Snapshot } from "../../project/store";
+import type { SocketStatus } from "../../server/socket";
 
 /** A project on the screen: what is known of it, and the way to say something. */
 export interface ProjectLink {

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 
-import type { Problem } from "../../../problems";
+import type { Problem } from "../../../project/problems";
 import { Editor } from "./editor";
 
 /** A place in a file to go to; each is another object. */

@@ -1,6 +1,6 @@
 import { lazy, Suspense, useState } from "react";
 
-import type { Edit } from "../../../edits";
+import type { Edit } from "../../../project/edits";
 import { Button } from "../../../ui/button";
 import type { Desk } from "../use-desk";
 import { Opening } from "./shown-file";

@@ -19,7 +19,7 @@ import {
   keymap,
 } from "@codemirror/view";
 
-import type { Problem } from "../../../problems";
+import type { Problem } from "../../../project/problems";
 import { access, languageOf, look, mountPoint } from "./setup";
 
 /** Within this distance of the end, growing text scrolls into view. */

@@ -1,7 +1,7 @@
 import { ChevronRight, FileCode2 } from "lucide-react";
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 
-import { type Row, rowsOf } from "../../../tree";
+import { type Row, rowsOf } from "../../../project/tree";
 import { Unsaved } from "./file-tabs";
 
 export interface Leaf {

@@ -1,8 +1,8 @@
 import { CaseSensitive, Regex, WholeWord } from "lucide-react";
 import { useDeferredValue, useMemo, useRef, useState } from "react";
 
-import { type Found, type Match, searchFiles, type SearchOptions } from "../../../search";
-import { count, textOf } from "../../../state";
+import { type Found, type Match, searchFiles, type SearchOptions } from "../../../project/search";
+import { count, textOf } from "../../../project/state";
 import { IconButton } from "../../../ui/button";
 import { INPUT_CLASS } from "../../../ui/field";
 import { useRows } from "../rows";

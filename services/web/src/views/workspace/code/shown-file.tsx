@@ -1,10 +1,10 @@
 import { AlignLeft, Check, Copy, Crosshair, GitCompare, Save, Undo2 } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useRef, useState } from "react";
 
-import { editState, type EditState, recordedOf } from "../../../edits";
 import { recall, remember } from "../../../memory";
-import type { Problem } from "../../../problems";
-import { count, isRunning, standingOf, textOf } from "../../../state";
+import { editState, type EditState, recordedOf } from "../../../project/edits";
+import type { Problem } from "../../../project/problems";
+import { count, isRunning, standingOf, textOf } from "../../../project/state";
 import { Button, IconButton, Spinner } from "../../../ui/button";
 import { Notice } from "../../../ui/notice";
 import type { Desk } from "../use-desk";

@@ -1,9 +1,9 @@
 import { Files } from "lucide-react";
 import { type FormEvent, useState } from "react";
 
-import { MAX_ASSET_BYTES, uploadFile } from "../../../files-api";
+import { count } from "../../../project/state";
+import { MAX_ASSET_BYTES, uploadFile } from "../../../server/files-api";
 import { Button } from "../../../ui/button";
-import { count } from "../../../state";
 import { Dialog } from "../../../ui/dialog";
 import { DropField } from "../../../ui/drop-field";
 import { Field } from "../../../ui/field";

@@ -1,8 +1,8 @@
 import { ArrowDown, ArrowUp, RotateCcw, UnfoldVertical, X } from "lucide-react";
 import { lazy, Suspense, useMemo, useRef, useState } from "react";
 
-import type { Version } from "../../../history";
-import { textOf } from "../../../state";
+import type { Version } from "../../../project/history";
+import { textOf } from "../../../project/state";
 import { Button, IconButton } from "../../../ui/button";
 import type { Comparing, Desk, Moment } from "../use-desk";
 import type { Comparison } from "./comparison";

@@ -13,7 +13,7 @@ import type {
   ModelCallData,
   ServerMessage,
   StateUpdateData,
-} from "./contract";
+} from "../contract";
 import {
   count,
   type Entry,

@@ -5,7 +5,7 @@
  * moving through a long history folds a bounded number of events each time.
  */
 
-import type { ServerMessage } from "./contract";
+import type { ServerMessage } from "../contract";
 import { fold } from "./fold";
 import { INITIAL, type ProjectState } from "./state";
 

@@ -1,8 +1,8 @@
 /** Which projects of a list are shown, and in which order. */
 
-import type { Project } from "./api";
+import type { Project } from "../server/api";
+import { isRunState } from "../ui/state-badge";
 import { isRunning } from "./state";
-import { isRunState } from "./ui/state-badge";
 
 export type Sort = "changed" | "created" | "name";
 export type Status = "all" | "running" | "ready" | "failed" | "idle";

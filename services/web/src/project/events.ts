@@ -1,6 +1,6 @@
 /** Events on record, in words and in kinds. */
 
-import type { ServerMessage } from "./contract";
+import type { ServerMessage } from "../contract";
 import { count } from "./state";
 
 export type EventKind =

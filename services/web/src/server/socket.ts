@@ -1,6 +1,6 @@
 /** A connection to one project that comes back by itself and never misses a recorded message. */
 
-import type { ClientMessage, ServerMessage } from "./contract";
+import type { ClientMessage, ServerMessage } from "../contract";
 
 export type SocketStatus =
   /** *attempt* is 0 the first time, else how often the connection was lost in a row. */

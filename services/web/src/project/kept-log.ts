@@ -4,7 +4,7 @@
  * The server shows output and forgets it.
  */
 
-import { recall, remember } from "./memory";
+import { recall, remember } from "../memory";
 import type { LogLine } from "./state";
 
 const PREFIX = "atelier.log.";

@@ -7,7 +7,7 @@ import type {
   ProblemData,
   SettingsChangedData,
   StateUpdateData,
-} from "./contract";
+} from "../contract";
 
 export type RunState = StateUpdateData["currentState"];
 

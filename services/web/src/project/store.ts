@@ -1,9 +1,9 @@
 /** Holds the state of the project on the screen; folds what arrived once per frame. */
 
-import type { ClientMessage, ServerMessage } from "./contract";
+import type { ClientMessage, ServerMessage } from "../contract";
+import { ProjectSocket, socketUrl, type SocketStatus } from "../server/socket";
 import { foldAll } from "./fold";
 import { History } from "./history";
-import { ProjectSocket, socketUrl, type SocketStatus } from "./socket";
 import { INITIAL, type LogLine, type ProjectState } from "./state";
 
 export interface Snapshot {
