@@ -72,6 +72,30 @@ def test_a_large_answer_is_given_again_as_it_was(backend: Backend) -> None:
     assert [file["content"] for file in now] == ["newer"]
 
 
+def test_a_key_is_that_of_one_request(backend: Backend) -> None:
+    with backend.person() as ada, backend.person() as eve:
+        once = key()
+        first = ada.post("/api/projects", json=TODO, headers=once)
+        other = ada.post("/api/projects", json={**TODO, "name": "B"}, headers=once)
+        again = ada.post("/api/projects", json=TODO, headers=once)
+        theirs = eve.post("/api/projects", json={**TODO, "name": "C"}, headers=once)
+        path = f"/api/projects/{first.json()['id']}"
+        elsewhere = ada.patch(path, json={"name": "D"}, headers=once)
+        assert len(ada.get("/api/projects").json()) == 1
+    assert other.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert other.text == "This Idempotency-Key is that of another request"
+    assert again.json() == first.json()
+    assert theirs.status_code == elsewhere.status_code == HTTPStatus.OK
+
+
+def test_a_key_is_free_again_when_its_request_came_to_nothing(backend: Backend) -> None:
+    with backend.person() as ada:
+        once = key()
+        bad = ada.post("/api/projects", json={**TODO, "name": " "}, headers=once)
+        good = ada.post("/api/projects", json=TODO, headers=once)
+    assert [bad.status_code, good.status_code] == [422, 200]
+
+
 @pytest.mark.parametrize("route", KEYED)
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer atl_forged"}])
 def test_nobody_is_refused_before_the_body_is_read(

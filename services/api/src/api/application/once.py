@@ -4,6 +4,7 @@ from uuid import UUID
 
 from api.application.errors import Busy
 from api.ports import Answers, Seal
+from eventcore.errors import Rejected
 
 
 class Once:
@@ -13,16 +14,23 @@ class Once:
         self._answers = answers
         self._seal = seal
 
-    async def begin(self, request: bytes) -> bytes | None:
+    async def begin(self, request: bytes, key: bytes | None) -> bytes | None:
         """Return the answer that *request* has, or None: then it is ours to answer.
 
-        *request* is a digest of all that makes two requests the same.
+        *request* is a digest of all that makes two requests the same, *key* one of what
+        tells them apart that have the same key; None: nobody has shown whose it is.
 
         Raises:
+            Rejected: The key is that of another request.
             Busy: It is being answered at this moment.
             Unavailable: The database does not answer.
 
         """
+        if key is not None and not await self._answers.claim(key, request):
+            raise Rejected(
+                "invalid_message_data",
+                "This Idempotency-Key is that of another request",
+            )
         is_ours, answer = await self._answers.begin(request)
         if is_ours:
             return None
@@ -46,6 +54,6 @@ class Once:
         sealed = self._seal.close(answer, request)
         await self._answers.keep(request, sealed, project_id)
 
-    async def forget(self, request: bytes) -> None:
-        """Let the request be tried again: it came to nothing."""
-        await self._answers.forget(request)
+    async def forget(self, request: bytes, key: bytes | None) -> None:
+        """Let the request be tried again: it came to nothing. Its key is free then."""
+        await self._answers.forget(request, key)

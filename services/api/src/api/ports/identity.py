@@ -187,6 +187,10 @@ class Answers(Protocol):
     Every method raises Unavailable when the database does not answer.
     """
 
+    async def claim(self, key: bytes, request: bytes) -> bool:
+        """Tell whether *key* is that of *request*, which it becomes by this."""
+        ...
+
     async def begin(self, request: bytes) -> tuple[bool, bytes | None]:
         """Tell whether the request is the caller's to answer, or else its answer.
 
@@ -208,8 +212,8 @@ class Answers(Protocol):
         """Store the answer; it goes with the project, if it tells of one."""
         ...
 
-    async def forget(self, request: bytes) -> None:
-        """Remove a request that came to nothing."""
+    async def forget(self, request: bytes, key: bytes | None) -> None:
+        """Remove a request that came to nothing; *key* may be that of another one."""
         ...
 
 

@@ -108,8 +108,8 @@ class AnswerOnce:
     """Around the handlers: gives the answer again that a request was given before.
 
     Requests are the same when the key, whoever shows the credential, method, address,
-    condition and body are. Who may not do it any more is given nothing; what failed may
-    be tried again.
+    condition and body are; one with the same key and another body, say, is refused. Who
+    may not do it any more is given nothing; what failed may be tried again.
     """
 
     def __init__(self, once: Once, security: Security, key: bytes) -> None:
@@ -132,7 +132,7 @@ class AnswerOnce:
             attempt = _Attempt(
                 self._once,
                 receive,
-                self._named(request, key),
+                *self._named(request, key),
                 lambda answer: self._is_stale(request, answer),
             )
             await self._answer(app, request, attempt, send)
@@ -181,24 +181,31 @@ class AnswerOnce:
         await attempt.keep(answer, _project_of(request, answer))
         await _send(answer, send)
 
-    def _named(self, request: AnyRequest, key: str) -> "Callable[[str], bytes]":
-        """Return what names the request, by the digest of its body."""
+    def _named(
+        self, request: AnyRequest, key: str
+    ) -> "tuple[Callable[[str], bytes], bytes | None]":
+        """Return what names the request, by the digest of its body, and its key."""
         credential = self._security.credential(request)
-        parts = (
+        place = (
             _KEPT_AS,
             credential.token if credential else "",
             request.method,
             request.url.path,
+        )
+        parts = (
+            *place,
             request.url.query,
             request.headers.get("if-match", ""),
             request.headers.get("if-none-match", ""),
         )
 
-        def digest(body: str) -> bytes:
-            text = "\n".join((*parts, body, key)).encode("utf-8", "surrogateescape")
+        def digest(*words: str) -> bytes:
+            text = "\n".join(words).encode("utf-8", "surrogateescape")
             return hmac.digest(self._key, text, hashlib.sha256)
 
-        return digest
+        # Strangers who choose the same key have nothing to do with each other.
+        own = digest(*place, key) if credential else None
+        return lambda body: digest(*parts, body, key), own
 
 
 class _AnsweredBefore(HttpError):
@@ -216,12 +223,14 @@ class _Attempt:
         once: Once,
         receive: "Receive",
         named: "Callable[[str], bytes]",
+        key: bytes | None,
         is_stale: "Callable[[_Answer], Awaitable[bool]]",
     ) -> None:
         self.kept: _Answer | None = None
         self._once = once
         self._receive = receive
         self._named = named
+        self._key = key
         self._is_stale = is_stale
         self._body = hashlib.sha256()
         self._ours: bytes | None = None
@@ -231,12 +240,13 @@ class _Attempt:
 
         Raises:
             _AnsweredBefore: It is in *kept*.
+            Rejected: Its key is that of another one.
             Busy: It is being answered at this moment.
             Unavailable: The database does not answer.
 
         """
         digest = self._named(self._body.hexdigest())
-        kept = await self._once.begin(digest)
+        kept = await self._once.begin(digest, self._key)
         if kept is not None:
             answer = _answers.decode(zlib.decompress(kept))
             if not await self._is_stale(answer):
@@ -277,7 +287,7 @@ class _Attempt:
     async def forget(self) -> None:
         """Let the request be tried again."""
         if self._ours is not None:
-            await self._once.forget(self._ours)
+            await self._once.forget(self._ours, self._key)
 
 
 class _Made:
