@@ -1,1 +1,1 @@
-"""One suite for each port, every adapter."""
+"""What is promised: one suite for each port, every adapter; REST and the WebSocket."""

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.entrypoints.pages.openapi import openapi
-from tests.contract.test_rest_access import HOOK, NEEDS, app
+from tests.contract.rest.test_access import HOOK, NEEDS, app
 from tests.support.backend import Backend
 from tests.support.servers import run_apart
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from api.domain.scope import Needs
-from tests.contract.test_rest_access import NEEDS, Route
+from tests.contract.rest.test_access import NEEDS, Route
 from tests.support.backend import PASSWORD, Backend, partial
 
 TOKEN = {"name": "CI", "scopes": ["projects:write"]}
