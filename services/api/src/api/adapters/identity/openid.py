@@ -1,5 +1,6 @@
 """An issuer of OpenID Connect: its discovery, its keys, the tokens that it signs."""
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,8 @@ _FRESH_S = 3600.0
 """How long what an issuer says of itself is believed."""
 _KEYS_FRESH_S = 60.0
 """How soon its keys are asked for again when one is missing."""
+_SILENT_S = 2.0
+"""How soon an issuer that did not answer is asked again, however many want to."""
 _LEEWAY_S = 60
 MAX_SUBJECT_CHARS = 255
 """Of ASCII (OpenID Connect Core, 2)."""
@@ -87,6 +90,9 @@ class OpenIdIssuer(Issuer):
         self._web = web
         self._clock = clock
         self._known: tuple[float, _Metadata] | None = None
+        self._silent_at: float | None = None
+        """When it was asked last what it says of itself, and did not answer."""
+        self._asking = asyncio.Lock()
         self._keys: tuple[float, KeySet] | None = None
 
     @override
@@ -128,9 +134,22 @@ class OpenIdIssuer(Issuer):
         )
 
     async def _discovered(self) -> _Metadata:
-        now = self._clock()
-        if self._known is not None and now - self._known[0] < _FRESH_S:
-            return self._known[1]
+        """Return what the issuer says of itself, for which one asks for all."""
+        async with self._asking:
+            now = self._clock()
+            if self._known is not None and now - self._known[0] < _FRESH_S:
+                return self._known[1]
+            if self._silent_at is not None and now - self._silent_at < _SILENT_S:
+                raise Unavailable("the issuer did not answer a moment ago")
+            try:
+                metadata = await self._told_of_itself()
+            except Unavailable:
+                self._silent_at = self._clock()
+                raise
+            self._known = (now, metadata)
+            return metadata
+
+    async def _told_of_itself(self) -> _Metadata:
         base = self._client.issuer.rstrip("/")
         body = await self._web.get(f"{base}/.well-known/openid-configuration")
         try:
@@ -142,7 +161,6 @@ class OpenIdIssuer(Issuer):
         for url in (metadata.token_endpoint, metadata.jwks_uri):
             if not _is_private_talk(url):
                 raise Unavailable(f"{base} wants to be asked without encryption")
-        self._known = (now, metadata)
         return metadata
 
     async def _redeemed(
