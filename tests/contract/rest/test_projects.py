@@ -1,5 +1,6 @@
 """REST of projects, request by request."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
@@ -228,6 +229,30 @@ def test_pages_follow_each_other_by_their_links(ada: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    "sort", ["-created", "created", "-updated", "updated", "-name", "name"]
+)
+def test_pages_miss_and_repeat_nothing_that_stays_as_it_is(
+    ada: httpx.Client, sort: str
+) -> None:
+    """Between two pages the last one shown goes, and others come at either end."""
+    for name in ("b", "B", "c", "É", "d", "b"):
+        created(ada, name=name)
+    path = f"/api/projects?sort={sort}"
+    whole = [one["id"] for one in ada.get(path).json()]
+    found: list[str] = []
+    next_page: str | None = f"{path}&limit=2"
+    while next_page:
+        answer = ada.get(next_page)
+        found += [one["id"] for one in answer.json()]
+        next_page = answer.links.get("next", {}).get("url")
+        if len(found) < len(whole):
+            ada.delete(f"/api/projects/{found[-1]}")
+            for name in ("a", "z"):
+                created(ada, name=name)
+    assert [one for one in found if one in whole] == whole
+
+
+@pytest.mark.parametrize(
     ("sort", "expected"),
     [
         ("name", ["alpha", "Beta", "gamma"]),
@@ -259,11 +284,31 @@ def test_a_page_beyond_the_last_one_knows_how_many_there_are(ada: httpx.Client) 
     assert (answer.json(), answer.headers["x-total-count"]) == ([], "1")
 
 
+def placed(at: str) -> str:
+    """Return the query of a page after a place that nobody gave."""
+    place = f'["{at}","a\\u0000","{UUID(int=1)}"]'
+    return f"after={urlsafe_b64encode(place.encode()).decode().rstrip('=')}"
+
+
+def test_a_place_of_ones_own_leads_somewhere(ada: httpx.Client) -> None:
+    created(ada)
+    for at, count in (("9999-12-31T23:59:59Z", 1), ("0001-01-01T00:00:00Z", 0)):
+        assert len(ada.get(f"/api/projects?{placed(at)}").json()) == count
+
+
 @pytest.mark.parametrize(
     "query",
     [
+        *(placed("2026-01-01T12:00:00"), placed("0001-01-01T00:00:00+14:00")),
         *("limit=0", "limit=201", "limit=x", "offset=-1", "sort=colour", "search=%00"),
         "search=" + "x" * 201,
+        *(
+            "after=x",
+            "after=%C3%A9",
+            "after=WyIyMD",
+            "after=e30",
+            "after=" + "W" * 4001,
+        ),
     ],
 )
 def test_a_list_that_nobody_can_make_is_refused(ada: httpx.Client, query: str) -> None:

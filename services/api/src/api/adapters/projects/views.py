@@ -7,28 +7,46 @@ from typing_extensions import override
 
 from api.adapters.database import naming, sql
 from api.domain.file_content import told
-from api.domain.listing import Listed, Sort, Wanted
+from api.domain.listing import Listed, Place, Sort, Wanted
 from api.domain.project_fold import FileRow, GrantRow, ProjectRow
 from api.ports import ProjectViews
 from eventcore.adapters.database import translated
 
-_OF_USER = """
-SELECT id, name, description, status, preview_url, sandbox_id, user_id, created_at,
-       updated_at, count(*) OVER () AS total
+_MATCHING = """
   FROM views.project
  WHERE user_id = $1
    AND ($2 = '' OR strpos(lower(name), lower($2)) > 0
         OR strpos(lower(description), lower($2)) > 0)
- ORDER BY
 """
-_ORDERS: dict[Sort, str] = {
-    "-created": "created_at DESC, id",
-    "created": "created_at, id",
-    "-updated": "updated_at DESC, id",
-    "updated": "updated_at, id",
-    "-name": "lower(name) DESC, created_at DESC, id",
-    "name": "lower(name), created_at DESC, id",
+_TOTAL = sql("SELECT count(*)", _MATCHING)
+_OF_USER = sql(
+    """
+SELECT id, name, description, status, preview_url, sandbox_id, user_id, created_at,
+       updated_at, lower(name) AS folded
+""",
+    _MATCHING,
+)
+# What comes after a place (a time, a name and an id), and in what order.
+_OLDER = "created_at < $5 OR created_at = $5 AND id > $7"
+_ORDERS: dict[Sort, tuple[str, str]] = {
+    "-created": (_OLDER, "created_at DESC, id"),
+    "created": ("created_at > $5 OR created_at = $5 AND id > $7", "created_at, id"),
+    "-updated": (
+        "updated_at < $5 OR updated_at = $5 AND id > $7",
+        "updated_at DESC, id",
+    ),
+    "updated": ("updated_at > $5 OR updated_at = $5 AND id > $7", "updated_at, id"),
+    "-name": (
+        f"lower(name) < $6 OR lower(name) = $6 AND ({_OLDER})",
+        "lower(name) DESC, created_at DESC, id",
+    ),
+    "name": (
+        f"lower(name) > $6 OR lower(name) = $6 AND ({_OLDER})",
+        "lower(name), created_at DESC, id",
+    ),
 }
+# Each parameter has to have a type where an order does not look at it.
+_AFTER = "AND ($5::timestamptz IS NULL OR $6::text IS NULL OR $7::uuid IS NULL OR"
 _PAGE = "LIMIT $3 OFFSET $4"
 _ONE = """
 SELECT id, name, description, status, preview_url, sandbox_id, user_id, created_at,
@@ -71,15 +89,20 @@ class PostgresProjectViews(ProjectViews):
 
     @override
     async def projects(self, user_id: UUID, wanted: Wanted) -> Listed:
-        statement = sql(_OF_USER, _ORDERS[wanted.sort], _PAGE)
-        values = (user_id, wanted.search, wanted.limit, wanted.offset)
+        condition, order = _ORDERS[wanted.sort]
+        statement = sql(_OF_USER, _AFTER, condition, ") ORDER BY", order, _PAGE)
+        limit, after = wanted.limit, wanted.after
+        one_more = None if limit is None else limit + 1
+        place = (after.at, after.name, after.id) if after else (None,) * 3
         async with naming(self._pool, user_id=str(user_id)) as connection:
-            rows = await connection.fetch(statement, *values)
-            total = rows[0]["total"] if rows else 0
-            if wanted.offset and not rows:  # beyond the last one
-                first = await connection.fetchrow(statement, *values[:2], 1, 0)
-                total = first["total"] if first else 0
-        return Listed([_project(row) for row in rows], total)
+            total = await connection.fetchval(_TOTAL, user_id, wanted.search)
+            rows = await connection.fetch(
+                *(statement, user_id, wanted.search, one_more, wanted.offset), *place
+            )
+        found = [_project(row) for row in rows[:limit]]
+        if limit is None or len(rows) <= limit:
+            return Listed(found, total)
+        return Listed(found, total, _place(rows[limit - 1], wanted))
 
     @override
     async def project(self, user_id: UUID, project_id: UUID) -> ProjectRow | None:
@@ -119,6 +142,12 @@ class PostgresProjectViews(ProjectViews):
     async def position(self, project_id: UUID) -> int:
         with translated():
             return await self._pool.fetchval(_POSITION, project_id) or 0
+
+
+def _place(row: asyncpg.Record, wanted: Wanted) -> Place:
+    """Return the place behind a project."""
+    at = row["updated_at" if wanted.sort.endswith("updated") else "created_at"]
+    return Place(at, row["folded"], row["id"])
 
 
 def _project(row: asyncpg.Record) -> ProjectRow:

@@ -1,5 +1,6 @@
 """REST of projects."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, cast, get_args
@@ -14,7 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from api.application.errors import LimitReached
 from api.application.projects.commands import Projects
 from api.application.rate_limit import RateLimit
-from api.domain.listing import Sort, Wanted
+from api.domain.listing import Place, Sort, Wanted
 from api.domain.project_fold import ProjectRow
 from api.domain.scope import Needs
 from api.entrypoints.http.body import json_response, read_json
@@ -69,6 +70,7 @@ NOT_FOUND = "Project not found"
 
 _MAX_PAGE = 200
 _MAX_SEARCH_CHARS = 200
+_MAX_PLACE_CHARS = 4000
 _FAR = 10**9
 LIST = Operation(
     id="listProjects",
@@ -95,6 +97,12 @@ LIST = Operation(
             "offset",
             "So many are left out before",
             {"type": "integer", "minimum": 0, "maximum": _FAR, "default": 0},
+        ),
+        Parameter(
+            "after",
+            "Only what comes after the page that gave this in its Link, whatever has "
+            "changed since",
+            {"maxLength": _MAX_PLACE_CHARS, "pattern": "^WyIyMD[A-Za-z0-9_-]*$"},
         ),
     ),
     gives=(
@@ -147,6 +155,7 @@ DELETE = Operation(
 )
 
 _new_project = msgspec.json.Decoder(NewProject)
+_places = msgspec.json.Decoder(Place)
 _change = msgspec.json.Decoder(ProjectChange)
 
 
@@ -171,10 +180,10 @@ class ProjectDoor(Shared):
         wanted = _wanted(request)
         found = await self._views.projects(user.id, wanted)
         headers = {"x-total-count": str(found.total)}
-        after = wanted.offset + len(found.projects)
-        if wanted.limit is not None and after < found.total:
-            query = urlencode({**request.query_params, "offset": after})
-            headers["link"] = f'<{request.url.path}?{query}>; rel="next"'
+        if found.next is not None:
+            asked = {**request.query_params, "after": _told(found.next)}
+            asked.pop("offset", None)
+            headers["link"] = f'<{request.url.path}?{urlencode(asked)}>; rel="next"'
         return json_response(found.projects, headers=headers)
 
     async def create(self, request: AnyRequest) -> Response[bytes]:
@@ -259,7 +268,31 @@ def _wanted(request: AnyRequest) -> Wanted:
         sort=cast("Sort", choice(request, "sort", Wanted().sort, get_args(Sort))),
         limit=limit if is_paged else None,
         offset=number(request, "offset", 0, 0, _FAR),
+        after=_place(request),
     )
+
+
+def _told(place: Place) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
+
+
+def _place(request: AnyRequest) -> Place | None:
+    """Return the place after which a page begins.
+
+    Raises:
+        HttpError: 422, it is none of ours.
+
+    """
+    text = words(request, "after", _MAX_PLACE_CHARS)
+    if not text:
+        return None
+    try:
+        place = _places.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        at = place.at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        reason = "The parameter after must be that of a Link"
+        raise HttpError(HTTPStatus.UNPROCESSABLE_ENTITY, reason) from error
+    return msgspec.structs.replace(place, at=at, name=place.name.replace("\0", ""))
 
 
 def project_routes(
