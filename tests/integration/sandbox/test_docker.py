@@ -8,7 +8,7 @@ from pathlib import Path
 import aiodocker
 import pytest
 
-from contracts.sandbox import Running, StartServer
+from contracts.sandbox import Done, RemoveSandbox, Running, StartServer
 from sandbox.adapters.containers.container_body import LABEL, PROJECT_LABEL
 from sandbox.adapters.containers.engine import Engine, EngineFailed
 from sandbox.adapters.files.claim import Claimed, claim
@@ -85,6 +85,28 @@ async def test_what_is_nobodys_is_removed_while_others_run(
         return not is_there(url, left)
 
     await until(gone, "the container is gone", timeout_s=20)
+
+
+async def test_a_container_that_has_ended_goes_by_itself(
+    server: SandboxServer, url: str
+) -> None:
+    installation = (server.root / "sandboxes" / "installation").read_text()
+    engine = Engine(aiodocker.Docker(url), installation)
+    try:
+        async with stage(server) as world:
+            project = world.add({"package.json": SERVES, "server.js": SERVER})
+            assert isinstance(await world.ask(project, StartServer()), Running)
+            own = await engine.own()
+            mine = [one.name for one in own if one.project == str(project)]
+            assert len(mine) == 1
+            assert await world.ask(project, RemoveSandbox()) == Done()
+
+        async def gone() -> bool:
+            return not any(one.name in mine for one in await engine.own())
+
+        await until(gone, "the engine has nothing of it")
+    finally:
+        await engine.close()
 
 
 @pytest.mark.usefixtures("browser")

@@ -12,6 +12,7 @@ from sandbox.adapters.files.beneath import Beneath
 from sandbox.adapters.files.folders import DiskFolders
 from sandbox.adapters.files.layout import Layout
 from sandbox.ports import BadFolder, FolderState
+from tests.support.polling import until
 
 PROJECT = UUID(int=1)
 KEPT = "a secret of somebody else"
@@ -152,6 +153,22 @@ async def test_a_tree_of_any_depth_is_removed(
     await folder.remove()
     assert folders.list_own() == []
     assert list((tmp_path / "trash").iterdir()) == []
+
+
+async def test_packages_that_are_laid_anew_leave_nothing_of_those_before(
+    folders: DiskFolders, tmp_path: Path
+) -> None:
+    (tmp_path / "templates" / "react" / "node_modules" / "vite").mkdir(parents=True)
+    folder, box = folders.open(PROJECT), tmp_path / "boxes" / str(PROJECT)
+    for _ in range(2):
+        await folder.lay("react", ())
+        (box / "app" / "node_modules" / "vite" / "own").touch(exist_ok=False)
+
+    async def deleted() -> bool:
+        return list((tmp_path / "trash").iterdir()) == []
+
+    await until(deleted, "what was there before is deleted")
+    assert list((box / "staging").iterdir()) == []
 
 
 async def test_a_name_that_no_disk_takes_is_told(folders: DiskFolders) -> None:

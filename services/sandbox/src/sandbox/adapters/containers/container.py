@@ -53,6 +53,8 @@ class KeptContainer(Kept):
         self._code = _UNKNOWN_CODE
         self._insisted = False
         """We have ended the keeper ourselves."""
+        self.is_empty = False
+        """Nothing of it is left but what the engine keeps of it."""
 
     async def start(self, spec: Spec, out: WayOut | None, tasks: TaskGroup) -> None:
         """Tell the keeper what to run, and serve its way out, if it has one."""
@@ -114,6 +116,7 @@ class KeptContainer(Kept):
             async with asyncio.timeout(INSIST_S):
                 if self._inside is not None:
                     await readable(self._inside)
+                    self.is_empty = True
                     return
         with suppress(EngineFailed):
             await self._engine.remove(self.name)

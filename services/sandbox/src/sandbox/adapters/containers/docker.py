@@ -55,6 +55,8 @@ _log = logs.get(__name__)
 _ARRIVE_S = 15.0
 _LOOK_S = 1.0
 _LOOKS_PER_REAP = 5
+_LATER_S = 0.5
+"""The next command of the same project may be waiting for a container of its own."""
 _BUNDLE = "certificates.pem"
 _HINT = " Its runtime has to let it open sockets (runsc: --host-uds=open)."
 
@@ -96,6 +98,9 @@ class DockerRuntime(Runtime, Adopter):
         self._running: Running[KeptContainer] = Running()
         self._names: set[str] = set()
         """Containers that are ours now; every other one is left over."""
+        self._empty: set[str] = set()
+        """Those of them in which nothing runs any more, and which go in a moment."""
+        self._closing = asyncio.Event()
         self._registries: Registries | None = None
         self._own_users = launch.is_root()
         self._disk = DiskGuard(layout, containers.limits)
@@ -235,8 +240,17 @@ class DockerRuntime(Runtime, Adopter):
 
     async def _to_its_end(self, kept: KeptContainer, modules: Volume | None) -> None:
         await kept.keep(self._containers.limits.memory_bytes)
+        if kept.is_empty:
+            self._empty.add(kept.name)
         # Whoever waits for the command does not wait for the engine.
-        self._tasks.create_task(self._discard(kept.name, modules))
+        self._tasks.create_task(self._discard_later(kept.name, modules))
+
+    async def _discard_later(self, name: str, modules: Volume | None) -> None:
+        """Remove a container that does nothing, after what somebody waits for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LATER_S):
+                await self._closing.wait()
+        await self._discard(name, modules)
 
     async def _discard(self, name: str, modules: Volume | None) -> None:
         """Remove a container; where that fails, the next pass finds it left over."""
@@ -246,6 +260,7 @@ class DockerRuntime(Runtime, Adopter):
             _log.warning("a container is left over", name=name, reason=str(exc))
         finally:
             self._names.discard(name)
+            self._empty.discard(name)
         if modules is not None:
             await self._volumes.give_back(modules)
 
@@ -301,11 +316,12 @@ class DockerRuntime(Runtime, Adopter):
         ours = {str(project_id), str(self._layout.born(project_id))}
         with suppress(EngineFailed):  # what cannot be found now is found later
             for one in await self._engine.own():
-                if one.project in ours:
+                if one.project in ours and one.name not in self._empty:
                     await self._engine.remove(one.name)
 
     @override
     async def close(self) -> None:
+        self._closing.set()
         await self._running.close()
 
 

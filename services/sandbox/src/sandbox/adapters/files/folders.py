@@ -146,9 +146,14 @@ class DiskFolder(Folder):
     @override
     async def lay(self, key: str, hidden: Sequence[str]) -> None:
         await self._layers.release(self._box.layer)
-        await _to_the_end(partial(self._lay, key, hidden))
+        grave = self._layout.trash / uuid4().hex
+        try:
+            await _to_the_end(partial(self._lay, key, hidden, grave))
+        finally:
+            # Whoever waits for packages does not wait until those before are deleted.
+            asyncio.get_running_loop().run_in_executor(None, _delete, grave)
 
-    def _lay(self, key: str, hidden: Sequence[str]) -> None:
+    def _lay(self, key: str, hidden: Sequence[str], grave: Path) -> None:
         box = self._box
         with _told("The packages cannot be put in place"):
             box.make(self._uid)
@@ -168,7 +173,8 @@ class DiskFolder(Folder):
         except (OSError, ValueError, subprocess.CalledProcessError) as exc:
             raise BadFolder(f"The packages cannot be put in place: {exc}.") from exc
         finally:
-            self._empty_staging()
+            box.staging.rename(grave)
+            box.make(self._uid)
 
     @override
     async def adopt(self, spare: UUID) -> None:
