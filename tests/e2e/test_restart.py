@@ -7,7 +7,9 @@ from tests.support.stack import Stack, person, recorded_files
 async def test_a_second_start_finds_projects_files_and_previews() -> None:
     with (
         server_folder() as folder,
-        Stack(folder, DEMO_CHARACTERS_PER_SECOND="0") as stack,
+        Stack(
+            folder, DEMO_CHARACTERS_PER_SECOND="0", SANDBOX_PAGE_CHECK="false"
+        ) as stack,
     ):
         async with person(stack) as ada:
             project = await ada.create_project("a pomodoro timer")

@@ -44,7 +44,8 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with server_folder() as folder, Stack(folder) as running:
+    settings = {"DEMO_CHARACTERS_PER_SECOND": "6000", "SANDBOX_PAGE_CHECK": "false"}
+    with server_folder() as folder, Stack(folder, **settings) as running:
         yield running
 
 
