@@ -30,6 +30,7 @@ from tests.support.servers import (
     as_role,
     server_folder,
 )
+from tests.support.standby import Standby, standby_of
 
 FILES = {
     "index.html": "<!doctype html>\n<title>Board</title>\n<h1>Deep board</h1>\n",
@@ -78,6 +79,9 @@ class Fleet:
     ) -> None:
         self.dsn = dsn
         """The database, as its owner."""
+        self.primary: PostgresServer | None = None
+        self.standby: Standby | None = None
+        """What takes the place of the database, where that was asked for."""
         self.servers: dict[str, list[Server]] = {"nats": list(nodes)}
         self._folder = folder
         self._numbers = itertools.count()
@@ -160,7 +164,9 @@ def cluster(folder: Path) -> Iterator[list[NatsServer]]:
 
 
 @asynccontextmanager
-async def surroundings(migrations: Path = MIGRATIONS) -> AsyncIterator[Fleet]:
+async def surroundings(
+    migrations: Path = MIGRATIONS, *, with_standby: bool = False
+) -> AsyncIterator[Fleet]:
     """Lend what a fleet stands on, with the tables of a version, and no service."""
     async with model_server(SlowApp([FakePhase("Board", FILES)])) as model:
         with server_folder() as folder, ExitStack() as stack:
@@ -168,16 +174,21 @@ async def surroundings(migrations: Path = MIGRATIONS) -> AsyncIterator[Fleet]:
             postgres.make_template()
             dsn = stack.enter_context(postgres.database(migrated=False))
             await migrate(dsn, migrations)
+            standby = None
+            if with_standby:
+                standby = stack.enter_context(standby_of(postgres, folder))
+                dsn = standby.either(dsn)
             nodes = stack.enter_context(cluster(folder))
             lent = Fleet(folder, dsn, nodes, model.url)
+            lent.primary, lent.standby = postgres, standby
             stack.callback(lent.stop)
             yield lent
 
 
 @asynccontextmanager
-async def fleet(*, agents: int = 3) -> AsyncIterator[Fleet]:
+async def fleet(*, agents: int = 3, with_standby: bool = False) -> AsyncIterator[Fleet]:
     """Lend everything, started."""
-    async with surroundings() as started:
+    async with surroundings(with_standby=with_standby) as started:
         for kind, count in (
             ("agent", agents),
             ("api", 2),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.chaos.fleet.fleet import SLOTS, Fleet, built, fleet
+from tests.chaos.fleet.fleet import FILES, SLOTS, Fleet, built, fleet
 from tests.support.servers import Server
 
 LOAD = 6
@@ -64,6 +64,32 @@ async def test_every_process_may_die_under_load_and_nothing_is_lost(
                     f"longest silence {silence_s:.1f} s, back after {back_s:.1f} s",
                     capsys,
                 )
+
+
+@pytest.mark.timeout(900)
+async def test_a_database_that_fails_over_loses_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with fleet(with_standby=True) as started:
+        primary, standby = started.primary, started.standby
+        assert primary is not None
+        assert standby is not None
+
+        async def fails_over() -> None:
+            primary.kill()
+            await asyncio.sleep(DOWN_S)
+            await asyncio.to_thread(standby.promote)
+
+        await round_of(started, None)
+        before = await built(started, LOAD, fails_over)
+        after = await built(started, LOAD)
+        silence_s = max(one.longest_silence_s for one in before)
+        took_s = max(one.took_s for one in before)
+        tell(f"failover: {took_s:.1f} s, longest silence {silence_s:.1f} s", capsys)
+        for number, one in enumerate((*before, *after)):
+            project, files = await one.shown(number)
+            assert {file["path"]: file["content"] for file in files} == FILES
+            assert project["status"] == "complete"
 
 
 @pytest.mark.timeout(900)

@@ -27,8 +27,9 @@ SERVER_SETTINGS = {
 }
 
 # What passes when asked again later: 08 connection, 53 resources, 57 operator
-# intervention, 55P03 lock not available, 40 serialization and deadlock.
-_TRANSIENT_CLASSES = ("08", "53", "57", "55P03", "40")
+# intervention, 55P03 lock not available, 40 serialization and deadlock, 25006 a copy
+# that has not taken the place of its primary yet.
+_TRANSIENT_CLASSES = ("08", "53", "57", "55P03", "40", "25006")
 
 
 @contextmanager
