@@ -19,6 +19,7 @@ from tests.support.polling import wait_until
 from tests.support.servers import server_folder
 
 HOST = "atelier.example"
+LOG = "caddy.log"
 NAMES = ("api", "gateway", "sandbox")
 
 
@@ -27,6 +28,8 @@ async def say_who(name: str, reader: StreamReader, writer: StreamWriter) -> None
     head = await reader.readuntil(b"\r\n\r\n")
     body = f"{name}\n{head.decode()}".encode()
     length = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(body)}"
+    if b"/breaks-off" in head:
+        body = body[:1]
     writer.write(f"{length}\r\n\r\n".encode() + body)
     await writer.drain()
     writer.close()
@@ -60,7 +63,7 @@ async def opened(kind: str, folder: Path, **environment: str) -> AsyncIterator[i
             *(program, "run", "--config", str(rules), "--adapter", "caddyfile"),
             env=environment,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=stack.enter_context((folder / LOG).open("wb")),
         )
         stack.push_async_callback(process.wait)
         stack.callback(process.terminate)
@@ -103,6 +106,20 @@ async def test_each_host_and_path_reaches_its_service(door: str) -> None:
     ):
         answer = await ask(door, host, path)
         assert answer.text.splitlines()[0] == service, (host, path)
+
+
+async def test_what_goes_wrong_is_logged_without_what_opens_something() -> None:
+    secrets = {"Cookie": "hush", "Authorization": "hush", "Referer": "/?hush"}
+    with server_folder() as folder:
+        async with opened("http", folder) as port:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await ask(
+                    *(f"http://127.0.0.1:{port}", HOST, "/ws/breaks-off?token=hush"),
+                    **secrets,
+                )
+            log, told = folder / LOG, "/ws/breaks-off"
+            await asyncio.to_thread(wait_until, lambda: told in log.read_text(), told)
+            assert "hush" not in log.read_text()
 
 
 async def test_a_host_that_is_not_ours_reaches_nothing(door: str) -> None:
