@@ -3,6 +3,7 @@
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -96,6 +97,20 @@ def test_somebody_new_comes_in_and_back_again(
     with trusting.client() as another:
         through(another, elsewhere)
         assert who(another)["id"] == user["id"]
+
+
+def test_somebody_new_may_come_in_by_several_tabs_at_once(
+    trusting: Backend, browser: httpx.Client, elsewhere: Issuer
+) -> None:
+    def come(_: int) -> str:
+        with trusting.client() as tab:
+            through(tab, elsewhere)
+            return str(who(tab)["id"])
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = set(threads.map(come, range(8)))
+    through(browser, elsewhere)
+    assert ids == {who(browser)["id"]}
 
 
 def test_the_request_is_what_the_issuer_wants(

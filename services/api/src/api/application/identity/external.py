@@ -148,6 +148,8 @@ class ExternalSignIn:
             updated_at=at,
         )
         added = await self._accounts.add(account, admission, person.login)
+        if added is None:  # the same person may have come in by another tab just now
+            added = await self._accounts.by_external(person.login)
         if added is None:
             raise Rejected("ACCOUNT_NOT_LINKED", "Sign in with your password first")
         return added
