@@ -112,6 +112,11 @@ class Asked:
         return [_text(one["content"]) for one in messages if one["role"] == "user"]
 
     @property
+    def app(self) -> str:
+        """The description of the app."""
+        return self.texts[0].removeprefix("# App\n").partition("\n\n# Request\n")[0]
+
+    @property
     def is_design(self) -> bool:
         """Whether the next phase is asked for."""
         return "response_format" in self.body
@@ -201,6 +206,8 @@ class ModelServer:
     def __init__(self, app: FakeApp | None) -> None:
         self.app = app
         self.scripts: deque[Script] = deque()
+        self.scripts_of: dict[str, deque[Script]] = {}
+        """By the description of an app: used up before the others."""
         self.asked: list[Asked] = []
         self.models: list[dict[str, Any]] = []
         """What ``GET /models`` lists."""
@@ -271,6 +278,8 @@ class ModelServer:
             asked.over.set()
 
     def _script_for(self, asked: Asked) -> Script:
+        if own := self.scripts_of.get(asked.app):
+            return own.popleft()
         if self.scripts:
             return self.scripts.popleft()
         if self.app is None:

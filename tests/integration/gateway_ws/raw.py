@@ -43,7 +43,7 @@ class Raw:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
 
-    async def close_code(self, timeout_s: float = 15.0) -> int | None:
+    async def close_code(self, timeout_s: float = 60.0) -> int | None:
         """Return the code with which the other side closes."""
         async with asyncio.timeout(timeout_s):
             async for first, payload in self.frames():

@@ -25,17 +25,19 @@ async def asks(nats_url: str) -> AsyncIterator[NatsBus]:
 @pytest.fixture
 async def answers(nats_url: str) -> AsyncIterator[NatsBus]:
     """Somebody who answers with what was asked, or fails at it."""
+    is_over = asyncio.Event()
 
     async def answer(_: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         if body == b"away":
             raise Unavailable("the database does not answer")
         if body == b"slow":
-            await asyncio.sleep(5)
+            await is_over.wait()
         return headers.get("traceparent", "").encode() + body
 
     async with open_bus(nats_url) as bus:
         await bus.serve("echo", "q", answer)
         yield bus
+        is_over.set()
 
 
 async def short(bus: NatsBus) -> ShortRequests:
@@ -49,8 +51,9 @@ async def say(
     body: bytes,
     subject: str = "echo",
     trace: str | None = None,
+    timeout_s: float = 30,
 ) -> bytes:
-    return await requests.request(subject, body, timeout_s=1, traceparent=trace)
+    return await requests.request(subject, body, timeout_s=timeout_s, traceparent=trace)
 
 
 @pytest.mark.usefixtures("answers")
@@ -75,7 +78,7 @@ async def test_what_fails_says_why(
 ) -> None:
     requests = await short(asks)
     with pytest.raises(Unavailable, match=why):
-        await say(requests, body, subject)
+        await say(requests, body, subject, timeout_s=1 if body == b"slow" else 30)
     assert await say(requests, b"and goes on") == b"and goes on"
 
 
@@ -104,7 +107,7 @@ async def test_a_server_that_was_away_answers_again(nats_server: NatsServer) -> 
         requests = await short(asks)
         nats_server.kill()
         with pytest.raises(Unavailable):
-            await say(requests, b"into the void")
+            await say(requests, b"into the void", timeout_s=1)
         nats_server.start()
         await until(lambda: is_answered(requests), "an answer")
 
@@ -117,6 +120,6 @@ async def test_a_question_that_goes_with_the_connection_is_asked_again(
 
 async def is_answered(requests: ShortRequests) -> bool:
     try:
-        return await say(requests, b"again") == b"again"
+        return await say(requests, b"again", timeout_s=1) == b"again"
     except Unavailable:
         return False

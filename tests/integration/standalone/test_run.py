@@ -117,7 +117,7 @@ def test_after_a_kill_nothing_is_left_and_it_starts_again(
         guardian = stack.pid
         child = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()
         os.kill(guardian if victim == "guardian" else int(child[0]), signal.SIGKILL)
-        wait_until(lambda: not processes_of(stack), "all are gone", timeout_s=5)
+        wait_until(lambda: not processes_of(stack), "all are gone")
         assert stack.wait() != 0
         stack.start()
         assert is_ready(stack)
