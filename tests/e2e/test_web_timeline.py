@@ -99,7 +99,8 @@ async def test_the_difference_to_now_names_every_file_and_shows_it(
 ) -> None:
     seq = next(m["seq"] for m in events if m["type"] == "generation_complete")
     then, now = recorded_files(events[:seq]), recorded_files(events)
-    differing = {path for path in now if then.get(path) != now[path]}
+    paths = then.keys() | now.keys()
+    differing = {path for path in paths if then.get(path) != now.get(path)}
     async with window(browser, size, studio) as page:
         await open_timeline(page, studio)
         await go_to(page, seq)

@@ -318,12 +318,14 @@ def streamed_files(messages: list[Message]) -> Mapping[str, str]:
 
 
 def recorded_files(messages: list[Message]) -> Mapping[str, str]:
-    """Return each file as it was recorded last."""
-    return {
-        message["data"]["path"]: message["data"]["content"]
-        for message in messages
-        if message["type"] == "file_end"
-    }
+    """Return each file that there is, as it was recorded last."""
+    files: dict[str, str] = {}
+    for message in messages:
+        if message["type"] == "file_end":
+            files[message["data"]["path"]] = message["data"]["content"]
+        elif message["type"] == "file_deleted":
+            files.pop(message["data"]["path"], None)
+    return files
 
 
 @asynccontextmanager

@@ -33,7 +33,9 @@ async def denied(
 
 
 async def test_a_user_has_so_many_sockets_and_no_more(ada: Guest, strict: Host) -> None:
-    async with ada.socket(strict), ada.socket(strict):
+    async with ada.socket(strict) as first, ada.socket(strict) as second:
+        for socket in (first, second):
+            await socket.hear("agent_connected")
         async with ada.socket(strict) as third:
             await third.hear("agent_connected")
             assert await denied(ada, strict) == ("rate_limited", 1013)
@@ -49,14 +51,14 @@ async def test_an_address_has_so_many_sockets_and_no_more(
     lie = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
     async with (
         guest(own_backend) as eve,
-        ada.socket(strict, headers=here),
-        ada.socket(strict, headers=here),
+        ada.socket(strict, headers=here) as first,
+        ada.socket(strict, headers=here) as second,
         ada.socket(strict, headers=lie) as third,
-        eve.socket(strict, headers=here),
+        eve.socket(strict, headers=here) as fourth,
         eve.socket(strict, headers=lie) as fifth,
     ):
-        await third.hear("agent_connected")
-        await fifth.hear("agent_connected")
+        for socket in (first, second, third, fourth, fifth):
+            await socket.hear("agent_connected")
         assert await denied(eve, strict, lie) == ("rate_limited", 1013)
         async with eve.socket(strict) as elsewhere:
             await elsewhere.hear("agent_connected")
