@@ -98,17 +98,6 @@ def test_it_starts_answers_and_stops_without_leaving_anything(folder: Path) -> N
     assert f"Stopped. Everything is kept in {stack.data_dir}" in stack.log.read_text()
 
 
-def test_a_second_start_keeps_what_there_was(folder: Path) -> None:
-    account = {"name": "Ada", "email": "ada@example.org", "password": "correct horse"}
-    with Stack(folder) as stack:
-        up = httpx.post(f"{stack.url}/api/auth/sign-up/email", json=account)
-        assert up.status_code == 200, up.text
-        stack.stop()
-        stack.start()
-        there = httpx.post(f"{stack.url}/api/auth/sign-in/email", json=account)
-        assert there.status_code == 200, there.text
-
-
 @pytest.mark.parametrize("victim", ["guardian", "supervisor"])
 def test_after_a_kill_nothing_is_left_and_it_starts_again(
     folder: Path, victim: str
