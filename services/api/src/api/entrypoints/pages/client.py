@@ -27,7 +27,8 @@ _NOT_BUILT = b"""<!doctype html>
 <meta charset="utf-8">
 <title>Atelier</title>
 <h1>Atelier is running</h1>
-<p>Its page is not built: start it again by <code>make run</code>.</p>
+<p>Its page could not be built: <code>make run</code> has printed why, and tries again
+when it is started again.</p>
 """
 
 

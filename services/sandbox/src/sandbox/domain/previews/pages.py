@@ -73,8 +73,15 @@ setInterval(async () => {
 }, 1000);
 </script>
 """
-# A browser keeps what it has compiled for what it has run twice.
+# A browser keeps what it has compiled for what it has run twice. React's plugin wants a
+# page to know it, and Vite's client to hear of changes, of which there are none here.
 _PREPARING = f"""\
+<script>
+window.$RefreshReg$ = () => undefined;
+window.WebSocket = class extends EventTarget {{
+  readyState = 0; OPEN = 1; close() {{}}
+}};
+</script>
 <script type="module" src="{OPENING_SCRIPT}"></script>
 <script type="module">
 if (location.search === "") setTimeout(() => location.replace("?again"), 500);

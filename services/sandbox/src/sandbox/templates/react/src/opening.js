@@ -15,7 +15,7 @@ function App() {
   const place = useRef(null);
   const count = useMemo(() => items.length, [items]);
   useEffect(() => add("three"), []);
-  const list = items.map((text) => createElement(Item, { key: text, text, onPick: () => add(text) }));
+  const list = items.map((text, key) => createElement(Item, { key, text, onPick: () => add(text) }));
   return jsxDEV("main", {
     ref: place,
     style: { margin: 0 },
