@@ -57,8 +57,8 @@ class Composed:
         network = {name: {"build": {"network": "host"}} for name in BUILT}
         (folder / "build.json").write_text(json.dumps({"services": network}))
 
-    def compose(self, *words: str) -> str:
-        """Run a command of compose; return what it printed."""
+    def compose(self, *words: str, given: str | None = None) -> str:
+        """Run a command of compose with *given* to read; return what it printed."""
         done = subprocess.run(
             [
                 *(str(TOOLS / "docker-compose"), "-p", _NAME),
@@ -67,6 +67,7 @@ class Composed:
                 *("-f", str(self._folder / "build.json"), *words),
             ],
             env=self._environment,
+            input=given,
             capture_output=True,
             text=True,
             timeout=_WORD_S,
@@ -91,9 +92,11 @@ class Composed:
                     found[labels["com.docker.compose.service"]] = inspected
         return found
 
-    def inside(self, service: str, *words: str) -> str:
+    def inside(self, service: str, *words: str, given: str | None = None) -> str:
         """Run a program in the container of a service; return what it prints."""
-        return self.compose("exec", "-T", service, *words)
+        # Where the official image has the socket of Postgres by itself.
+        socket = ("-e", "PGHOST=/var/run/postgresql")
+        return self.compose("exec", "-T", *socket, service, *words, given=given)
 
 
 @contextmanager

@@ -144,3 +144,19 @@ async def test_everything_is_there_after_down_and_up(installation: Composed) -> 
         installation.up()
         project = await ada.project_as(project_id, "complete")
         await ada.preview_until(str(project["previewUrl"]), "script.js")
+
+
+async def test_a_dump_of_the_database_fills_an_empty_installation(
+    installation: Composed,
+) -> None:
+    """By the commands of docs/operate.md."""
+    async with person(cast("Stack", installation)) as ada:
+        project_id = await build_app(ada)
+        dump = installation.inside("postgres", "pg_dumpall", "-U", "atelier")
+        installation.compose("down", "--volumes")
+        installation.compose("up", "--detach", "--no-build", "--wait", "postgres")
+        words = ("psql", "-qU", "atelier", "-d", "postgres")
+        installation.inside("postgres", *words, given=dump)
+        installation.up()
+        project = await ada.project_as(project_id, "complete")
+        await ada.preview_until(str(project["previewUrl"]), "script.js")
