@@ -121,7 +121,8 @@ async def test_the_app_reaches_nothing_beyond_its_origin(service: Stage) -> None
     project = service.add(ECHO)
     await service.sees(project, '"accept":')
     headers = (await service.visit(project)).headers
-    assert headers.get_list("set-cookie") == ["own=1; Path=/"]
+    framed = "own=1; Path=/; SameSite=None; Secure; Partitioned"
+    assert headers.get_list("set-cookie") == ["own=1; Path=/", framed]
     assert "strict-transport-security" not in headers
     assert "x-frame-options" not in headers
     assert headers["origin-agent-cluster"] == "?1"

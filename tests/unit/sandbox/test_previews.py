@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from sandbox.application.parts import Site
 from sandbox.domain.previews.headers import to_app, to_browser, with_modules
 from sandbox.domain.previews.name import preview_name, read_preview_name
 from sandbox.domain.previews.pages import missing_page, waiting_page
@@ -129,6 +130,40 @@ def test_a_header_that_reaches_beyond_the_app_is_dropped(
     passed = to_browser([header, kept])
     assert header not in passed
     assert kept in passed
+
+
+@pytest.mark.parametrize(
+    ("cookie", "framed"),
+    [
+        (b"a=1", b"a=1; SameSite=None; Secure; Partitioned"),
+        (
+            b"a=1; Path=/; SameSite=Strict;HttpOnly; Secure",
+            b"a=1; Path=/;HttpOnly; SameSite=None; Secure; Partitioned",
+        ),
+        (b"samesite=1; partitioned", b"samesite=1; SameSite=None; Secure; Partitioned"),
+    ],
+    ids=range(3),
+)
+def test_a_cookie_is_kept_in_a_frame_too(cookie: bytes, framed: bytes) -> None:
+    given = [(b"Set-Cookie", cookie)]
+    assert to_browser(given)[:-3] == given
+    assert to_browser(given, is_secure=True)[:-3] == [*given, (b"Set-Cookie", framed)]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "is_secure"),
+    [
+        ("http://x.preview.localhost:3000/", "x.preview.localhost:3000", True),
+        ("https://x.example.com/", "x.example.com", True),
+        ("http://x.example.com/", "x.example.com", False),
+        ("http://localhost.example.com/", "localhost.example.com", False),
+    ],
+    ids=range(4),
+)
+def test_where_browsers_keep_secure_cookies(
+    url: str, host: str, *, is_secure: bool
+) -> None:
+    assert Site(url, host).is_secure == is_secure
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,12 @@ class Site(Struct, frozen=True):
     url: str
     host: str
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers let a page there do what they let pages over TLS do."""
+        name = self.host.partition(":")[0]
+        return self.url.startswith("https:") or name.endswith(".localhost")
+
 
 class Server(Struct, frozen=True):
     """An app that answers."""

@@ -126,7 +126,7 @@ def _pass_on(
         return _waiting(head, sandbox, _BROKEN)
 
     def to_visitor(headers: Headers) -> Headers:
-        passed = to_browser(headers)
+        passed = to_browser(headers, is_secure=sandbox.site.is_secure)
         return with_modules(passed, loads.modules) if head.path == "/" else passed
 
     return Upstream(
@@ -206,7 +206,7 @@ async def _static(head: RequestHead, sandbox: Sandbox) -> Answer:
     """Answer with a file as it is; one that is HTML watches for changes."""
     if head.method not in ("GET", "HEAD"):
         return Answer(
-            405, b"This page is static.\n", headers=[(b"Allow", b"GET, HEAD")]
+            405, b"This page is static.\n", headers=[(b"Allow", b"GET, HEAD"), *ADDED]
         )
     if head.path == static_site.CHANGES:
         return await _changes(head, sandbox)

@@ -110,7 +110,7 @@ _FRAMEWORK = re.compile(
 )
 _RELATIVE = re.compile(r"^\s*from\s+\.", re.MULTILINE)
 SERVERS: Mapping[Kind, tuple[str, ...]] = {
-    "asgi": ("uvicorn",),
+    "asgi": ("uvicorn", "websockets"),
     "flask": ("flask",),
     "wsgi": ("waitress",),
 }

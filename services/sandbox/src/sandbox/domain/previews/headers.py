@@ -69,8 +69,16 @@ def _is_ours(pair: bytes) -> bool:
     return pair.partition(b"=")[0].strip().lower().startswith(_OUR_COOKIES)
 
 
-def to_browser(headers: Headers) -> Headers:
-    """Return what of the app's *headers* the browser gets, and what we add."""
+_IN_A_FRAME = b"; SameSite=None; Secure; Partitioned"
+_SAID_OF_FRAMES = (b"samesite", b"secure", b"partitioned")
+
+
+def to_browser(headers: Headers, *, is_secure: bool = False) -> Headers:
+    """Return what of the app's *headers* the browser gets, and what we add.
+
+    A browser keeps no ordinary cookie of a frame, whose page is another site's. Where
+    the address *is_secure* each cookie is given once more, for this frame alone.
+    """
     passed: Headers = []
     for name, value in headers:
         lower = name.lower()
@@ -80,6 +88,8 @@ def to_browser(headers: Headers) -> Headers:
             continue
         kept = _FRAMES.sub(rb"\1", value) if lower in _POLICIES else value
         passed.append((name, kept))
+        if lower == b"set-cookie" and is_secure:
+            passed.append((name, _in_a_frame(value)))
     return passed + ADDED
 
 
@@ -101,6 +111,16 @@ def with_modules(headers: Headers, modules: Iterable[str]) -> Headers:
         if _PLAIN.fullmatch(module):
             links.append(link)
     return [*headers, (b"Link", b",".join(links))] if links else headers
+
+
+def _in_a_frame(cookie: bytes) -> bytes:
+    pair, *attributes = cookie.split(b";")
+    kept = [
+        one
+        for one in attributes
+        if one.partition(b"=")[0].strip().lower() not in _SAID_OF_FRAMES
+    ]
+    return b";".join([pair, *kept]) + _IN_A_FRAME
 
 
 def _reaches_beyond(cookie: bytes) -> bool:
