@@ -31,6 +31,7 @@ async def test_a_run_is_told_by_its_commits_and_by_its_cost(ada: Person) -> None
     (await ada.http.put(secret, json={"value": HUSH})).raise_for_status()
     async with ada.socket(project, after=0) as socket:
         await socket.build()
+    await ada.project_as(project, "complete")
     phases = [m["data"]["name"] for m in socket.heard if m["type"] == "phase_end"]
     file = {"path": "notes.txt", "content": "mine"}
     await ada.http.put(f"/api/project-files/{project}", json=file)

@@ -34,6 +34,7 @@ async def test_the_files_are_there_by_rest(ada: Person) -> None:
     project = await ada.create_project("a countdown timer")
     async with ada.socket(project) as socket:
         await socket.build()
+    await ada.project_as(project, "complete")
     files = await ada.get(f"/api/project-files/{project}")
     assert {file["path"]: file["content"] for file in files} == recorded_files(
         socket.heard
@@ -70,9 +71,13 @@ async def test_stop_keeps_what_is_there_and_a_new_run_goes_on(ada: Person) -> No
         await socket.hear("file_end")
         await socket.say("stop_generation")
         await socket.hear(is_state("idle"))
-        written = len(recorded_files(socket.heard))
+        kept = recorded_files(socket.heard)
         await socket.build()
-    assert len(recorded_files(socket.heard)) > written
+    await ada.project_as(project, "complete")
+    files = await ada.get(f"/api/project-files/{project}")
+    assert kept.keys() <= {file["path"] for file in files}
+    told = recorded_files(socket.heard)
+    assert {file["path"]: file["content"] for file in files} == told
 
 
 async def test_a_file_that_a_person_saves_is_in_the_preview(ada: Person) -> None:

@@ -69,7 +69,7 @@ async def test_every_panel_shows_a_run_and_no_alert_fires(
             await socket.build()
         await ada.project_as(project, "complete")
         with contextlib.suppress(AssertionError):  # the next line says what is missing
-            wait_until(lambda: not missing(watching), "all panels", timeout_s=20)
+            wait_until(lambda: not missing(watching), "all panels")
         assert missing(watching) == []
         rules = watching.rules()
         assert rules

@@ -103,6 +103,7 @@ async def build_studio(stack: Stack, description: str = "a kanban board") -> Stu
         project = await owner.create_project(description)
         async with owner.socket(project, after=0) as socket:
             await socket.build()
+        await owner.project_as(project, "complete")
         files = await owner.get(f"/api/project-files/{project}")
         contents = {file["path"]: file["content"] for file in files}
         return Studio(stack, project, dict(owner.http.cookies), contents)
