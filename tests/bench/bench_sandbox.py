@@ -57,6 +57,7 @@ REQUESTS = 200
 _SHOWN = "(document.querySelector('#root')?.textContent ?? '') !== ''"
 _EDIT = "src/board.ts"
 _HOT_S = 60.0
+_QUIET_S = 2.0
 _REST_S = 3.0
 """The opening page has loaded itself a second time by then, and is done."""
 
@@ -142,14 +143,21 @@ def _rich() -> dict[str, str | bytes]:
 
 
 async def _is_hot(hot: Stage) -> None:
-    """Wait until a sandbox waits for its files; a dev server writes this folder."""
+    """Wait until a sandbox waits for its files, and has rehearsed to get some."""
     spares = hot.server.root / "sandboxes" / "spares"
     deadline = time.monotonic() + _HOT_S
-    while not any(spares.glob("*/layer/upper/.vite-temp")):
+    while not _has_rehearsed(spares):
         if time.monotonic() > deadline:
             raise TimeoutError("no sandbox became hot")
         await asyncio.sleep(0.1)
-    await asyncio.sleep(3)  # its start is over, and so is what the last round left
+    await asyncio.sleep(3)  # what the last round left is over as well
+
+
+def _has_rehearsed(spares: Path) -> bool:
+    """Tell whether a dev server wrote this folder, and got no file for a while."""
+    pages = [path.stat().st_mtime for path in spares.glob("*/app/index.html")]
+    is_served = any(spares.glob("*/layer/upper/.vite-temp"))
+    return is_served and bool(pages) and time.time() - max(pages) > _QUIET_S
 
 
 class _Bench:
