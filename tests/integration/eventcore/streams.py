@@ -106,7 +106,7 @@ async def until_relayed(dsn: str, servers: str, shard: int = 0) -> None:
         ((end,),) = await sql.fetch(dsn, query, shard)
         return bool(await last_position(servers, shard) == end)
 
-    await until(is_relayed, "the stream ends where the log does", timeout_s=40)
+    await until(is_relayed, "the stream ends where the log does")
 
 
 async def assert_equals_log(dsn: str, servers: str, shard: int = 0) -> list[Stored]:

@@ -140,7 +140,7 @@ async def until_folded(dsn: str) -> None:
     async def is_folded() -> bool:
         return not await sql.fetch(dsn, query)
 
-    await until(is_folded, "the read model has seen the whole log", timeout_s=40)
+    await until(is_folded, "the read model has seen the whole log")
 
 
 async def test_a_read_model_follows_the_log(

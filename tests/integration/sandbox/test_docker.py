@@ -84,7 +84,7 @@ async def test_what_is_nobodys_is_removed_while_others_run(
     async def gone() -> bool:
         return not is_there(url, left)
 
-    await until(gone, "the container is gone", timeout_s=20)
+    await until(gone, "the container is gone")
 
 
 async def test_a_container_that_has_ended_goes_by_itself(

@@ -104,7 +104,7 @@ async def test_a_pod_that_nobody_remembers_is_removed(server: SandboxServer) -> 
         async def gone() -> bool:
             return shared_cluster().pods(OWNER) == []
 
-        await until(gone, "the pod is gone", timeout_s=30)
+        await until(gone, "the pod is gone")
 
 
 def test_it_says_what_keeps_apps_apart(server: SandboxServer) -> None:
