@@ -100,7 +100,11 @@ class Guest:
 @asynccontextmanager
 async def guest(backend: Backend) -> AsyncIterator[Guest]:
     """Lend somebody with an account and a project."""
-    async with httpx.AsyncClient(base_url=backend.api.url, timeout=60) as http:
+    # The api lets go of a connection after five seconds: no request may cross that.
+    limits = httpx.Limits(keepalive_expiry=1)
+    async with httpx.AsyncClient(
+        base_url=backend.api.url, timeout=60, limits=limits
+    ) as http:
         somebody = Guest(http)
         answer = await http.post(
             "/api/auth/sign-up/email",
