@@ -31,10 +31,10 @@ from tests.support.model_server import FakeApp, FakePhase, Script, whole
 
 IMPATIENT = {
     "MODEL_CONNECT_S": "2",
-    "MODEL_FIRST_BYTE_S": "1",
-    "MODEL_FIRST_TOKEN_S": "1",
-    "MODEL_SILENCE_S": "1",
-    "MODEL_WHOLE_S": "4",
+    "MODEL_FIRST_BYTE_S": "3",
+    "MODEL_FIRST_TOKEN_S": "3",
+    "MODEL_SILENCE_S": "3",
+    "MODEL_WHOLE_S": "12",
 }
 AT_ONCE = 8
 """Runs side by side: most of their time they wait for one another's processes."""

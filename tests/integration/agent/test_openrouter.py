@@ -359,7 +359,7 @@ async def test_leaving_off_closes_the_connection() -> None:
     async with talking([head(), delta("Hello"), NEVER()]) as (model, server):
         async with aclosing(model.answer(WRITE)) as answer:
             assert await anext(answer) == "Hello"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await server.asked[0].hung_up.wait()
 
 
@@ -368,5 +368,5 @@ async def test_cancelling_closes_the_connection() -> None:
         reading = asyncio.create_task(answered(model))
         asked = await server.request_number(1)
         reading.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asked.hung_up.wait()

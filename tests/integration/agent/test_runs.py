@@ -378,7 +378,7 @@ async def test_a_stop_closes_the_models_connection(
         await client.until(lambda view: "index.html" in view.generated_files)
         view = await client.do(StopRun())
         assert (view.state, view.generated_files) == (RunState.IDLE, ["index.html"])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await surroundings.model.implements()[0].hung_up.wait()
         counted = await settled(client)
         events = await client.events()
