@@ -6,7 +6,7 @@ back, because whoever had it may have left anything in it.
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -55,6 +55,10 @@ class Spare(Struct, frozen=True):
     output: Output
     opening: Mapping[str, Fetched]
     """What its server has answered to whoever loads its packages."""
+
+    def is_over(self, ready: Sequence[Template]) -> bool:
+        """Tell whether it is of no use, or would be of less than a new one."""
+        return self.process.ended or (bool(ready) and ready[0].key != self.template.key)
 
     @property
     def digests(self) -> dict[str, str]:
@@ -111,11 +115,12 @@ class Pool:
                 pass
 
     async def _fill(self) -> None:
-        for spare in [one for one in self._spares if one.process.ended]:
+        ready = self._templates.ready()
+        for spare in [one for one in self._spares if one.is_over(ready)]:
             self._spares.remove(spare)
             await self._discard(spare.id, spare.folder)
-        while len(self._spares) < self._size and self._templates.ready():
-            self._spares.append(await self._make(self._templates.ready()[0]))
+        while ready and len(self._spares) < self._size:
+            self._spares.append(await self._make(ready[0]))
 
     async def _make(self, template: Template) -> Spare:
         (recipe,) = (one for one in self._templates.recipes if one.key == template.key)
