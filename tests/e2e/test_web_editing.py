@@ -46,7 +46,7 @@ async def test_what_is_saved_is_in_the_preview_at_once(
         await expect(page.get_by_test_id("save-file")).to_be_hidden()
         await page.get_by_test_id("tab-preview").click()
         await expect(preview(page).locator(f"#by-hand-{size}")).to_be_visible()
-    assert f"by-hand-{size}" in await studio.content("index.html")
+        await studio.saved("index.html", lambda text: f"by-hand-{size}" in text)
 
 
 async def test_what_was_typed_survives_a_reload_and_can_be_discarded(
@@ -88,7 +88,8 @@ async def test_a_file_that_was_changed_twice_shows_both_and_lets_one_choose(
         await page.get_by_test_id("keep-mine").click()
         await expect(conflict).to_be_hidden()
         await expect(page.get_by_test_id("file-state")).to_have_text("")  # saved
-    assert (await studio.content(path)).startswith(f"// mine {size}\n")
+        mine = f"// mine {size}\n"
+        await studio.saved(path, lambda text: text.startswith(mine))
 
 
 async def test_taking_theirs_gives_up_ones_own(
@@ -145,7 +146,7 @@ async def test_a_file_is_compared_with_an_earlier_version_and_restored(
         await page.get_by_test_id("restore-version").click()
         await expect(page.get_by_test_id("code-view")).to_be_visible()
         await expect(page.get_by_test_id("file-state")).to_have_text("")
-    assert await studio.content(path) == first
+        await studio.saved(path, lambda text: text == first)
 
 
 async def test_a_new_file_is_made_when_it_is_saved(
@@ -162,7 +163,7 @@ async def test_a_new_file_is_made_when_it_is_saved(
         await type_at_start(page, "# By hand\n")
         await page.get_by_test_id("save-file").click()
         await expect(page.get_by_test_id("save-file")).to_be_hidden()
-    assert await studio.content("notes/by-hand.md") == "# By hand\n"
+        await studio.saved("notes/by-hand.md", lambda text: text == "# By hand\n")
 
 
 async def test_a_save_that_does_not_work_says_why_and_can_be_tried_again(
@@ -181,4 +182,4 @@ async def test_a_save_that_does_not_work_says_why_and_can_be_tried_again(
         await problem.get_by_role("button").click()
         await expect(problem).to_be_hidden()
         await expect(page.get_by_test_id("save-file")).to_be_hidden()
-    assert (await studio.content("tsconfig.json")).startswith("\n")
+        await studio.saved("tsconfig.json", lambda text: text.startswith("\n"))

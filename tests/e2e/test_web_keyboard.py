@@ -35,7 +35,9 @@ async def test_a_file_is_found_changed_and_saved_with_keys_alone(
         await page.keyboard.insert_text("// by keys\n")
         await page.keyboard.press("Control+s")
         await expect(page.get_by_test_id("save-file")).to_be_hidden()
-    assert (await studio.content("src/CardForm.tsx")).startswith("// by keys\n")
+        await studio.saved(
+            "src/CardForm.tsx", lambda text: text.startswith("// by keys\n")
+        )
 
 
 @BOTH
@@ -101,7 +103,8 @@ async def test_a_part_of_the_other_version_is_taken_over_with_keys(
         await expect(mine).to_be_focused()
         await page.get_by_test_id("keep-mine").press("Enter")
         await expect(conflict).to_be_hidden()
-    assert await studio.content(path) == f"// mine\n{old}// theirs\n"
+        both = f"// mine\n{old}// theirs\n"
+        await studio.saved(path, lambda text: text == both)
 
 
 WITHIN_REACH = """() => {

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.support.polling import until
 from tests.support.stack import ROOT, Message, Person, Stack, person
 
 AXE = ROOT / "services/web/node_modules/axe-core/axe.min.js"
@@ -95,6 +96,17 @@ class Studio:
             answer = await http.get(f"/api/project-files/{self.project}")
             files = {file["path"]: str(file["content"]) for file in answer.json()}
             return files[path]
+
+    async def saved(self, path: str, is_it: Callable[[str], bool]) -> None:
+        """Wait until the server has what a page has saved of a file."""
+
+        async def there() -> bool:
+            try:
+                return is_it(await self.content(path))
+            except KeyError:  # a new file
+                return False
+
+        await until(there, f"{path} is saved")
 
 
 async def build_studio(stack: Stack, description: str = "a kanban board") -> Studio:

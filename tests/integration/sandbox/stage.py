@@ -215,18 +215,27 @@ class Stage:
         return project_id
 
     async def ask_once(
-        self, project_id: UUID, operation: SandboxOperation, key: str, epoch: int = 1
+        self,
+        project_id: UUID,
+        operation: SandboxOperation,
+        key: str,
+        epoch: int = 1,
+        *,
+        patience_s: float = 60,
     ) -> SandboxAnswer:
         """Send a request and return what comes."""
         request = SandboxRequest(project_id, epoch, key, operation)
         verb = str(operation.__struct_config__.tag)
         body = codec.encode(request)
-        return await self.ask_raw(subjects.sandbox(project_id, verb), body)
+        subject = subjects.sandbox(project_id, verb)
+        return await self.ask_raw(subject, body, patience_s=patience_s)
 
-    async def ask_raw(self, subject: str, body: bytes) -> SandboxAnswer:
+    async def ask_raw(
+        self, subject: str, body: bytes, *, patience_s: float = 60
+    ) -> SandboxAnswer:
         """Send any bytes and return what comes."""
         answer = await self.bus.request(
-            subject, body, timeout_s=60, traceparent="00-1-2-01"
+            subject, body, timeout_s=patience_s, traceparent="00-1-2-01"
         )
         decoded: SandboxAnswer = _answers.decode(answer)
         return decoded

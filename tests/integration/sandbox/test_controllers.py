@@ -15,6 +15,7 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
+from eventcore.errors import Unavailable
 from tests.integration.sandbox.pairs import Pair, seen
 from tests.integration.sandbox.stage import SandboxServer, Stage
 from tests.support.polling import until
@@ -83,8 +84,17 @@ async def test_the_projects_of_a_controller_that_dies_go_to_the_other(
     owner, other = by_owner(pair, project)
     owner.kill()
     try:
-        answer = await world.ask_once(project, StartServer(), "again")
-        assert isinstance(answer, Pending | Running)
+        # The bus may not know yet who is dead: a question to that one is asked again.
+        async def answered() -> bool:
+            try:
+                answer = await world.ask_once(
+                    project, StartServer(), "again", patience_s=5
+                )
+            except Unavailable:
+                return False
+            return isinstance(answer, Pending | Running)
+
+        await until(answered, "the other one takes the question")
 
         async def shown() -> bool:
             return (await seen(other, project)).startswith("I am ")
