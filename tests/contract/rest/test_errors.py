@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -15,13 +14,6 @@ from tests.support.backend import Backend
 JSON = {"Content-Type": "application/json"}
 TODO = {"name": "Todo", "description": "a list"}
 MAX_SENTENCE_CHARS = 300
-
-
-@pytest.fixture
-def ada(backend: Backend) -> Iterator[httpx.Client]:
-    """Somebody who is signed in."""
-    with backend.person() as person:
-        yield person
 
 
 def assert_sentence(answer: httpx.Response, status: HTTPStatus) -> None:

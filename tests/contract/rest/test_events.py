@@ -18,13 +18,6 @@ Event = dict[str, Any]
 
 
 @pytest.fixture
-def ada(backend: Backend) -> Iterator[httpx.Client]:
-    """Somebody who is signed in."""
-    with backend.person() as person:
-        yield person
-
-
-@pytest.fixture
 def path(ada: httpx.Client) -> str:
     """Where the events of a project with seven of them are."""
     body = {"name": "Todo", "description": "a list"}

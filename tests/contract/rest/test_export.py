@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -14,16 +13,7 @@ from dulwich.bundle import read_bundle
 from dulwich.objects import Commit
 from dulwich.repo import MemoryRepo
 
-from tests.support.backend import Backend
-
 PNG = b"\x89PNG\r\n\x1a\n\0\xff"
-
-
-@pytest.fixture
-def ada(backend: Backend) -> Iterator[httpx.Client]:
-    """Somebody who is signed in."""
-    with backend.person() as person:
-        yield person
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """REST of projects, request by request."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
 from uuid import UUID, uuid4
@@ -17,13 +16,6 @@ FIELDS = {
 }
 NOBODYS = "6d2f6f44-2b4f-4b0e-9a52-0d8a4f3f0c11"
 TODO = {"name": "Todo", "description": "a list"}
-
-
-@pytest.fixture
-def ada(backend: Backend) -> Iterator[httpx.Client]:
-    """Somebody who is signed in."""
-    with backend.person() as person:
-        yield person
 
 
 def created(who: httpx.Client, **changes: object) -> dict[str, str]:

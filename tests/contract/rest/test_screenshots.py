@@ -1,7 +1,7 @@
 """How an app looked last, asked for as the page does; the sandbox is played."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 
 import httpx
@@ -13,13 +13,6 @@ from eventcore.adapters.nats import open_bus
 from tests.support.backend import Backend
 
 JPEG = b"\xff\xd8\xff\xe0 what is drawn \xff\xd9"
-
-
-@pytest.fixture
-def ada(backend: Backend) -> Iterator[httpx.Client]:
-    """Somebody who is signed in."""
-    with backend.person() as person:
-        yield person
 
 
 @pytest.fixture

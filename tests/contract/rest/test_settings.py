@@ -1,14 +1,11 @@
 """REST of settings, of models and of what they cost."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 import pytest
-
-from tests.support.backend import Backend
 
 DEFAULTS: dict[str, Any] = {
     "designModels": [],
@@ -18,13 +15,6 @@ DEFAULTS: dict[str, Any] = {
     "maxProjectCostUsd": None,
     "maxRunTokens": None,
 }
-
-
-@pytest.fixture
-def ada(backend: Backend) -> Iterator[httpx.Client]:
-    """Somebody who is signed in."""
-    with backend.person() as person:
-        yield person
 
 
 @pytest.fixture

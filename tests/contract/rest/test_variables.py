@@ -1,7 +1,6 @@
 """REST of variables and secrets, and where their values are not."""
 
 import json
-from collections.abc import Iterator
 from http import HTTPStatus
 from uuid import UUID
 
@@ -17,13 +16,6 @@ from tests.support.servers import run_apart
 
 HUSH = "sk-0123456789-hush"
 _answers = codec.decoder(VariablesAnswer)
-
-
-@pytest.fixture
-def ada(backend: Backend) -> Iterator[httpx.Client]:
-    """Somebody who is signed in."""
-    with backend.person() as person:
-        yield person
 
 
 @pytest.fixture
