@@ -12,7 +12,8 @@ import pytest
 from tests.support.backend import PASSWORD, Backend, new_email
 
 COOKIE = "better-auth.session_token"
-USER = {"id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt"}
+TIMES = {"createdAt", "updatedAt"}
+USER = {"id", "name", "email", "emailVerified", "image", "role", *TIMES}
 SESSION = {
     *("id", "token", "userId", "ipAddress", "userAgent"),
     *("createdAt", "updatedAt", "expiresAt"),

@@ -22,6 +22,7 @@ PAGE = {
     "index.html": "<body><h1>One</h1></body>",
     "about.html": "<h1>About</h1>",
     "css/style.css": "h1 { color: red }",
+    "docs/index.html": "<h1>Docs</h1>",
     ".env": "SECRET=1",
 }
 ECHO = {
@@ -69,6 +70,7 @@ async def test_a_plain_page_needs_no_process(service: Stage) -> None:
         ("/css/%2e%2e/.env", 404, ""),
         ("/..%2f..%2fstate.json", 404, ""),
         ("/css", 404, ""),
+        ("/docs?a=b", 302, ""),
         ("/%00", 404, ""),
     ],
 )
@@ -108,7 +110,7 @@ async def test_the_app_does_not_learn_who_its_visitor_is(service: Stage) -> None
     answer = await service.visit(
         project,
         cookie="better-auth.session_token=mine; theirs=1; __Secure-better-auth.x=2",
-        authorization="Bearer mine",
+        authorization="Bearer atl_mine",
         x_forwarded_for="1.2.3.4",
     )
     seen = answer.json()
@@ -187,6 +189,7 @@ async def test_an_answer_that_is_none_is_told(service: Stage) -> None:
         assert answer.status_code == 503
         assert "its answer was no HTTP" in answer.text
         assert "not running" not in answer.text
+        assert OPENED not in answer.text  # its page would load itself without end
 
 
 async def test_an_app_that_crashed_shows_why_and_comes_back(service: Stage) -> None:

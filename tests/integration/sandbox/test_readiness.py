@@ -1,5 +1,6 @@
 """Apps that never can be seen, and what is said of them."""
 
+import asyncio
 import os
 
 import pytest
@@ -69,6 +70,34 @@ async def test_a_page_that_never_gets_a_module_is_not_ready(
         with pytest.raises(Troubled, match=f"/a.js {how}") as raised:
             await readiness.until_ready(process, "a", Loads())
     assert (raised.value.source, raised.value.address) == ("http", "/a.js")
+
+
+async def test_what_never_comes_of_an_app_that_was_seen_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readiness, "LACKING_S", 0.1)
+    said = "mended ||= asked.headers.accept === 'mend';"
+    stops = (
+        "if (asked.headers.accept === 'stop') return console.log(stopped = 'stopped')"
+    )
+    words = f"{said} {stops}; if (stopped) return;"
+    script = LACKS.replace("=> {", f"=> {{ {words}", 1)
+    script = script % "answer.writeHead(mended ? 404 : 502).end()"
+    async with bench(PLAIN, os.environ) as lent:
+        process = await lent.serve(f"let mended, stopped; {script}")
+        lack = await readiness.lack_of(process, "a")
+        assert lack == ("/a.js", "answers with an error (502)")
+        await process.fetch("a", "/", "mend")
+        assert await readiness.lack_of(process, "a") is None
+        monkeypatch.setattr(readiness, "START_S", 0.3)
+        asked = asyncio.ensure_future(process.fetch("a", "/", "stop"))
+
+        async def stopped() -> bool:
+            return b"stopped" in lent.printed["stdout"]
+
+        await until(stopped, "it answers nobody any more")
+        assert await readiness.lack_of(process, "a") == ("/", "is never answered")
+        asked.cancel()
 
 
 async def test_a_module_that_comes_in_the_end_is_waited_for(

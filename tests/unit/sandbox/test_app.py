@@ -294,6 +294,51 @@ def test_what_may_name_an_app_is_looked_at() -> None:
     assert len(looked_at(many)) < 50
 
 
+def test_what_a_project_of_several_asks_for_is_looked_at() -> None:
+    deep = ["node_modules/a/package.json", "x/node_modules/a/package.json"]
+    own = ["package.json", "apps/web/package.json", "requirements/a.txt", *deep]
+    assert looked_at(own) == own[:2]
+    assert looked_at([*own[1:], "requirements.txt"]) == ["requirements.txt", own[2]]
+    assert (
+        len(looked_at(["package.json", *(f"p{n}/package.json" for n in range(99))]))
+        < 60
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "manifests"),
+    [
+        ({}, ("package.json",)),
+        ({"pnpm-workspace.yaml": ""}, ("package.json", "pnpm-workspace.yaml")),
+    ],
+    ids=["npm", "pnpm"],
+)
+def test_a_project_of_several_is_installed_again_for_each_of_them(
+    more: dict[str, str], manifests: tuple[str, ...]
+) -> None:
+    whole = '{"scripts": {"dev": "x"}, "workspaces": ["a", "b"]}'
+    alone = '{"scripts": {"dev": "x"}}'
+    parts = {"b/package.json": "{}", "a/package.json": "{}", **more}
+    found = detect({"package.json": alone if more else whole, **parts})
+    assert found.manifests == (*manifests, "a/package.json", "b/package.json")
+    assert detect({"package.json": alone, **parts}).manifests == (
+        found.manifests if more else ("package.json",)
+    )
+
+
+def test_a_list_of_packages_stands_with_those_that_it_includes() -> None:
+    files = {
+        "requirements.txt": "-r requirements/a.txt\n--constraint=c.txt\n-r gone.txt\nx",
+        "requirements/a.txt": "-r ../requirements.txt\n  -c ../d.txt",
+        "c.txt": "",
+        "d.txt": "",
+        "e.txt": "",
+        "main.py": "",
+    }
+    wanted = ("requirements.txt", "requirements/a.txt", "c.txt", "d.txt")
+    assert detect(files).manifests == wanted
+
+
 def test_a_project_for_poetry_alone_is_refused() -> None:
     with pytest.raises(NoApp, match="Poetry"):
         python_requirements('[tool.poetry.dependencies]\nflask = "^3"')

@@ -7,11 +7,13 @@ import pytest
 from sandbox.application.parts import Site
 from sandbox.domain.previews.headers import to_app, to_browser, with_modules
 from sandbox.domain.previews.name import preview_name, read_preview_name
-from sandbox.domain.previews.pages import missing_page, waiting_page
+from sandbox.domain.previews.pages import OPENED, missing_page, waiting_page
 from sandbox.domain.previews.static_site import (
     candidates,
     content_type,
     is_refused,
+    page_of_folder,
+    part_of,
     with_reload,
 )
 from sandbox.domain.retry import Backoff
@@ -103,15 +105,37 @@ def test_our_cookies_stay_with_us() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [b"Authorization", b"X-Forwarded-For", b"Proxy-Authorization", b"Forwarded"]
+    "name", [b"X-Real-IP", b"X-Forwarded-For", b"Proxy-Authorization", b"Forwarded"]
 )
 def test_a_header_about_the_visitor_stays_with_us(name: bytes) -> None:
     assert to_app([(name, b"x"), (b"Accept", b"y")]) == [(b"Accept", b"y")]
 
 
 @pytest.mark.parametrize(
+    ("said", "is_of_app"),
+    [
+        (b"Bearer eyJhbGciOi.atl_x.y", True),
+        (b"Token basic", True),
+        (b"raw", True),
+        (b"Basic YTpi", False),
+        (b"negotiate x", False),
+        (b"Digest username=a", False),
+        (b"Bearer atl_x", False),
+        (b"ATL_x", False),
+    ],
+    ids=range(8),
+)
+def test_an_app_gets_what_its_own_page_signs_in_with(
+    said: bytes, *, is_of_app: bool
+) -> None:
+    header = (b"Authorization", said)
+    assert to_app([header]) == ([header] if is_of_app else [])
+
+
+@pytest.mark.parametrize(
     "header",
     [
+        (b"WWW-Authenticate", b'Bearer, BASIC realm="a"'),
         (b"Set-Cookie", b"a=1; domain=example.com"),
         (b"Set-Cookie", b"a=1 ; Path=/ ; DOMAIN = x"),
         (b"Set-Cookie", b"better-auth.session_token=fixed"),
@@ -215,6 +239,42 @@ def test_a_path_names_files(path: str, files: list[str]) -> None:
     assert candidates(path) == files
 
 
+@pytest.mark.parametrize(
+    ("path", "found", "place"),
+    [
+        ("/docs", "docs/index.html", "/docs/"),
+        ("//a b/%3F", "a b/?/index.html", "/a%20b/%3F/"),
+        ("/docs/", "docs/index.html", None),
+        ("/docs/index.html", "docs/index.html", None),
+        ("/docs", "docs.html", None),
+        ("/", "index.html", None),
+    ],
+)
+def test_a_folder_ends_with_a_slash(path: str, found: str, place: str | None) -> None:
+    assert page_of_folder(path, found) == place
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part"),
+    [
+        ("bytes=0-", range(10)),
+        ("bytes=2-4", range(2, 5)),
+        ("bytes=8-99", range(8, 10)),
+        ("bytes=-3", range(7, 10)),
+        ("bytes=-99", range(10)),
+        ("bytes=10-", range(10, 10)),
+        ("bytes=-0", range(10, 10)),
+        ("bytes=-", None),
+        ("bytes=0-1,3-4", None),
+        ("lines=0-1", None),
+    ],
+)
+def test_a_part_of_a_file_is_named_by_its_bytes(
+    wanted: str, part: range | None
+) -> None:
+    assert part_of(wanted, 10) == part
+
+
 def test_types_are_told_by_names() -> None:
     assert content_type("a/b.MJS") == "text/javascript; charset=utf-8"
     assert content_type("LICENSE") == "application/octet-stream"
@@ -234,6 +294,11 @@ def test_a_log_cannot_become_a_page() -> None:
     assert "<script>alert" not in page
     assert "&lt;b&gt;" in page
     assert "<pre>" not in missing_page()
+
+
+def test_a_page_in_place_of_an_answer_is_not_loaded_again_for_nothing() -> None:
+    assert OPENED in waiting_page(None, None, "")
+    assert OPENED not in waiting_page(None, None, "", is_open=True)
 
 
 def test_each_quick_death_doubles_the_pause() -> None:

@@ -9,6 +9,7 @@ export interface User {
   readonly id: string;
   readonly name: string;
   readonly email: string;
+  readonly isAdministrator: boolean;
 }
 
 /** The signed-in user, or null. */
@@ -18,7 +19,9 @@ export const sessionQuery = queryOptions({
   queryFn: async (): Promise<User | null> => {
     const { data, error } = await client.getSession();
     if (error) throw new Error(refusal(error));
-    return data?.user ?? null;
+    if (data === null) return null;
+    const { role }: { role?: string } = data.user; // which the client's types do not know
+    return { ...data.user, isAdministrator: role === "admin" };
   },
 });
 

@@ -152,7 +152,7 @@ async def _look(process: Process, url: str) -> Look:
         jpeg = await _captured(socket) if page.loaded else None
     if not page.loaded:
         _log.warning("a page did not load in time", events=page.events)
-    return Look(found, jpeg)
+    return Look(found, jpeg, is_whole=page.loaded)
 
 
 async def _send(

@@ -21,12 +21,14 @@ from contracts.sandbox import (
     StartServer,
 )
 from sandbox.application.parts import Parts
+from sandbox.application.readiness import lack_of
 from sandbox.application.sandbox import Sandbox
 from sandbox.application.trouble import Troubled
 from sandbox.domain.apps.app import App, NoApp, read_package
 from sandbox.domain.diagnosis import problems
 from sandbox.domain.diagnosis.page import Finding
 from sandbox.domain.diagnosis.source_map import original_line
+from sandbox.domain.diagnosis.type_settings import chosen_settings, may_be_settings
 from sandbox.domain.limits import CHECK_S, READ_BYTES, TYPES_S
 from sandbox.domain.output import Stream
 from sandbox.domain.previews.static_site import candidates
@@ -41,7 +43,8 @@ _ANYTHING = "*/*"
 _SOURCES = {InstallDependencies: "install", StartServer: "start"}
 _TSC = ("node", "node_modules/typescript/bin/tsc")
 _TYPES_OPTIONS = ("--noEmit", "--pretty", "false", "--skipLibCheck")
-_CONFIGS = ("tsconfig.app.json", "tsconfig.json")
+_CONFIGS = 50
+"""Files that are looked at for settings of the type checker."""
 _OWN_CHECKERS = frozenset({"vue", "svelte", "astro"})
 """Frameworks whose files the plain type checker cannot read."""
 
@@ -114,6 +117,8 @@ class _Check:
         self._found = found
         self._files: Collection[str] = ()
         self._process: Process | None = None
+        self._lacks = False
+        """Something was not answered that the page cannot do without."""
 
     async def run(self) -> None:
         """Look at everything, or until something is wrong."""
@@ -124,17 +129,19 @@ class _Check:
         self._process = server.process
         if server.process is not None:
             await self._look_at_server(server.process, server.app)
-        if self._found:
-            return
-        async with TaskGroup() as both:
-            both.create_task(self._look_at_types(server.app))
-            both.create_task(self._look_at_page())
+        if not self._found and not self._lacks:
+            async with TaskGroup() as both:
+                both.create_task(self._look_at_types(server.app))
+                both.create_task(self._look_at_page())
+        if not self._found and self._lacks and server.process is not None:
+            await self._look_for_lack(server.process)
 
     # --- what the server says -----------------------------------------------------
 
     async def _look_at_server(self, process: Process, app: App) -> None:
         start = await self._fetch(process, "/", _PAGE)
         if start is None:
+            self._lacks = True
             return
         body = self._text(start.body)
         if problems.is_error(start.status):
@@ -172,6 +179,7 @@ class _Check:
     ) -> str:
         """Note what is wrong with a module; return its code."""
         if answer is None:
+            self._lacks = True
             return ""
         code = self._text(answer.body)
         if problems.is_error(answer.status):
@@ -182,6 +190,15 @@ class _Check:
             self._found.append(problems.of_missing_module(address, wanted_by, text))
             return ""
         return code if "javascript" in answer.content_type else ""
+
+    async def _look_for_lack(self, process: Process) -> None:
+        """Ask for the page as whoever starts the app does, and with his patience."""
+        found = await lack_of(process, self._sandbox.site.host)
+        if found is not None:
+            address, how = found
+            about, log = f"{address} {how}.", self._sandbox.log_tail
+            told = problems.of_output("http", about, log, self._files, address)
+            self._found.append(told)
 
     async def _text_of(self, path: str) -> str:
         found = await self._sandbox.folder.read([path], READ_BYTES)
@@ -198,29 +215,39 @@ class _Check:
     # --- what the type checker says -----------------------------------------------
 
     async def _look_at_types(self, app: App) -> None:
-        config = next((one for one in _CONFIGS if one in self._files), None)
-        if config is None or not await self._has_types(app):
+        names = [path for path in self._files if may_be_settings(path)]
+        found = await self._sandbox.folder.read(
+            sorted(names, key=len)[:_CONFIGS], READ_BYTES
+        )
+        texts = {path: text.decode(errors="replace") for path, text in found.items()}
+        chosen = chosen_settings(texts)
+        if not chosen or not await self._has_types(app):
             return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TYPES_S):
+                for settings in chosen:
+                    output = await self._checked_types(settings)
+                    self._found += problems.of_types(output, self._files)
+
+    async def _checked_types(self, settings: str) -> str:
+        """Return what the type checker prints, given these *settings*."""
         output = bytearray()
 
         async def keep(_: Stream, data: bytes) -> None:
             output.extend(data[: problems.TEXT_CHARS - len(output)])
 
-        command = Command((*_TSC, *_TYPES_OPTIONS, "--project", config))
+        command = Command((*_TSC, *_TYPES_OPTIONS, "--project", settings))
         try:
             process = await self._parts.runtime.launch(
                 self._sandbox.project_id, command, keep
             )
         except RuntimeFailed:
-            return
+            return ""
         try:
-            async with asyncio.timeout(TYPES_S):
-                await process.wait()
-        except TimeoutError:
-            return
+            await process.wait()
         finally:
             await process.stop()
-        self._found += problems.of_types(self._text(output), self._files)
+        return self._text(output)
 
     async def _has_types(self, app: App) -> bool:
         if app.kind not in ("vite", "node"):
@@ -239,6 +266,7 @@ class _Check:
         seen = await self._parts.browser.look(sandbox.project_id, sandbox.site.url)
         if seen is None:
             return
+        self._lacks = not seen.is_whole
         if seen.jpeg is not None:
             await sandbox.folder.keep_screenshot(seen.jpeg)
             if self._parts.pictures is not None:

@@ -101,6 +101,20 @@ async def _obstacle(process: Process, host: str) -> str:
     return "it is too slow"
 
 
+async def lack_of(process: Process, host: str) -> tuple[str, str] | None:
+    """Return what of an app that runs never comes, and how that shows.
+
+    None where all of it comes, or only too slowly to be sure.
+    """
+    walks = Walks()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(START_S):
+            await until_served(process, host, walks, Loads())
+    if walks.lacking is None and walks.status is None:
+        return "/", "is never answered"
+    return walks.lacking
+
+
 class Walks:
     """What the start page was answered with, and what it lacks time and again."""
 

@@ -26,7 +26,7 @@ from sandbox.domain.previews.headers import (
     with_modules,
 )
 from sandbox.domain.previews.name import read_preview_name
-from sandbox.ports import Fetched, Owner, Process
+from sandbox.ports import Fetched, Owner, Process, Unreachable
 
 _HTML = "text/html; charset=utf-8"
 _NO_STORE = (b"Cache-Control", b"no-store")
@@ -37,6 +37,8 @@ _FIRST_WAIT_S = 1.0
 """A plain page, or an app that needs no install, is there before a page says wait."""
 _ARRIVAL_S = 10.0
 """It takes a tenth of a second, or something is wrong."""
+_WORKER_S = 5.0
+"""What is slower than that is left to the browser."""
 _CHANGES_S = 25.0
 """Below the idle limit of every proxy on the way."""
 _BROKEN = "The app broke off before it had answered, or its answer was no HTTP."
@@ -81,6 +83,8 @@ class Preview:
         kept = server.loads.kept(head.target)
         if kept is not None and head.method == "GET":
             return _module(head, kept)
+        if await _is_worker_that_was(head, server.process):
+            return _missing()
         return _pass_on(head, server.process, server.loads, sandbox)
 
     def _project_of(self, head: RequestHead) -> UUID | None:
@@ -109,6 +113,22 @@ class Preview:
 
 def _is_ping(head: RequestHead) -> bool:
     return head.is_websocket and head.header("sec-websocket-protocol") in _PINGS
+
+
+async def _is_worker_that_was(head: RequestHead, process: Process) -> bool:
+    """Tell whether a browser asks for a service worker that the app has no more.
+
+    Dev servers answer with a page where there is nothing. A browser would take that for
+    a mistake, and keep the old worker with all that it shows of an app that is gone.
+    """
+    if head.header("service-worker") != "script":
+        return False
+    with suppress(Unreachable, TimeoutError):
+        async with asyncio.timeout(_WORKER_S):
+            host = head.header("host") or head.host
+            answer = await process.fetch(host, head.target, "*/*")
+            return answer.content_type.startswith("text/html")
+    return False
 
 
 def _module(head: RequestHead, module: Fetched) -> Answer:
@@ -174,7 +194,10 @@ def _waiting(head: RequestHead, sandbox: Sandbox, note: str | None = None) -> An
     headers = [(b"Retry-After", b"1"), _NO_STORE, *ADDED]
     if "text/html" in (head.header("accept") or ""):
         log = sandbox.log_tail
-        page = pages.waiting_page(sandbox.doing, sandbox.trouble, log, note)
+        is_open = sandbox.shown is not None
+        page = pages.waiting_page(
+            sandbox.doing, sandbox.trouble, log, note, is_open=is_open
+        )
         return Answer(503, page.encode(), _HTML, headers)
     sentence = sandbox.trouble or note or "The app is starting."
     return Answer(503, f"{sentence}\n".encode(), headers=headers)
@@ -215,11 +238,32 @@ async def _static(head: RequestHead, sandbox: Sandbox) -> Answer:
     path = next((one for one in paths if one in found), None)
     if path is None:
         return _missing()
+    place = static_site.page_of_folder(head.path, path)
+    if place is not None:
+        _, mark, query = head.target.partition("?")
+        moved = (b"Location", f"{place}{mark}{query}".encode())
+        return Answer(302, headers=[moved, _NO_STORE, *ADDED])
     kind = static_site.content_type(path)
     content = found[path]
     if kind == _HTML:
         content = static_site.with_reload(content, await sandbox.files_token())
-    return Answer(200, content, kind, [_NO_CACHE, *ADDED])
+        return Answer(200, content, kind, [_NO_CACHE, *ADDED])
+    return _whole_or_part(head, content, kind)
+
+
+def _whole_or_part(head: RequestHead, content: bytes, kind: str) -> Answer:
+    """Answer with a file, or the part of it that a player of sounds or films wants."""
+    headers = [(b"Accept-Ranges", b"bytes"), _NO_CACHE, *ADDED]
+    wanted = None if head.header("if-range") else head.header("range")
+    size = len(content)
+    part = None if wanted is None else static_site.part_of(wanted, size)
+    if part is None:
+        return Answer(200, content, kind, headers)
+    if not part:
+        place = (b"Content-Range", f"bytes */{size}".encode())
+        return Answer(416, headers=[place, *headers])
+    place = (b"Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}".encode())
+    return Answer(206, content[part.start : part.stop], kind, [place, *headers])
 
 
 async def _changes(head: RequestHead, sandbox: Sandbox) -> Answer:

@@ -16,6 +16,8 @@ class Look(Struct, frozen=True):
     """What is wrong with it."""
     jpeg: bytes | None
     """How it looks, in a `contracts.sandbox.Screenshot`; None: it did not load."""
+    is_whole: bool = True
+    """All that it is made of has come."""
 
 
 class Browser(Protocol):

@@ -6,6 +6,7 @@ The order is that of how sure a sign is: `package.json`, then Python's manifests
 """
 
 import json
+import posixpath
 import re
 import shlex
 import tomllib
@@ -20,6 +21,7 @@ PORT = "{port}"
 
 _TOP = (
     "package.json",
+    "pnpm-workspace.yaml",
     "package-lock.json",
     "npm-shrinkwrap.json",
     "bun.lock",
@@ -44,6 +46,11 @@ _DEEPER = re.compile(
 )
 """Those of Python that may name what is served, where nothing at the top does."""
 _MOST_DEEPER = 20
+_PARTS = re.compile(r"(?!.*\bnode_modules/)(?:[\w@.-]{1,80}/){1,4}package\.json")
+"""Those of the packages that a project of several is made of."""
+_LISTS = re.compile(r"(?:requirements/)?[\w.-]{1,80}\.(?:txt|in)")
+"""Those that a requirements.txt may include."""
+_MOST_PARTS = 50
 
 Kind: TypeAlias = Literal["vite", "node", "asgi", "flask", "wsgi", "python", "static"]
 
@@ -124,9 +131,13 @@ def looked_at(paths: Iterable[str]) -> list[str]:
     own = set(paths)
     found = filter(None, map(_DEEPER.fullmatch, own))
     deeper = sorted((_MODULES.index(one[1]), one[0]) for one in found)
+    parts = sorted(filter(_PARTS.fullmatch, own))
+    lists = sorted(filter(_LISTS.fullmatch, own - {*_TOP}))
     return [
         *(path for path in _TOP if path in own),
         *(path for _, path in deeper[:_MOST_DEEPER]),
+        *(parts[:_MOST_PARTS] if "package.json" in own else ()),
+        *(lists[:_MOST_PARTS] if "requirements.txt" in own else ()),
     ]
 
 
@@ -243,19 +254,29 @@ def _node(package: Package, files: Mapping[str, str]) -> App | None:
     name = next((one for one in ("dev", "start") if scripts.get(one)), None)
     script = scripts[name] if name is not None else None
     has_vite = "vite" in package.dependencies or "vite" in package.dev_dependencies
+    manifests = _node_manifests(package, files)
     if has_vite and (script is None or _is_plain_vite(script)):
         options = _vite_options(script or "vite")
         ours = ("--host", "127.0.0.1", "--port", PORT, "--strictPort")
         argv = ("node", _VITE, *options, *ours)
-        return App("vite", argv, manifests=("package.json",))
+        return App("vite", argv, manifests=manifests)
     if name is None or script is None:
         return None
     return App(
         "node",
         ("npm", "run", "--silent", name),
         reloads=_watches(script),
-        manifests=("package.json",),
+        manifests=manifests,
     )
+
+
+def _node_manifests(package: Package, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the files that name packages: of a project of several, those of each."""
+    if not package.workspaces and "pnpm-workspace.yaml" not in files:
+        return ("package.json",)
+    several = (path for path in files if _PARTS.fullmatch(path))
+    whole = ("pnpm-workspace.yaml",) if "pnpm-workspace.yaml" in files else ()
+    return ("package.json", *whole, *sorted(several))
 
 
 def _is_plain_vite(script: str) -> bool:
@@ -305,14 +326,14 @@ def _python(files: Mapping[str, str]) -> App | None:
         return None if alone is None else App("python", alone, reloads=False)
     if "manage.py" in files and entry in (None, *_ENTRIES[3:]):
         argv = ("manage.py", "runserver", "--noreload", f"127.0.0.1:{PORT}")
-        app = _python_app(_Served("python", argv), manifest)
+        app = _python_app(_Served("python", argv), files, manifest)
         return msgspec.structs.replace(app, before=_MIGRATE)
     if entry is not None:
         served = _served(entry, files[entry], files[manifest])
-        return _python_app(served or _Served("python", (entry,)), manifest)
+        return _python_app(served or _Served("python", (entry,)), files, manifest)
     served = _served_deeper(files, files[manifest])
     if served is not None:
-        return _python_app(served, manifest)
+        return _python_app(served, files, manifest)
     if "index.html" in files:
         return None
     raise NoApp(f"There is a {manifest}, but neither a main.py nor an app.py.")
@@ -409,14 +430,31 @@ def _module(path: str, text: str) -> tuple[str, str]:
     return ".".join([*folders[begin:], name]), "/".join(folders[:begin])
 
 
-def _python_app(served: _Served, manifest: str) -> App:
+def _python_app(served: _Served, files: Mapping[str, str], manifest: str) -> App:
     return App(
         served.kind,
         (VENV_PYTHON, *served.argv),
         reloads=False,
-        manifests=(manifest,),
+        manifests=_with_included(files, manifest),
         variables=served.variables,
     )
+
+
+_INCLUDED = re.compile(
+    r"^\s*(?:-[rc]|--requirement|--constraint)[ \t=]*(\S{1,300})", re.MULTILINE
+)
+
+
+def _with_included(files: Mapping[str, str], manifest: str) -> tuple[str, ...]:
+    """Return *manifest* and the lists of packages that it includes."""
+    found = [manifest]
+    for path in found:  # it grows
+        folder = posixpath.dirname(path)
+        for name in _INCLUDED.findall(files[path]):
+            place = posixpath.normpath(posixpath.join(folder, name))
+            if place in files and place not in found:
+                found.append(place)
+    return tuple(found)
 
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[\w\s,.-]*\])?[^\r\n]*")

@@ -143,7 +143,7 @@ def _best(
     templates: Iterable[Template],
 ) -> View | None:
     """Return what a template can give, None where an install has to do it all."""
-    if package.workspaces is not None:
+    if package.workspaces is not None or "pnpm-workspace.yaml" in files:
         return None
     locks = [name for name in NODE_LOCKS if name in files]
     if locks:

@@ -13,8 +13,14 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 _OUR_COOKIES = (b"better-auth.", b"__secure-better-auth.", b"__host-better-auth.")
 HOP = b"x-atelier-hop"
 """Says that another controller has passed the request on: nobody does it twice."""
-_NOT_TO_APP = frozenset({b"authorization", b"forwarded", b"x-real-ip", HOP})
+_NOT_TO_APP = frozenset({b"forwarded", b"x-real-ip", HOP})
 _NOT_TO_APP_PREFIXES = (b"proxy-", b"x-forwarded-")
+_SENT_UNASKED = re.compile(
+    rb"(^|[\s,])(basic|digest|hoba|kerberos|negotiate|ntlm)\b", re.IGNORECASE
+)
+"""Ways to sign in of which a browser sends what it knows by itself: a proxy in front
+of us may have asked for it. So an app does not get that, and cannot ask for it."""
+_OUR_TOKEN = b"atl_"
 _NOT_TO_BROWSER = frozenset(
     {
         b"alt-svc",
@@ -51,6 +57,8 @@ def to_app(headers: Headers) -> Headers:
         lower = name.lower()
         if lower in _NOT_TO_APP or lower.startswith(_NOT_TO_APP_PREFIXES):
             continue
+        if lower == b"authorization" and not _is_of_app(value):
+            continue
         if lower == b"cookie":
             kept = _foreign_cookies(value)
             if kept:
@@ -58,6 +66,16 @@ def to_app(headers: Headers) -> Headers:
         else:
             passed.append((name, value))
     return passed
+
+
+def _is_of_app(authorization: bytes) -> bool:
+    """Tell whether nobody but a page of the app can have meant to send this.
+
+    Our own page is on another origin, and its session is a cookie.
+    """
+    words = authorization.lower().split()
+    is_ours = any(word.startswith(_OUR_TOKEN) for word in words)
+    return not is_ours and not _SENT_UNASKED.match(authorization)
 
 
 def _foreign_cookies(value: bytes) -> bytes:
@@ -85,6 +103,8 @@ def to_browser(headers: Headers, *, is_secure: bool = False) -> Headers:
         if lower in _NOT_TO_BROWSER:
             continue
         if lower == b"set-cookie" and _reaches_beyond(value):
+            continue
+        if lower == b"www-authenticate" and _SENT_UNASKED.search(value):
             continue
         kept = _FRAMES.sub(rb"\1", value) if lower in _POLICIES else value
         passed.append((name, kept))

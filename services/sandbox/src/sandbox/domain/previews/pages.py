@@ -91,16 +91,22 @@ _SOON = "The preview shows itself as soon as the app answers."
 
 
 def waiting_page(
-    doing: str | None, trouble: str | None, log: str, note: str | None = None
+    doing: str | None,
+    trouble: str | None,
+    log: str,
+    note: str | None = None,
+    *,
+    is_open: bool = False,
 ) -> str:
     """Return the page of an app that is not there yet, or not any more.
 
-    A *note* says what is known where that is no *trouble*.
+    A *note* says what is known where that is no *trouble*. Where the app *is_open*, and
+    this comes in place of its answer, nothing but another answer is worth a reload.
     """
     title = doing or ("The app is not running" if trouble else "One moment")
     sentence = trouble or note or _SOON
     shown = f"<pre>{escape(log)}</pre>" if log else ""
-    script = _AGAIN + _when_open("location.reload()")
+    script = _AGAIN if is_open else _AGAIN + _when_open("location.reload()")
     return _page(title, sentence, shown, script)
 
 

@@ -1,7 +1,7 @@
 """Serving a plain page as it is: which file, of which type, and how it reloads."""
 
 import re
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 CHANGES = "/.atelier/changes"
 """Where an open page asks whether its files are still the ones it was made of."""
@@ -22,11 +22,17 @@ _TYPES = {
     "md": "text/markdown; charset=utf-8",
     "mjs": "text/javascript; charset=utf-8",
     "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "ogg": "audio/ogg",
+    "otf": "font/otf",
     "pdf": "application/pdf",
     "png": "image/png",
     "svg": "image/svg+xml",
+    "ttf": "font/ttf",
     "txt": "text/plain; charset=utf-8",
     "wasm": "application/wasm",
+    "wav": "audio/wav",
+    "webm": "video/webm",
     "webmanifest": "application/manifest+json",
     "webp": "image/webp",
     "woff": "font/woff",
@@ -51,6 +57,7 @@ _SCRIPT = """
 })("%s");
 </script>
 """
+_RANGE = re.compile(r"bytes=(?P<first>\d{0,15})-(?P<last>\d{0,15})", re.ASCII)
 _END_OF_BODY = re.compile(rb"</body\s*>", re.IGNORECASE)
 
 
@@ -73,6 +80,31 @@ def candidates(raw_path: str) -> list[str]:
     if raw_path.endswith("/"):
         return [f"{path}/index.html"]
     return [path, f"{path}.html", f"{path}/index.html"]
+
+
+def page_of_folder(raw_path: str, found: str) -> str | None:
+    """Return where the page *found* for *raw_path* is, if that is another address.
+
+    It is the one from which its links count: that of its folder, with a slash.
+    """
+    folder = found.removesuffix("/index.html")
+    names = [part for part in unquote(raw_path).split("/") if part]
+    is_elsewhere = folder == "/".join(names) and not raw_path.endswith("/")
+    return f"/{quote(folder)}/" if is_elsewhere and folder != found else None
+
+
+def part_of(wanted: str, size: int) -> range | None:
+    """Return which of *size* bytes a Range header asks for, none where it is past them.
+
+    None where it asks for several parts, or for nothing that is known: that gets all.
+    """
+    found = _RANGE.fullmatch(wanted.strip())
+    if found is None or not (found["first"] or found["last"]):
+        return None
+    if not found["first"]:
+        return range(max(0, size - int(found["last"])), size)
+    last = min(int(found["last"]), size - 1) if found["last"] else size - 1
+    return range(int(found["first"]), last + 1)
 
 
 def content_type(path: str) -> str:
