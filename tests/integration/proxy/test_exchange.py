@@ -287,6 +287,19 @@ async def test_a_service_that_is_silent_for_too_long_is_given_up() -> None:
     assert status_of(answer) == 504
 
 
+async def test_a_stream_of_events_may_have_nothing_to_tell() -> None:
+    async def handle(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream\r\n\r\n")
+        await asyncio.sleep(1.2)  # longer than others may be idle
+        writer.write(b"data: at last\n\n")
+
+    limits = Limits(idle_s=0.1)
+    async with listening(handle) as address, door(to(address), limits=limits) as port:
+        answer = await talk(port, GET)
+    assert answer.endswith(b"data: at last\n\n\r\n0\r\n\r\n")
+
+
 async def test_a_client_that_does_not_read_is_given_up() -> None:
     gone = asyncio.Event()
 

@@ -18,10 +18,11 @@ from proxy.headers import (
     without_forwarded,
 )
 from proxy.routing import Answer, Limits, Route, Upstream
-from proxy.splice import splice
+from proxy.splice import splice, watch
 from proxy.upstream import Service
 
 _SWITCHING = 101
+_EVENTS = b"text/event-stream"
 _CLOSE: Headers = [(b"Connection", b"close")]
 _UPGRADE: Headers = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
 _TOO_LATE = Answer(504, b"The service did not answer in time.\n")
@@ -232,6 +233,9 @@ class Exchange:
 
     async def _answer(self, event: h11.Response, target: Upstream) -> None:
         headers: Headers = event.headers.raw_items()
+        if _is_of_events(headers):
+            watch(self._client.writer)
+            self._wait_for_ever()
         lengths = [
             (b"Content-Length", value)
             for value in values_of(headers, b"content-length")
@@ -242,8 +246,20 @@ class Exchange:
             event.status_code, event.reason, [*headers, *lengths]
         )
 
+    def _wait_for_ever(self) -> None:
+        """End the idle limit: there may be nothing to tell for hours."""
+        if self._idle is not None:
+            self._idle.reschedule(None)
+            self._idle = None
+
     def _touch(self) -> None:
         """Start the idle limit anew."""
         if self._idle is not None:
             now = asyncio.get_running_loop().time()
             self._idle.reschedule(now + self._limits.idle_s)
+
+
+def _is_of_events(headers: Headers) -> bool:
+    """Tell whether an answer is one that goes on as long as somebody listens."""
+    kinds = values_of(headers, b"content-type")
+    return any(kind.lower().startswith(_EVENTS) for kind in kinds)

@@ -74,7 +74,8 @@ class Limits:
     head_s: float = 5.0
     """From the first byte of a request to the end of its head."""
     idle_s: float = 60.0
-    """Without a byte in either direction; not for WebSockets, which TCP watches."""
+    """Without a byte in either direction; not for WebSockets and streams of events,
+    which TCP watches."""
     connect_s: float = 5.0
     connections: int = 2048
     connections_of_a_peer: int = 1024

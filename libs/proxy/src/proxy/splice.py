@@ -20,7 +20,7 @@ async def splice(
     two minutes when the peer is gone.
     """
     for _, writer in (left, right):
-        _watch(writer)
+        watch(writer)
     async with asyncio.TaskGroup() as pumps:
         both = {
             pumps.create_task(_pump(left[0], right[1])),
@@ -43,7 +43,8 @@ async def _pump(reader: StreamReader, writer: StreamWriter) -> None:
         writer.close()
 
 
-def _watch(writer: StreamWriter) -> None:
+def watch(writer: StreamWriter) -> None:
+    """Have TCP find out by itself when the peer is gone, although nobody sends."""
     sock: socket.socket | None = writer.get_extra_info("socket")
     if sock is None or sock.family == socket.AF_UNIX:
         return
