@@ -27,9 +27,9 @@ from contracts import codec, subjects
 from contracts.codec import AnyEvent
 from contracts.envelope import Context
 from contracts.project import Actor, FileWritten
+from eventcore.adapters.connection import connect as connect_nats
 from eventcore.adapters.database import connect as connect_database
 from eventcore.adapters.messages import COLUMNS, messages
-from eventcore.adapters.nats import connect as connect_nats
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
 from eventcore.decider import Decider

@@ -9,8 +9,8 @@ import asyncpg
 import httpx
 import pytest
 
+from eventcore.adapters.connection import connect
 from eventcore.adapters.eraser import Eraser
-from eventcore.adapters.nats import connect
 from tests.integration.eventcore import sql
 from tests.support.backend import Backend
 from tests.support.polling import wait_until

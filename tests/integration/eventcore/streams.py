@@ -10,7 +10,7 @@ from nats.aio.client import Client
 
 from contracts import codec, subjects
 from contracts.envelope import Recorded
-from eventcore.adapters.nats import connect
+from eventcore.adapters.connection import connect
 from tests.integration.eventcore import sql
 from tests.support.polling import until
 

@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from contracts import codec, subjects
 from contracts.requests import SessionRefused, VerifySession
-from eventcore.adapters import nats
+from eventcore.adapters import connection, nats
 from eventcore.adapters.memory import MemoryBus
 from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.ask import ask
@@ -270,7 +270,7 @@ async def test_a_bus_serves_and_listens_again_after_the_server_came_back(
 async def test_without_a_server_there_is_no_bus(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nats, "CONNECT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 0.3)
     nats_server.kill()
     with pytest.raises(Unavailable, match="no NATS server"):
         async with open_bus(nats_server.url):
@@ -309,7 +309,7 @@ async def test_each_user_has_what_the_permissions_say_and_no_more() -> None:
 async def test_a_request_cancelled_in_the_moment_of_its_answer_ends(
     nats_url: str,
 ) -> None:
-    client = await nats.connect(nats_url)
+    client = await connection.connect(nats_url)
     try:
         await client.subscribe("silent")
         asking = asyncio.ensure_future(client.request("silent", timeout=30))

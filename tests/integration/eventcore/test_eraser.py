@@ -18,8 +18,8 @@ from contracts.project import (
     Usage,
 )
 from eventcore.adapters import relay as relay_module
+from eventcore.adapters.connection import connect
 from eventcore.adapters.eraser import Eraser
-from eventcore.adapters.nats import connect
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
 from eventcore.errors import WrongExpectedVersion

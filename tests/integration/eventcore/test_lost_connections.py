@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from eventcore.adapters import nats
+from eventcore.adapters import connection
 from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.errors import Unavailable
 from eventcore.ports import Headers, Requests
@@ -74,7 +74,7 @@ async def test_a_server_that_takes_nothing_in_is_given_up(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More waits to be sent than the kernel takes, and a ping would wait behind it."""
-    monkeypatch.setattr(nats, "PING_S", 0.5)
+    monkeypatch.setattr(connection, "PING_S", 0.5)
     async with open_bus(nats_server.url) as bus:
         gone = asyncio.Event()
         os.kill(nats_server.pid, signal.SIGSTOP)

@@ -15,10 +15,11 @@ from contracts import codec, subjects
 from contracts.envelope import Recorded
 from contracts.project import FileWritten
 from eventcore.adapters import relay as relay_module
+from eventcore.adapters.connection import connect
 from eventcore.adapters.database import connect as connect_database
 from eventcore.adapters.jetstream import StreamEnd, StreamSettings, read_end
 from eventcore.adapters.messages import MAX_EVENTS
-from eventcore.adapters.nats import NatsBus, connect, open_bus
+from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.adapters.postgres import PostgresStore, open_store
 from eventcore.adapters.relay import Relay
 from eventcore.errors import Unavailable

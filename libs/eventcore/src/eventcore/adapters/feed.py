@@ -18,12 +18,13 @@ from typing_extensions import override
 from chassis import logs
 from contracts import codec
 from contracts.envelope import Recorded
+from eventcore.adapters.connection import subscribe
 from eventcore.adapters.jetstream import (
     create_ordered_consumer,
     read_end,
     sequences_of,
 )
-from eventcore.adapters.nats import NatsBus, subscribe
+from eventcore.adapters.nats import NatsBus
 from eventcore.errors import EventCoreError
 from eventcore.ports import Batch, Checkpoint, Feed, Subscription
 

@@ -19,8 +19,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from contracts import subjects
+from eventcore.adapters.connection import subscribe
 from eventcore.adapters.messages import Outgoing
-from eventcore.adapters.nats import subscribe
 from eventcore.errors import EventCoreError, Unavailable
 
 POSITION = "Position"

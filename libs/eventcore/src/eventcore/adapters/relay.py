@@ -25,6 +25,8 @@ from chassis.failpoints import fp
 from chassis.tracing import span
 from contracts import codec, subjects
 from contracts.envelope import Context
+from eventcore.adapters.connection import connect as connect_nats
+from eventcore.adapters.connection import subscribe
 from eventcore.adapters.database import connect as connect_database
 from eventcore.adapters.database import hang_up, translated
 from eventcore.adapters.jetstream import (
@@ -38,8 +40,6 @@ from eventcore.adapters.jetstream import (
     read_position,
 )
 from eventcore.adapters.messages import COLUMNS, Outgoing, messages
-from eventcore.adapters.nats import connect as connect_nats
-from eventcore.adapters.nats import subscribe
 from eventcore.errors import Unavailable
 
 ROWS = 500
