@@ -59,36 +59,14 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             )
         )
         model = await stack.enter_async_context(_model(settings))
-        projects = Executor(
-            store,
-            PROJECT,
-            codec.decode_stored,
-            snapshots=store,
-            states=StateCodec(Project, fold=FOLD),
-            hot_states=settings.hot_projects,
-        )
-        pool = await create_pool(settings.database_url, _LEDGER_CONNECTIONS)
-        stack.push_async_callback(pool.close)
-        ledger = PostgresLedger(pool, settings.model_whole_s)
-        limits = HouseLimits(ledger, _fixed(settings))
-        world = World(
-            projects=projects,
-            leases=store,
-            bus=bus,
-            model=MeasuredModel(model),
-            sandbox=BusSandbox(bus),
-            catalog=model.catalog,
-            ledger=ledger,
-            limits=limits,
-            new_id=random_id,
-            now=now,
-        )
+        world = await _world(settings, stack, store, bus, model)
+        projects = world.projects
         worker = _worker(settings, world, store, bus)
         models = ModelList(model.catalog, settings.design_models, settings.write_models)
         commands, queries = Commands(projects, bus), Queries(projects, store)
         share = _share(settings)
         buses = Buses(own=bus, outside=outside)
-        doors = serving(buses, commands, queries, models, limits, share)
+        doors = serving(buses, commands, queries, models, world.limits, share)
         await stack.enter_async_context(doors)
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(projects.keep_snapshots())]
@@ -101,6 +79,38 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             await work
             for task in background:
                 task.cancel()
+
+
+async def _world(
+    settings: Settings,
+    stack: AsyncExitStack,
+    store: PostgresStore,
+    bus: NatsBus,
+    model: OpenRouter,
+) -> World:
+    pool = await create_pool(settings.database_url, _LEDGER_CONNECTIONS)
+    stack.push_async_callback(pool.close)
+    ledger = PostgresLedger(pool, settings.model_whole_s)
+    projects = Executor(
+        store,
+        PROJECT,
+        codec.decode_stored,
+        snapshots=store,
+        states=StateCodec(Project, fold=FOLD),
+        hot_states=settings.hot_projects,
+    )
+    return World(
+        projects=projects,
+        leases=store,
+        bus=bus,
+        model=MeasuredModel(model),
+        sandbox=BusSandbox(bus),
+        catalog=model.catalog,
+        ledger=ledger,
+        limits=HouseLimits(ledger, _fixed(settings)),
+        new_id=random_id,
+        now=now,
+    )
 
 
 def _model(settings: Settings) -> AbstractAsyncContextManager[OpenRouter]:

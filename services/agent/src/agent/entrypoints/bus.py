@@ -120,6 +120,40 @@ class Door(Generic[Request]):
             return BROKEN
 
 
+class _House:
+    """Answers what is asked about the installation, whatever the project."""
+
+    def __init__(self, models: ModelList, limits: HouseLimits) -> None:
+        self._models = models
+        self._limits = limits
+
+    async def list_models(self, _: str, __: bytes, ___: Mapping[str, str]) -> bytes:
+        try:
+            return codec.encode(await self._models.answer())
+        except Unavailable:
+            return codec.encode(NO_LIST)
+
+    async def tell_limits(self, _: str, __: bytes, ___: Mapping[str, str]) -> bytes:
+        return codec.encode(await self._told(self._limits.answer()))
+
+    async def set_limits(
+        self, subject: str, body: bytes, __: Mapping[str, str]
+    ) -> bytes:
+        try:
+            wanted = _set_limits.decode(body)
+        except codec.Malformed:
+            _count(subject, MALFORMED)
+            return codec.encode(MALFORMED)
+        return codec.encode(await self._told(self._limits.change(wanted)))
+
+    async def _told(self, answer: Awaitable[LimitsAnswer]) -> LimitsAnswer:
+        try:
+            return await answer
+        except Unavailable as error:
+            _log.warning("not answered", reason=str(error))
+            return UNAVAILABLE
+
+
 class Buses(msgspec.Struct, frozen=True):
     """Connections to the bus."""
 
@@ -156,28 +190,12 @@ async def serving(
         shares,
     )
 
-    async def list_models(_: str, __: bytes, ___: Mapping[str, str]) -> bytes:
-        try:
-            return codec.encode(await models.answer())
-        except Unavailable:
-            return codec.encode(NO_LIST)
-
-    async def tell_limits(_: str, __: bytes, ___: Mapping[str, str]) -> bytes:
-        return codec.encode(await _told(limits.answer))
-
-    async def set_limits(subject: str, body: bytes, __: Mapping[str, str]) -> bytes:
-        try:
-            wanted = _set_limits.decode(body)
-        except codec.Malformed:
-            _count(subject, MALFORMED)
-            return codec.encode(MALFORMED)
-        return codec.encode(await _told(lambda: limits.change(wanted)))
-
+    house = _House(models, limits)
     async with AsyncExitStack() as stack:
         for subject, handle in (
-            (subjects.MODELS, list_models),
-            (subjects.LIMITS, tell_limits),
-            (subjects.SET_LIMITS, set_limits),
+            (subjects.MODELS, house.list_models),
+            (subjects.LIMITS, house.tell_limits),
+            (subjects.SET_LIMITS, house.set_limits),
             (subjects.COMMANDS, command_door.handle),
             (subjects.QUERIES, query_door.handle),
         ):
@@ -192,14 +210,6 @@ async def serving(
             )
             stack.push_async_callback(served.close)
         yield
-
-
-async def _told(ask: Callable[[], Awaitable[LimitsAnswer]]) -> LimitsAnswer:
-    try:
-        return await ask()
-    except Unavailable as error:
-        _log.warning("not answered", reason=str(error))
-        return UNAVAILABLE
 
 
 def _fits(subject: str, request: Request, verb: str) -> bool:
