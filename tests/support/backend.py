@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from standalone.ports import free_port
 from standalone.program import Program
+from tests.support.loopback import NO_TLS, answers
 from tests.support.servers import NatsServer, PostgresServer, Server, as_role
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live for one run
@@ -38,11 +39,7 @@ class ServiceProcess(Server):
 
     @override
     def is_ready(self) -> bool:
-        try:
-            answer = httpx.get(f"{self.url}/ready", timeout=5, trust_env=False)
-        except httpx.TransportError:
-            return False
-        return answer.status_code == HTTPStatus.OK
+        return answers(f"{self.url}/ready")
 
 
 class Backend:
@@ -69,7 +66,13 @@ class Backend:
     def client(self, **headers: str) -> httpx.Client:
         """Return somebody without an account."""
         return httpx.Client(
-            base_url=self.api.url, headers=headers, timeout=30, trust_env=False
+            base_url=self.api.url,
+            headers=headers,
+            timeout=60,
+            # The api lets go of a connection after five seconds.
+            limits=httpx.Limits(keepalive_expiry=1),
+            verify=NO_TLS,
+            trust_env=False,
         )
 
     @contextmanager

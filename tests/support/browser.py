@@ -21,6 +21,7 @@ from playwright.async_api import (
     expect,
 )
 
+from tests.support.again import patient_client
 from tests.support.polling import until
 from tests.support.stack import ROOT, Message, Person, Stack, person
 
@@ -77,9 +78,7 @@ class Studio:
 
     def http(self) -> httpx.AsyncClient:
         """Return a client that is signed in as the project's owner."""
-        return httpx.AsyncClient(
-            base_url=self.stack.url, cookies=self.cookies, timeout=60
-        )
+        return patient_client(self.stack.url, cookies=self.cookies)
 
     async def save(self, path: str, content: str) -> None:
         """Save a file as another page of the same person does."""

@@ -5,18 +5,17 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import httpx
 from typing_extensions import override
 
 from scof import Diagnostic, FileClosed, Parser, PatchClosed, apply_patch, serialize
 from standalone import demo_model
 from standalone.ports import free_port
 from standalone.program import Program
+from tests.support.loopback import answers
 from tests.support.servers import Server
 
 APPS = Path(str(resources.files(demo_model))) / "apps"
@@ -119,8 +118,4 @@ class DemoModelServer(Server):
 
     @override
     def is_ready(self) -> bool:
-        try:
-            answer = httpx.get(f"{self.url}/health", timeout=1, trust_env=False)
-        except httpx.TransportError:
-            return False
-        return answer.status_code == HTTPStatus.OK
+        return answers(f"{self.url}/health")

@@ -3,11 +3,14 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 PATIENCE_S = 120.0
 """Longer than anything takes on a machine with too much to do: only failures wait."""
-_PAUSE_S = 0.02
+_FIRST_PAUSE_S = 0.02
+_LAST_PAUSE_S = 0.2
+_SHARE = 0.05
+"""Of the time waited so far; a look may cost as much as what is waited for."""
 
 
 async def until(
@@ -19,10 +22,10 @@ async def until(
         AssertionError: It never did; the message is *what* should have come true.
 
     """
-    deadline = time.monotonic() + timeout_s
+    pauses = _pauses(what, timeout_s)
     while not await _answer(check):
-        assert time.monotonic() < deadline, _missed(what, timeout_s)
-        await asyncio.sleep(_PAUSE_S)
+        pause_s = next(pauses)
+        await asyncio.sleep(pause_s)
 
 
 def wait_until(
@@ -34,10 +37,9 @@ def wait_until(
         AssertionError: It never did; the message is *what* should have come true.
 
     """
-    deadline = time.monotonic() + timeout_s
+    pauses = _pauses(what, timeout_s)
     while not check():
-        assert time.monotonic() < deadline, _missed(what, timeout_s)
-        time.sleep(_PAUSE_S)
+        time.sleep(next(pauses))
 
 
 async def _answer(check: Callable[[], object]) -> object:
@@ -45,5 +47,9 @@ async def _answer(check: Callable[[], object]) -> object:
     return await answer if inspect.isawaitable(answer) else answer
 
 
-def _missed(what: str, timeout_s: float) -> str:
-    return f"not within {timeout_s:g} s: {what}"
+def _pauses(what: str, timeout_s: float) -> Iterator[float]:
+    """Yield how long to wait before the next look: longer the longer it takes."""
+    began = time.monotonic()
+    while (waited_s := time.monotonic() - began) < timeout_s:
+        yield max(_FIRST_PAUSE_S, min(_LAST_PAUSE_S, waited_s * _SHARE))
+    raise AssertionError(f"not within {timeout_s:g} s: {what}")

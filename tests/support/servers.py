@@ -13,13 +13,11 @@ import tempfile
 from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
-import httpx
 from nats.aio.client import Client
 from typing_extensions import override
 
@@ -27,6 +25,7 @@ from standalone.migrate import SERVICE_ROLES, migrate
 from standalone.ports import free_port
 from standalone.program import Program, kill_group
 from standalone.servers import embedded
+from tests.support.loopback import answers
 from tests.support.polling import wait_until
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -78,6 +77,11 @@ class Server:
         """Start it and wait until it answers."""
         self.launch()
         self.await_ready()
+
+    async def begin(self) -> None:
+        """Start it while the loop goes on; it ends with the thread that calls this."""
+        self.launch()
+        await asyncio.to_thread(self.await_ready)
 
     def launch(self) -> None:
         """Start it."""
@@ -157,11 +161,7 @@ class NatsServer(Server):
 
     @override
     def is_ready(self) -> bool:
-        try:
-            answer = httpx.get(self.nats.health_url, timeout=1, trust_env=False)
-        except httpx.TransportError:
-            return False
-        return answer.status_code == HTTPStatus.OK
+        return answers(self.nats.health_url)
 
 
 def _children(pid: int) -> list[int]:

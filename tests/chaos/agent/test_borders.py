@@ -13,11 +13,14 @@ from tests.integration.agent.test_crashes import (
     check_finished,
     epochs_of,
     finish_with_another,
+    go_on_with_another,
 )
 from tests.integration.agent.world import WAIT_S, AgentProcess, Client, World
 from tests.support.polling import until
 
 HITS = 5
+SHORT = {"LEASE_TTL_S": "1"}
+"""The lease is over long before who froze wakes up."""
 
 
 @pytest.mark.parametrize("hit", range(1, HITS + 1))
@@ -59,10 +62,10 @@ async def is_completed(world: World, client: Client) -> bool:
 async def test_a_worker_that_froze_at_a_border_changes_nothing_when_it_wakes_up(
     surroundings: World, tmp_path: Path, name: str
 ) -> None:
-    place = f"{name}=sleep:3.5@1"  # the lease lasts one second
-    with surroundings.process(tmp_path, ATELIER_FAILPOINTS=place) as agent:
+    place = f"{name}=sleep:3.5@1"
+    with surroundings.process(tmp_path, **SHORT, ATELIER_FAILPOINTS=place) as agent:
         client = await begun(surroundings)
-        await finish_with_another(surroundings, client)
+        await go_on_with_another(surroundings, client)
         await until(lambda: agent.counted("agent_drives_fenced_total") == 1, "it woke")
         async with surroundings.agent():
             await check_finished(client)
@@ -75,10 +78,10 @@ async def test_a_worker_that_froze_at_a_border_changes_nothing_when_it_wakes_up(
 async def test_a_worker_that_froze_in_the_core_changes_nothing_when_it_wakes_up(
     surroundings: World, tmp_path: Path, name: str, hit: int
 ) -> None:
-    place = f"{name}=sleep:3.5@{hit}"  # the lease lasts one second
-    with surroundings.process(tmp_path, ATELIER_FAILPOINTS=place) as agent:
+    place = f"{name}=sleep:3.5@{hit}"
+    with surroundings.process(tmp_path, **SHORT, ATELIER_FAILPOINTS=place) as agent:
         client = await begun(surroundings)
-        await finish_with_another(surroundings, client)
+        await go_on_with_another(surroundings, client)
         await until(
             lambda: agent.counted("agent_drives_fenced_total") is not None, "it woke"
         )

@@ -64,7 +64,13 @@ async def check_finished(client: Client) -> None:
 
 
 async def finish_with_another(world: World, client: Client) -> None:
-    """Let a second worker take over and finish the run."""
+    """Let a second worker take over from one that is gone, and finish the run."""
+    await world.end_leases()
+    await go_on_with_another(world, client)
+
+
+async def go_on_with_another(world: World, client: Client) -> None:
+    """Let a second worker finish a run whose lease is over."""
     async with world.agent():
         view = await client.until(lambda view: view.state is RunState.COMPLETE)
         assert view.generated_files == sorted(FILES)
@@ -145,6 +151,7 @@ async def test_a_killed_call_is_recorded_as_interrupted(
         client = await begun(surroundings)
         await client.until(lambda view: "index.html" in view.generated_files)
         agent.kill()
+    await surroundings.end_leases()
     async with surroundings.agent():
         await client.until(lambda view: view.state is RunState.COMPLETE)
         events = await client.events()
@@ -158,27 +165,27 @@ async def test_a_worker_that_is_told_to_leave_gives_its_run_back(
     surroundings: World, app: FakeApp, tmp_path: Path
 ) -> None:
     app.holds["src/app.ts"] = asyncio.Event()
-    with surroundings.process(tmp_path, LEASE_TTL_S="3600") as agent:
+    with surroundings.process(tmp_path) as agent:
         client = await begun(surroundings)
         await client.until(lambda view: "index.html" in view.generated_files)
         agent.send(signal.SIGTERM)
         await until(lambda: agent.returncode == 0, "the worker leaves")
-        await finish_with_another(surroundings, client)
+        await go_on_with_another(surroundings, client)
 
 
 async def test_a_worker_that_froze_changes_nothing_when_it_wakes_up(
     surroundings: World, app: FakeApp, tmp_path: Path
 ) -> None:
     go_on = app.holds["src/app.ts"] = asyncio.Event()
-    with surroundings.process(tmp_path) as agent:
+    with surroundings.process(tmp_path, LEASE_TTL_S="5") as agent:
         client = await begun(surroundings)
         await client.until(lambda view: "index.html" in view.generated_files)
         frozen = surroundings.model.implements()[0]
         agent.send(signal.SIGSTOP)
-        await finish_with_another(surroundings, client)
+        await go_on_with_another(surroundings, client)
         go_on.set()  # the rest of its answer waits for it
         agent.send(signal.SIGCONT)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await frozen.over.wait()
         await until(
             lambda: agent.counted("agent_drives_fenced_total") == 1, "it is counted"
@@ -226,7 +233,7 @@ async def test_a_run_outlives_the_bus(
         await client.until(lambda view: "index.html" in view.generated_files)
         await asyncio.to_thread(nats_server.kill)
         go_on.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await surroundings.model.implements()[0].over.wait()
         await asyncio.to_thread(nats_server.start)
         await client.until(lambda view: view.state is RunState.COMPLETE)
@@ -239,7 +246,10 @@ async def test_a_run_outlives_the_database(nats_url: str, app: FakeApp) -> None:
     with server_folder() as folder, PostgresServer(folder) as postgres:
         postgres.make_template()
         with postgres.database() as dsn:
-            async with world(nats_url, dsn, app) as servers, servers.agent():
+            async with (
+                world(nats_url, dsn, app) as servers,
+                servers.agent(lease_ttl_s=5.0),  # nobody can give it back meanwhile
+            ):
                 client = await begun(servers)
                 await client.until(lambda view: "index.html" in view.generated_files)
                 await asyncio.to_thread(postgres.kill)

@@ -120,7 +120,7 @@ async def busy_run(world: World, seconds: float) -> Client:
     busy = refusal("429 Too Many Requests", "Slow.", Retry_After=f"{seconds:g}")
     world.model.scripts.append(busy)
     client = await begun(world)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             events = await client.events()
             if any(isinstance(event, ModelCallEnded) for event in events):

@@ -288,14 +288,14 @@ async def test_comments_amid_an_answer_are_silence() -> None:
 
 
 async def test_thoughts_are_signs_of_life() -> None:
-    limits = replace(FAST, first_token_s=0.3, silence_s=0.3)
+    limits = replace(FAST, first_token_s=1.5, silence_s=1.5)
     thought = event({"choices": [{"delta": {"content": "", "reasoning": "Hm."}}]})
-    script: Script = [head(), *dripping(thought, 0.05, 12), delta("Hello"), ending()]
+    script: Script = [head(), *dripping(thought, 0.2, 10), delta("Hello"), ending()]
     assert (await answer_to(script, limits=limits))[0] == "Hello"
 
 
 async def test_requests_that_came_to_nothing_are_told_of() -> None:
-    limits = replace(FAST, first_token_s=0.05)
+    limits = replace(FAST, first_token_s=1)
     lost: Script = [head(), NEVER()]
     busy = refusal("429 Busy", "Slow down.")
     async with talking(lost, busy, streamed("Hello"), limits=limits) as (model, _):

@@ -359,7 +359,7 @@ async def test_what_a_person_does_meanwhile_does_not_disturb_the_run(
 
 async def settled(client: Client) -> ModelCallCounted:
     """Return what a driver has recorded of a call that was stopped."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             last = (await client.events())[-1]
             if isinstance(last, ModelCallCounted):

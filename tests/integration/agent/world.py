@@ -12,12 +12,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-import httpx
+import asyncpg
 import msgspec
 from typing_extensions import override
 
@@ -68,10 +67,13 @@ from eventcore.adapters.nats import NatsBus, open_bus
 from eventcore.errors import Unavailable
 from standalone.ports import free_port
 from standalone.program import Program
+from tests.support.loopback import answers, text_at
 from tests.support.model_server import FakeApp, ModelServer, model_server
 from tests.support.servers import Server, as_role
 
 WAIT_S = 60.0
+LEASE_S = 600.0
+"""Never over by itself: no machine is so busy that a living driver loses its run."""
 PREVIEW = "http://abc.preview.localhost:3000/"
 SANDBOX = Actor("service", "sandbox")
 
@@ -307,12 +309,20 @@ class World:
             http_port=free_port(),
             openrouter_base_url=self.model.url,
             openrouter_model="fake/model",
-            lease_ttl_s=1.0,
+            lease_ttl_s=LEASE_S,
             scan_s=0.2,
             model_pause_s=0.01,
             sandbox_away_s=2.0,
         )
         return msgspec.structs.replace(settings, **changes)
+
+    async def end_leases(self) -> None:
+        """Do what time does to the leases of a worker that is gone."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            await connection.execute("UPDATE log.lease SET until = clock_timestamp()")
+        finally:
+            await connection.close()
 
     @asynccontextmanager
     async def agent(self, **changes: object) -> AsyncIterator[asyncio.Event]:
@@ -362,18 +372,14 @@ class AgentProcess(Server):
 
     @override
     def is_ready(self) -> bool:
-        try:
-            answer = httpx.get(self._ready, timeout=1, trust_env=False)
-        except httpx.TransportError:
-            return False
-        return answer.status_code == HTTPStatus.OK
+        return answers(self._ready)
 
     def counted(self, name: str) -> float | None:
         """Return what a counter shows; None while it does not answer."""
         url = self._ready.replace("/ready", "/metrics")
         try:
-            text = httpx.get(url, timeout=1, trust_env=False).text
-        except httpx.TransportError:
+            text = text_at(url)
+        except OSError:
             return None
         values = [line.split()[1] for line in text.split("\n") if line.startswith(name)]
         return float(values[0]) if values else None

@@ -164,10 +164,10 @@ async def test_an_unknown_address_takes_as_long_as_a_wrong_password(
     identity: Identity, ada: SignedIn
 ) -> None:
     async def refused_s(email: str) -> float:
-        began = time.perf_counter()
+        began = time.process_time()  # what others do meanwhile is not in it
         with pytest.raises(Rejected):
             await identity.sign_in(login("x"), email=email, password=WRONG)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     pairs = [
         (await refused_s(ada.account.email), await refused_s("nobody@example.org"))

@@ -15,7 +15,7 @@ from tests.support.polling import wait_until
 from tests.support.servers import PostgresServer, server_folder
 
 TODO = {"name": "Todo", "description": "a list"}
-GRACE_S = 10
+GRACE_S = 60
 
 
 @pytest.fixture(scope="module")

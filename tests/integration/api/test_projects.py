@@ -71,12 +71,16 @@ def log() -> Log:
     return Log()
 
 
+def waiting(pool: asyncpg.Pool, bus: NatsBus, wait_s: float) -> Projects:
+    store, agent = PostgresProjectStore(pool), BusAgent(bus)
+    views = PostgresProjectViews(pool)
+    return Projects(agent, views, CatchUp(store, agent), wait_s=wait_s)
+
+
 @pytest.fixture
 async def projects(pool: asyncpg.Pool, bus: NatsBus, log: Log) -> Projects:
     await log.answer(bus)
-    store, agent = PostgresProjectStore(pool), BusAgent(bus)
-    views = PostgresProjectViews(pool)
-    return Projects(agent, views, CatchUp(store, agent), wait_s=1.4)
+    return waiting(pool, bus, 8)
 
 
 async def serving(bus: NatsBus, answer: CommandAnswer, *, losing: int = 0) -> Agent:
@@ -130,9 +134,10 @@ async def test_what_nobody_projects_is_folded_by_the_one_who_waits(
 
 
 async def test_what_cannot_be_read_in_time_is_unavailable(
-    projects: Projects, bus: NatsBus, log: Log, owner: asyncpg.Connection
+    pool: asyncpg.Pool, bus: NatsBus, log: Log, owner: asyncpg.Connection
 ) -> None:
-    project_id = log.new_project()
+    await log.answer(bus)
+    projects, project_id = waiting(pool, bus, 1), log.new_project()
     await serving(bus, accepted(project_id))
     async with owner.transaction():
         await owner.execute("LOCK TABLE views.project")

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
-
 from standalone.ports import free_port
+from tests.support.loopback import answers
 from tests.support.polling import wait_until
 
 SERVICE = """
@@ -43,10 +42,7 @@ def service(
 
 
 def is_alive(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-    except httpx.TransportError:
-        return False
+    return answers(f"http://127.0.0.1:{port}/health")
 
 
 def test_a_service_answers_and_ends_with_0_at_sigterm() -> None:

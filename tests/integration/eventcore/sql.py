@@ -1,6 +1,8 @@
 """Altering the log's SQL in a scratch database: mutants, and windows held open."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 
@@ -28,6 +30,47 @@ AND (n.e = 0 OR EXISTS (
 """
 
 _END_OF_INSERT = "  GET DIAGNOSTICS _stored = ROW_COUNT;"
+_PATIENTLY = "PERFORM set_config('lock_timeout', '0', true);"
+_GATE = "PERFORM pg_advisory_xact_lock_shared(7002, 0);"
+_WAITING = """
+SELECT pid FROM pg_locks
+ WHERE locktype = 'advisory' AND classid = $1 AND NOT granted
+   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+class Gate:
+    """What every `gated` append stands before until it is opened."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def waiting(self) -> list[int]:
+        """Return the server's processes that stand before it."""
+        return await self._waiting(7002)
+
+    async def waiting_for_a_shard(self) -> list[int]:
+        """Return those that wait for whoever writes to a shard."""
+        return await self._waiting(7001)
+
+    async def open(self) -> None:
+        """Let everybody through."""
+        await self._connection.execute("SELECT pg_advisory_unlock(7002, 0)")
+
+    async def _waiting(self, kind: int) -> list[int]:
+        rows = await self._connection.fetch(_WAITING, kind)
+        return [row["pid"] for row in rows]
+
+
+@asynccontextmanager
+async def gate(dsn: str) -> AsyncIterator[Gate]:
+    """Lend a gate that is shut; its statement may stand before it for five seconds."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("SELECT pg_advisory_lock(7002, 0)")
+        yield Gate(connection)
+    finally:
+        await connection.close()
 
 
 def function(name: str) -> str:
@@ -48,9 +91,23 @@ def without(definition: str, part: str | re.Pattern[str]) -> str:
 
 def lingering(definition: str, seconds: str) -> str:
     """Return log.append standing still between its insert and its commit."""
-    mutant = definition.replace(
-        _END_OF_INSERT, f"{_END_OF_INSERT}\n  PERFORM pg_sleep({seconds});"
-    )
+    return _before_commit(definition, f"PERFORM pg_sleep({seconds});")
+
+
+def gated(definition: str) -> str:
+    """Return log.append standing before its commit as long as somebody holds it."""
+    return _before_commit(definition, f"{_PATIENTLY} {_GATE}")
+
+
+def patient(definition: str) -> str:
+    """Return a function that waits for the lock of a shard without end."""
+    mutant = definition.replace("BEGIN\n", f"BEGIN\n  {_PATIENTLY}\n", 1)
+    assert mutant != definition
+    return mutant
+
+
+def _before_commit(definition: str, statement: str) -> str:
+    mutant = definition.replace(_END_OF_INSERT, f"{_END_OF_INSERT}\n  {statement}")
     assert mutant != definition
     return mutant
 

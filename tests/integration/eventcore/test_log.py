@@ -20,9 +20,6 @@ from tests.support.polling import until
 from tests.support.servers import as_role
 from tests.unit.eventcore.counter import Close, Conversations, Say, execute, executor
 
-IN_A_COMMIT_S = "0.2"
-"""Longer than anything else takes, shorter than the lock's timeout."""
-
 
 @pytest.fixture
 async def store(postgres: str) -> AsyncIterator[PostgresStore]:
@@ -39,14 +36,6 @@ async def stores(dsn: str, count: int) -> AsyncIterator[list[PostgresStore]]:
     finally:
         for context in contexts:
             await context.__aexit__(None, None, None)
-
-
-async def until_one_is_committing(dsn: str) -> None:
-    async def is_sleeping() -> bool:
-        query = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        return bool(await sql.fetch(dsn, query))
-
-    await until(is_sleeping, "an append stands before its commit")
 
 
 # --- the order of positions is the order of commits -----------------------------------
@@ -101,25 +90,34 @@ async def test_a_reader_of_positions_beside_eight_writers_misses_none(
 async def test_nothing_of_an_old_epoch_comes_after_a_takeover(
     postgres: str, *, is_locked: bool
 ) -> None:
-    take = sql.function("take_lease")
+    take = sql.patient(sql.function("take_lease"))
     await sql.alter(
         postgres,
-        sql.lingering(sql.function("append"), IN_A_COMMIT_S),
+        sql.gated(sql.function("append")),
         take if is_locked else sql.without(take, sql.LOCK_OF_TAKE),
     )
-    async with stores(postgres, 2) as (old, new):
-        stream = uuid4()
+    stream = uuid4()
+    async with stores(postgres, 2) as (old, new), sql.gate(postgres) as gate:
         lease = await old.take(stream, "old", 0)
         assert lease is not None
         late = asyncio.ensure_future(
             old.append(stream, [CREATED], expected=0, context=CONTEXT, epoch=1)
         )
-        await until_one_is_committing(postgres)
-        taken = await new.take(stream, "new", 30)
-        assert taken is not None
-        version_at_takeover = len(await new.read(stream))
+        await until(gate.waiting, "an append stands before its commit")
+        taking = asyncio.ensure_future(version_at_takeover(new, stream))
+
+        async def taken_or_stopped() -> bool:
+            return taking.done() or bool(await gate.waiting_for_a_shard())
+
+        await until(taken_or_stopped, "the other one takes the lease, or has to wait")
+        await gate.open()
         await late
-        assert (len(await new.read(stream)) == version_at_takeover) is is_locked
+        assert (len(await new.read(stream)) == await taking) is is_locked
+
+
+async def version_at_takeover(store: PostgresStore, stream: UUID) -> int:
+    assert await store.take(stream, "new", 30) is not None
+    return len(await store.read(stream))
 
 
 async def test_a_driver_is_fenced_when_the_lease_went_between_load_and_append(

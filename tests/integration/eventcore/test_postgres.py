@@ -20,8 +20,6 @@ from tests.integration.eventcore import sql
 from tests.support.polling import until
 from tests.support.servers import MIGRATIONS, PostgresServer, as_role, server_folder
 
-IN_A_COMMIT_S = "0.2"
-
 
 @pytest.fixture
 async def store(postgres: str) -> AsyncIterator[PostgresStore]:
@@ -29,17 +27,11 @@ async def store(postgres: str) -> AsyncIterator[PostgresStore]:
         yield it
 
 
-async def backend_in_a_commit(dsn: str) -> int:
-    found: list[asyncpg.Record] = []
-
-    async def is_there() -> bool:
-        found[:] = await sql.fetch(
-            dsn, "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-        )
-        return bool(found)
-
-    await until(is_there, "an append stands before its commit")
-    return int(found[0]["pid"])
+async def in_a_commit(gate: sql.Gate) -> int:
+    """Return the server's process of an append that stands before its commit."""
+    await until(gate.waiting, "an append stands before its commit")
+    (pid,) = await gate.waiting()
+    return pid
 
 
 # --- failures -------------------------------------------------------------------------
@@ -80,7 +72,7 @@ async def test_a_file_of_control_characters_is_stored(store: PostgresStore) -> N
 async def test_a_lost_connection_leaves_the_outcome_open_and_the_same_call_safe(
     postgres: str, store: PostgresStore
 ) -> None:
-    await sql.alter(postgres, sql.lingering(sql.function("append"), IN_A_COMMIT_S))
+    await sql.alter(postgres, sql.gated(sql.function("append")))
     stream, answer = uuid4(), outcome()
 
     async def create() -> int:
@@ -88,11 +80,12 @@ async def test_a_lost_connection_leaves_the_outcome_open_and_the_same_call_safe(
             stream, [CREATED], expected=0, context=CONTEXT, outcome=answer
         )
 
-    creating = asyncio.ensure_future(create())
-    pid = await backend_in_a_commit(postgres)
-    await sql.fetch(postgres, "SELECT pg_terminate_backend($1)", pid)
-    with pytest.raises(Unavailable):
-        await creating
+    async with sql.gate(postgres) as gate:
+        creating = asyncio.ensure_future(create())
+        pid = await in_a_commit(gate)
+        await sql.fetch(postgres, "SELECT pg_terminate_backend($1)", pid)
+        with pytest.raises(Unavailable):
+            await creating
     assert await create() == 1
     assert len(await store.read(stream)) == 1
 
@@ -100,15 +93,18 @@ async def test_a_lost_connection_leaves_the_outcome_open_and_the_same_call_safe(
 async def test_a_caller_that_goes_away_cancels_nothing_that_is_under_way(
     postgres: str, store: PostgresStore
 ) -> None:
-    await sql.alter(postgres, sql.lingering(sql.function("append"), IN_A_COMMIT_S))
+    await sql.alter(postgres, sql.gated(sql.function("append")))
     stream, waiting = uuid4(), uuid4()
-    under_way = asyncio.ensure_future(append(store, stream, CREATED, expected=0))
-    await backend_in_a_commit(postgres)
-    still_waiting = asyncio.ensure_future(append(store, waiting, CREATED, expected=0))
-    await asyncio.sleep(0)
-    under_way.cancel()
-    still_waiting.cancel()
-    await asyncio.wait([under_way, still_waiting])
+    async with sql.gate(postgres) as gate:
+        under_way = asyncio.ensure_future(append(store, stream, CREATED, expected=0))
+        await in_a_commit(gate)
+        still_waiting = asyncio.ensure_future(
+            append(store, waiting, CREATED, expected=0)
+        )
+        await asyncio.sleep(0)
+        under_way.cancel()
+        still_waiting.cancel()
+        await asyncio.wait([under_way, still_waiting])
     assert await append(store, uuid4(), CREATED, expected=0) == 1
     assert len(await store.read(stream)) == 1
     assert await store.read(waiting) == []

@@ -41,7 +41,7 @@ def strict(own_backend: Backend) -> Iterator[Host]:
             Host(
                 own_backend,
                 folder,
-                HANDSHAKE_S="1",
+                HANDSHAKE_S="2",
                 PING_S="2",
                 PONG_S="5",
                 STALL_S="3",

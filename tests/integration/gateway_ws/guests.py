@@ -10,10 +10,12 @@ from uuid import uuid4
 import httpx
 from websockets.asyncio.client import connect
 
+from tests.support.again import patient_client
 from tests.support.backend import Backend, ServiceProcess
+from tests.support.loopback import text_at
 from tests.support.stack import Message, Socket
 
-NOTICE_S = 10.0
+NOTICE_S = 60.0
 _SAMPLE = re.compile(
     r'^(?P<name>gateway_\w+)(\{\w+="(?P<label>[^"]*)"\})? (?P<value>\S+)$'
 )
@@ -33,8 +35,7 @@ class Host(ServiceProcess):
 
     def count(self, name: str, label: str | None = None) -> float:
         """Return what the gateway has counted."""
-        answer = httpx.get(f"{self.url}/metrics", timeout=10, trust_env=False)
-        for line in answer.text.splitlines():
+        for line in text_at(f"{self.url}/metrics").splitlines():
             found = _SAMPLE.match(line)
             if found and found["name"] == name and found["label"] == label:
                 return float(found["value"])
@@ -100,11 +101,7 @@ class Guest:
 @asynccontextmanager
 async def guest(backend: Backend) -> AsyncIterator[Guest]:
     """Lend somebody with an account and a project."""
-    # The api lets go of a connection after five seconds: no request may cross that.
-    limits = httpx.Limits(keepalive_expiry=1)
-    async with httpx.AsyncClient(
-        base_url=backend.api.url, timeout=60, limits=limits
-    ) as http:
+    async with patient_client(backend.api.url) as http:
         somebody = Guest(http)
         answer = await http.post(
             "/api/auth/sign-up/email",

@@ -93,8 +93,8 @@ async def test_a_gateway_that_is_killed_costs_its_clients_nothing(
             wandering = tasks.create_task(wander_while(ada, [host, replica], 80))
             for _ in range(2):
                 await asyncio.sleep(0.5)
-                host.kill()
-                host.start()
+                await asyncio.to_thread(host.kill)
+                await host.begin()
         await stays.hear(lambda message: message.get("seq") == 81)
         with pytest.raises(ConnectionClosed):
             await left.hear(lambda _: False)
@@ -109,9 +109,9 @@ async def test_a_bus_that_is_away_for_a_while_costs_nobody_anything(
     async with ada.socket(host, after=0) as stays:
         await stays.hear(lambda message: message.get("seq") == 1)
         for number in range(3):
-            own_backend.nats.kill()
+            await asyncio.to_thread(own_backend.nats.kill)
             await asyncio.sleep(0.2)
-            own_backend.nats.start()
+            await own_backend.nats.begin()
             await until_done(ada, f"after {number}")
         await stays.hear(lambda message: message.get("seq") == 4)
     assert seqs(stays.heard) == [1, 2, 3, 4]

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from proxy import Answer, Limits, RequestHead, Route, TcpAddress, Upstream, serve
+from tests.support.loopback import NO_TLS
 
 Handler = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 
@@ -113,7 +114,7 @@ async def talk(port: int, *pieces: bytes, end: bool = False) -> bytes:
 
 async def fetch(port: int, method: str = "GET", content: bytes = b"") -> httpx.Response:
     """Ask as an ordinary client does."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False) as client:
         return await client.request(
             method, f"http://127.0.0.1:{port}/", content=content
         )

@@ -48,8 +48,8 @@ async def test_messages_pass_both_ways() -> None:
 
 
 async def test_an_idle_websocket_stays_open() -> None:
-    async with door_to(echo, Limits(idle_s=0.1)) as url, connect(url) as socket:
-        await asyncio.sleep(0.3)  # longer than others may be idle
+    async with door_to(echo, Limits(idle_s=1)) as url, connect(url) as socket:
+        await asyncio.sleep(2)  # longer than others may be idle
         await socket.send("still here")
         assert await socket.recv() == "still here"
 
@@ -115,5 +115,5 @@ async def test_the_service_learns_when_the_client_dies() -> None:
     async with door_to(wait) as url:
         socket = await connect(url)
         socket.transport.abort()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await ended.wait()

@@ -9,6 +9,7 @@ import httpx
 
 from standalone.ports import free_port
 from tests.integration.sandbox.stage import SandboxServer, host_of
+from tests.support.loopback import NO_TLS
 from tests.support.servers import NatsServer, server_folder
 
 LEASE_S = 3.0
@@ -47,7 +48,7 @@ async def seen(server: SandboxServer, project: UUID) -> str:
     """Return what a visitor is shown; nothing, where that takes too long."""
     headers = {"host": host_of(project), "accept": "text/html"}
     url = f"http://127.0.0.1:{server.preview_port}/"
-    async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(verify=NO_TLS, trust_env=False, timeout=5) as client:
         try:
             return (await client.get(url, headers=headers)).text
         except httpx.TimeoutException:

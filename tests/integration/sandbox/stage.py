@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -52,6 +51,7 @@ from contracts.sandbox import (
 from eventcore.adapters.nats import NatsBus, open_bus
 from standalone.ports import free_port
 from standalone.program import Program
+from tests.support.loopback import NO_TLS, answers
 from tests.support.npm import NODE
 from tests.support.packages import Registry, registry
 from tests.support.polling import until
@@ -169,12 +169,7 @@ class SandboxServer(Server):
 
     @override
     def is_ready(self) -> bool:
-        url = f"http://127.0.0.1:{self.http_port}/ready"
-        try:
-            answer = httpx.get(url, timeout=2, trust_env=False)
-        except httpx.TransportError:
-            return False
-        return answer.status_code == HTTPStatus.OK
+        return answers(f"http://127.0.0.1:{self.http_port}/ready")
 
 
 @contextmanager
@@ -305,7 +300,9 @@ class Stage:
         self, port: int, path: str, host: str, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """Ask for a page by the name of a host that no resolver knows."""
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(
+            verify=NO_TLS, trust_env=False, timeout=30
+        ) as client:
             return await client.get(
                 f"http://127.0.0.1:{port}{path}",
                 headers={"host": host, "accept": "text/html", **(headers or {})},
