@@ -7,11 +7,13 @@ the file system has them): never links to one file, which two projects could wri
 
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from sandbox.adapters.files.layout import Layer, Layout
 from sandbox.adapters.files.mounts import Mounts, Overlay, hide
@@ -22,6 +24,9 @@ _BUNDLES = Path(".vite", "deps")
 _OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
 """Attributes of a folder that hides what lies below it (overlayfs, the kernel's)."""
 _METADATA = _BUNDLES / "_metadata.json"
+_MODULE = re.compile(r".+\.js(\.map)?")
+_PART = re.compile(rb"""\./([\w.@+-]+\.js)["'`]""", re.ASCII)
+"""What one bundle has in common with another, wherever it loads that."""
 
 
 class Layers:
@@ -105,15 +110,11 @@ class Layers:
         for folder in (layer.path, layer.upper, layer.work, layer.merged):
             folder.mkdir()
         lower = self.modules(key)
-        for name in hidden:
-            if os.path.lexists(lower / name):
-                (layer.upper / name).parent.mkdir(exist_ok=True)
-                hide(layer.upper / name)
+        _hide(layer.upper, [one for one in hidden if os.path.lexists(lower / one)])
         for name in self._shared(lower):
             (layer.upper / name).mkdir(parents=True, exist_ok=True)
         if (lower / _BUNDLES).is_dir():
-            _copy_bundles(lower / _BUNDLES, layer.upper / _BUNDLES)
-        _filter_bundles(lower, layer.upper, hidden)
+            _copy_bundles(lower, layer.upper, hidden)
         if uid is not None:
             _give(layer.upper, uid)
         layer.template.write_text(key, encoding="ascii")
@@ -141,7 +142,7 @@ class Layers:
             if names:
                 words = ("cp", "-a", "--reflink=auto", "--", *names)
                 subprocess.run([*words, str(target / folder)], check=True)  # noqa: S603 - ours
-        _filter_bundles(lower, target, hidden)
+        _write_made(target, _made(lower, hidden))
         if uid is not None:
             subprocess.run(  # noqa: S603 - ours
                 ["chown", "-Rh", f"{uid}:{uid}", "--", str(target)],  # noqa: S607 - any
@@ -149,32 +150,85 @@ class Layers:
             )
 
 
-def _copy_bundles(lower: Path, upper: Path) -> None:
+def _hide(upper: Path, names: Sequence[str]) -> None:
+    """Make what lies below *names* in an overlay invisible."""
+    for number, name in enumerate(names):
+        path = upper / name
+        if path.parent != upper:
+            path.parent.mkdir(exist_ok=True)
+        if number == 0:
+            hide(path)
+        else:
+            # As the kernel does: some hundred new files would cost a tenth of a second.
+            path.hardlink_to(upper / names[0])
+
+
+def _copy_bundles(lower: Path, upper: Path, hidden: Sequence[str]) -> None:
     """Give a project bundles of its own, in a folder that Vite can rename.
 
     It does so whenever it bundles one package more. In an overlay that fails for a
     folder of which a part lies below, and then the app is never served as a whole.
     """
-    shutil.copytree(lower, upper, copy_function=shutil.copy)
+    source, target = lower / _BUNDLES, upper / _BUNDLES
+    left_out: set[str] = set()
+    made = _made(lower, hidden)
+    if made:
+        files = (bundle["file"] for bundle in made["optimized"].values())
+        needed = _with_parts(source, files)
+        left_out = {
+            entry.name
+            for entry in source.iterdir()
+            if _MODULE.fullmatch(entry.name)
+            and entry.name.removesuffix(".map") not in needed
+        }
+        chunks = made.get("chunks", {}).items()
+        made["chunks"] = {name: one for name, one in chunks if one["file"] in needed}
+    shutil.copytree(
+        *(source, target),
+        ignore=lambda _, names: left_out.intersection(names),
+        copy_function=shutil.copy,
+    )
+    _write_made(upper, made)
     for name in _OPAQUE:
         # Which one counts depends on how it is mounted; not every system has both.
         with suppress(OSError):
-            os.setxattr(upper, name, b"y")
+            os.setxattr(target, name, b"y")
 
 
-def _filter_bundles(lower: Path, upper: Path, hidden: Sequence[str]) -> None:
-    """Leave the bundles of hidden packages out of what Vite takes as made."""
+def _made(lower: Path, hidden: Sequence[str]) -> dict[str, Any]:
+    """Return what Vite takes as made, without the bundles of *hidden* packages.
+
+    It is empty where that is as it was.
+    """
     if not hidden or not (lower / _METADATA).is_file():
-        return
-    metadata = json.loads((lower / _METADATA).read_text(encoding="utf-8"))
+        return {}
+    made: dict[str, Any] = json.loads((lower / _METADATA).read_text(encoding="utf-8"))
     gone = set(hidden)
-    metadata["optimized"] = {
+    made["optimized"] = {
         name: bundle
-        for name, bundle in metadata["optimized"].items()
+        for name, bundle in made["optimized"].items()
         if _package_of(name) not in gone
     }
-    text = json.dumps(metadata)
-    (upper / _METADATA).write_text(text, encoding="utf-8")
+    return made
+
+
+def _write_made(modules: Path, made: Mapping[str, Any]) -> None:
+    if made:
+        (modules / _METADATA).write_text(json.dumps(made), encoding="utf-8")
+
+
+def _with_parts(folder: Path, files: Iterable[str]) -> set[str]:
+    """Return *files* and all in the same folder that they load, now or later."""
+    waiting = list(files)
+    found = set(waiting)
+    while waiting:
+        with suppress(FileNotFoundError):
+            for part in _PART.findall((folder / waiting.pop()).read_bytes()):
+                name = part.decode()
+                if name not in found:
+                    found.add(name)
+                    waiting.append(name)
+    return found
 
 
 def _package_of(specifier: str) -> str:
