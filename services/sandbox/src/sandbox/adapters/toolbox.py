@@ -197,6 +197,23 @@ class _NpmConfig(Struct, rename="kebab"):
     strict_ssl: bool = True
 
 
+class RegistryFinder:
+    """Finds them once, whoever asks first."""
+
+    def __init__(self, tools: Toolbox, environ: Mapping[str, str]) -> None:
+        self._tools = tools
+        self._environ = environ
+        self._asking = asyncio.Lock()
+        self._found: Registries | None = None
+
+    async def find(self) -> Registries:
+        """Return how packages are reached."""
+        async with self._asking:
+            if self._found is None:
+                self._found = await find_registries(self._tools, self._environ)
+            return self._found
+
+
 async def find_registries(tools: Toolbox, environ: Mapping[str, str]) -> Registries:
     """Ask npm and the environment where packages come from on this machine.
 

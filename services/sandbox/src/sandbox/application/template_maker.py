@@ -54,7 +54,9 @@ class TemplateMaker:
         pause_s = _FIRST_PAUSE_S
         while True:
             await self._templates.collect()
-            if await self.make_all():
+            is_all = await self.make_all()
+            await self._runtime.expect_installs()
+            if is_all:
                 pause_s = _FIRST_PAUSE_S
                 await asyncio.sleep(_COLLECT_S)
             else:

@@ -178,6 +178,10 @@ class Runtime(Protocol):
         """Whether `bun` is there, which installs npm's packages faster than npm."""
         ...
 
+    async def expect_installs(self) -> None:
+        """Find out what installs have to know, so that the first need not wait."""
+        ...
+
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:

@@ -38,7 +38,7 @@ from sandbox.adapters.keeping.keeper import Spec
 from sandbox.adapters.keeping.kept import way_out
 from sandbox.adapters.keeping.running import Running
 from sandbox.adapters.processes.leftovers import new_mark
-from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
+from sandbox.adapters.toolbox import Registries, RegistryFinder, Toolbox
 from sandbox.domain.limits import LIMITS, Limits
 from sandbox.ports import (
     Adopter,
@@ -93,7 +93,6 @@ class DockerRuntime(Runtime, Adopter):
         self._containers = containers
         self._layout = layout
         self._tools = tools
-        self._environ = environ
         self._tasks = tasks
         self._running: Running[KeptContainer] = Running()
         self._names: set[str] = set()
@@ -101,7 +100,7 @@ class DockerRuntime(Runtime, Adopter):
         self._empty: set[str] = set()
         """Those of them in which nothing runs any more, and which go in a moment."""
         self._closing = asyncio.Event()
-        self._registries: Registries | None = None
+        self._registries = RegistryFinder(tools, environ)
         self._own_users = launch.is_root()
         self._disk = DiskGuard(layout, containers.limits)
         _share(layout.shared, tools.certificates)
@@ -137,6 +136,10 @@ class DockerRuntime(Runtime, Adopter):
     # --- one command ------------------------------------------------------------------
 
     @override
+    async def expect_installs(self) -> None:
+        await self._registries.find()
+
+    @override
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:
@@ -144,7 +147,7 @@ class DockerRuntime(Runtime, Adopter):
         await self._disk.admit(project_id)
         if command.argv[0] == "bun":
             await self._share_bun()
-        registries = await self._find_registries() if command.installs else None
+        registries = await self._registries.find() if command.installs else None
         uid = self._uid(project_id)
         berth = Berth(self._layout.berths, uid if self._own_users else None)
         name = f"atelier-{self._engine.installation[:8]}-{berth.token}"
@@ -172,11 +175,6 @@ class DockerRuntime(Runtime, Adopter):
             await kept.stop()
             raise
         return kept
-
-    async def _find_registries(self) -> Registries:
-        if self._registries is None:
-            self._registries = await find_registries(self._tools, self._environ)
-        return self._registries
 
     def _uid(self, project_id: UUID) -> int:
         """Return who the files of a project belong to, inside and outside."""

@@ -28,7 +28,7 @@ from sandbox.adapters.pods.cluster import ClusterFailed, Pod
 from sandbox.adapters.pods.command import PodCommand
 from sandbox.adapters.pods.tenancy import Kind, Tenancies
 from sandbox.adapters.processes.leftovers import new_mark
-from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
+from sandbox.adapters.toolbox import RegistryFinder, Toolbox
 from sandbox.ports import (
     Command,
     Heir,
@@ -72,10 +72,9 @@ class PodRuntime(Runtime, Heir):
         self._found = found
         self._layout = layout
         self._tools = tools
-        self._environ = environ
         self._tasks = tasks
         self._memory_bytes = kind.limits.memory_bytes
-        self._registries: Registries | None = None
+        self._registries = RegistryFinder(tools, environ)
         self._running: Running[PodCommand] = Running()
         bundle = f"{body.ROOT}/certificates.pem"
         self._inside = Inside(
@@ -115,11 +114,15 @@ class PodRuntime(Runtime, Heir):
         return False  # the image holds what apps are made with, no more
 
     @override
+    async def expect_installs(self) -> None:
+        await self._registries.find()
+
+    @override
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:
         self._running.admit()
-        registries = await self._find_registries() if command.installs else None
+        registries = await self._registries.find() if command.installs else None
         spec = inside.spec(self._inside, command, registries, shares=True)
         out = way_out(command, registries)
         mark = new_mark(self._layout.root, project_id)
@@ -155,11 +158,6 @@ class PodRuntime(Runtime, Heir):
         if "OOMKilled" in seen.endings:
             return TOO_MUCH_MEMORY.format(self._memory_bytes >> 20)
         return f"Stopped: its pod has ended. {seen.status.message or ''}".strip()
-
-    async def _find_registries(self) -> Registries:
-        if self._registries is None:
-            self._registries = await find_registries(self._tools, self._environ)
-        return self._registries
 
     @override
     async def watch(self) -> None:

@@ -36,7 +36,7 @@ from sandbox.adapters.keeping.running import Running
 from sandbox.adapters.processes.groups import BOUNDS, Bounds, Group
 from sandbox.adapters.processes.leftovers import end_marked, mark_of
 from sandbox.adapters.processes.memory import used_by
-from sandbox.adapters.toolbox import Registries, Toolbox, find_registries
+from sandbox.adapters.toolbox import RegistryFinder, Toolbox
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     Adopter,
@@ -74,13 +74,12 @@ class ProcessRuntime(Runtime, Adopter):
         self._layers = layers or Layers(layout, None)
         self._tools = tools
         self._launcher = launcher
-        self._environ = environ
         self._tasks = tasks
         self._memory_bytes = bounds.limits.memory_bytes
         self._groups = bounds.groups
         self._disk = DiskGuard(layout, bounds.limits)
         self._running: Running[KeptProcess] = Running()
-        self._registries: Registries | None = None
+        self._registries = RegistryFinder(tools, environ)
         tools.write_wrappers(layout.tools)
 
     @property
@@ -133,12 +132,16 @@ class ProcessRuntime(Runtime, Adopter):
         return ended
 
     @override
+    async def expect_installs(self) -> None:
+        await self._registries.find()
+
+    @override
     async def launch(
         self, project_id: UUID, command: Command, on_output: OnOutput
     ) -> Process:
         self._running.admit()
         await self._disk.admit(project_id)
-        registries = await self._find_registries() if command.installs else None
+        registries = await self._registries.find() if command.installs else None
         modules = await self._modules(project_id)
         ours, theirs = socket.socketpair()
         try:
@@ -169,11 +172,6 @@ class ProcessRuntime(Runtime, Adopter):
         except CannotMount as exc:
             raise RuntimeFailed(f"The packages cannot be mounted: {exc}.") from exc
         return None if folder is None else Mounted(folder, self._layers.entry)
-
-    async def _find_registries(self) -> Registries:
-        if self._registries is None:
-            self._registries = await find_registries(self._tools, self._environ)
-        return self._registries
 
     def _group(self, plan: Plan) -> Group | None:
         if self._groups is None:
