@@ -59,7 +59,7 @@ async def test_the_demos_app_runs_without_an_install(world: Stage) -> None:
     assert list(modules.iterdir()) == []  # seen inside alone
 
 
-async def test_a_package_beyond_the_template_is_added(world: Stage) -> None:
+async def test_packages_beyond_the_template_come_and_go(world: Stage) -> None:
     assert await install(world, kanban(mitt="3.0.1")) == ["bun"]
     (project,) = world.agent.projects
     files = world.agent.projects[project].files
@@ -70,6 +70,19 @@ async def test_a_package_beyond_the_template_is_added(world: Stage) -> None:
     assert "mitt.js" in (await world.visit(project, "/src/main.tsx")).text
     bundles = world.folder_of(project).parent / "layer/upper/.vite/deps"
     assert (bundles / "mitt.js").exists()  # Vite could put it in place
+    running = set(world.processes_of(project))
+    files["package.json"] = kanban(mitt="3.0.1", klona="2.0.6")["package.json"]
+    world.agent.projects[project].version += 1
+    await world.ask(project, SyncFiles(3))
+    assert isinstance(await world.ask(project, InstallDependencies()), Installed)
+    assert running & set(world.processes_of(project))  # it goes on meanwhile
+    modules = bundles.parents[1]
+    assert {"mitt", "klona"} <= {path.name for path in modules.iterdir()}
+    files["package.json"] = kanban(klona="2.0.6")["package.json"]
+    world.agent.projects[project].version += 1
+    await world.ask(project, SyncFiles(4))
+    await world.ask(project, InstallDependencies())
+    assert not (modules / "mitt").exists()
 
 
 async def test_an_app_sees_no_package_that_it_does_not_ask_for(world: Stage) -> None:

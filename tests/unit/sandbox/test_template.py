@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.domain.apps.template import best_view
+from sandbox.domain.apps.template import Laid, best_view
 from tests.unit.sandbox.locks import TEMPLATE, lock
 
 
@@ -30,6 +30,22 @@ def test_what_needs_a_package_that_is_replaced_is_replaced_with_it() -> None:
     view = TEMPLATE.view({"a": "1.0.0", "d": "1.0.0", "c": "1.0.0", "b": "3.1.0"})
     assert view.missing == {"c": "1.0.0", "a": "1.0.0", "d": "1.0.0"}
     assert view.hidden == ("a", "c", "d", "e")
+
+
+@pytest.mark.parametrize(
+    ("before", "grows"),
+    [
+        (Laid("x", ("a",), {"b": "1"}), True),
+        (Laid("x", ("a",)), True),
+        (Laid("x", ("a",), {"b": "2"}), False),
+        (Laid("x", ("a",), {"d": "1"}), False),
+        (Laid("x"), False),
+        (Laid("y", ("a",)), False),
+    ],
+)
+def test_packages_are_added_to_what_has_no_other(before: Laid, *, grows: bool) -> None:
+    after = Laid("x", ("a",), {"b": "1", "c": "1"})
+    assert before.grows_to(after) is grows
 
 
 def test_the_view_that_leaves_least_to_install_is_taken() -> None:

@@ -17,6 +17,7 @@ from contracts.sandbox import Installed, Running, Synced
 from eventcore.errors import Unavailable
 from sandbox.application.commands import Commands
 from sandbox.application.loads import Loads
+from sandbox.application.packages import Packages
 from sandbox.application.parts import Parts, Server, Site
 from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
@@ -24,7 +25,7 @@ from sandbox.application.trouble import FAILED, Troubled
 from sandbox.domain.apps import install
 from sandbox.domain.apps.app import App, NoApp, detect, looked_at
 from sandbox.domain.apps.install import Plan
-from sandbox.domain.apps.template import View
+from sandbox.domain.apps.template import Laid
 from sandbox.domain.diagnosis.module_graph import expected_modules
 from sandbox.domain.ending import ending
 from sandbox.domain.limits import READ_BYTES
@@ -72,6 +73,8 @@ class Sandbox:
         self._lock = asyncio.Lock()
         self._saving = asyncio.Lock()
         self._loaded: FolderState | None = None
+        self._saved: FolderState | None = None
+        """What we have put on the disk ourselves, as it is there."""
         self._stale = False
         """What runs does not show the files as they are."""
         self._seen: Seen | None = None
@@ -82,6 +85,7 @@ class Sandbox:
         """The environment that the app's owner wants for it."""
         self._output = parts.outputs.of(project_id)
         self._commands = Commands(project_id, parts.runtime, self._output)
+        self._installer = Packages(folder, self._commands, self._output, self._let_go)
 
     # --- the state that survives ------------------------------------------------------
 
@@ -95,10 +99,15 @@ class Sandbox:
         async with self._saving:
             state = msgspec.structs.replace(await self.state(), **changes)
             try:
-                await self.folder.save(state)
+                await self._save(state)
             except BadFolder as exc:
                 raise Troubled(str(exc)) from exc
-            self._loaded = state
+
+    async def _save(self, state: FolderState) -> None:
+        if state != self._saved:  # the same again is two waits for the disk
+            self._saved = None
+            await self.folder.save(state)
+        self._saved = self._loaded = state
 
     async def admit(self, epoch: int) -> int:
         """Take note of a driver's *epoch*; return the highest one before this.
@@ -112,9 +121,7 @@ class Sandbox:
         async with self._saving:
             state = await self.state()
             if epoch > state.epoch:
-                admitted = msgspec.structs.replace(state, epoch=epoch)
-                await self.folder.save(admitted)
-                self._loaded = admitted
+                await self._save(msgspec.structs.replace(state, epoch=epoch))
             return state.epoch
 
     async def files_token(self) -> str:
@@ -279,7 +286,14 @@ class Sandbox:
         spare.output.pass_on_to(self._output)
         texts = {"package.json": files["package.json"].decode(errors="replace")}
         installed = install.digest(spare.app, texts, packages)
-        await self._record(files=spare.digests, installed=installed)
+        async with self._saving:
+            # Saved with the files, before the first of them is written.
+            self._loaded = msgspec.structs.replace(
+                await self.state(),
+                files=spare.digests,
+                installed=installed,
+                laid=Laid(spare.template.key),
+            )
         expected = (*expected_modules(files), *spare.opening)
         loads = Loads(expected, spare.opening)
         self._serves(spare.app, spare.process, loads)
@@ -328,13 +342,14 @@ class Sandbox:
         plans = self._plans(app, files, packages)
         if not plans or await self._is_installed(app, wanted):
             return Installed(manifest=wanted, skipped=True)
-        await self._record(installed=None)
+        laid = (await self.state()).laid
+        await self._record(installed=None, laid=None)
         self.doing = "Installing packages"
         try:
-            await self._install_by(plans)
+            laid = await self._installer.install(plans, laid)
         finally:
             self.doing = None
-        await self._record(installed=wanted)
+        await self._record(installed=wanted, laid=laid)
         self._stale = True
         return Installed(manifest=wanted, skipped=False)
 
@@ -349,51 +364,8 @@ class Sandbox:
         except NoApp as exc:
             raise Troubled(str(exc)) from exc
 
-    async def _install_by(self, plans: tuple[Plan, ...]) -> None:
-        """Go through *plans* until one succeeds.
-
-        Raises:
-            Troubled: None does; this is how the last one failed.
-
-        """
-        for number, plan in enumerate(plans, start=1):
-            try:
-                await self._carry_out(plan)
-            except (Troubled, BadFolder) as exc:
-                if number == len(plans):
-                    if isinstance(exc, Troubled):
-                        raise
-                    raise Troubled(str(exc)) from exc
-                self._output.say("That failed. Trying another way.")
-            else:
-                return
-
-    async def _carry_out(self, plan: Plan) -> None:
-        if plan.note:
-            self._output.say(plan.note)
-        await self._lay(plan.view)
-        seed = {} if plan.seed is None else {install.SEED: plan.seed.encode()}
-        try:
-            if seed:
-                await self.folder.apply(seed, ())
-            for argv in plan.steps:
-                await self._commands.install(argv)
-        finally:
-            if seed:
-                await self.folder.apply({}, seed)
-
-    async def _lay(self, view: View | None) -> None:
-        """Let the app have what a template holds, instead of all that it has now."""
-        if view is None:
-            await self.folder.lift()
-            return
-        await self._stop_server()
-        await self._parts.runtime.end_all(self.project_id)
-        await self.folder.lay(view.template.key, view.hidden)
-        self._output.say(f"{len(view.served)} of the packages are there already.")
-
     async def _is_installed(self, app: App, wanted: str) -> bool:
-        name = "node_modules" if app.kind in ("vite", "node") else ".venv"
+        name = install.MODULES if app.kind in ("vite", "node") else ".venv"
         installed = (await self.state()).installed
         return wanted == installed and await self.folder.has_folder(name)
 
@@ -470,14 +442,17 @@ class Sandbox:
         if server is not None and server.process is not None:
             await server.process.stop()
 
+    async def _let_go(self) -> None:
+        await self._stop_server()
+        await self._parts.runtime.end_all(self.project_id)
+
     async def _remove(self) -> None:
         self.doing = "Removing the sandbox"
         try:
             epoch = (await self.state()).epoch
-            await self._stop_server()
-            await self._parts.runtime.end_all(self.project_id)
+            await self._let_go()
             await self.folder.remove()
         finally:
             self.doing = None
-        self._loaded = FolderState(epoch=epoch)
+        self._loaded, self._saved = FolderState(epoch=epoch), None
         self._packages = None

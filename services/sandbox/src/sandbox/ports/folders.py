@@ -6,6 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from sandbox.domain.apps.template import Laid
+
 
 class FolderState(Struct, frozen=True):
     """What is known of a folder; it survives a restart."""
@@ -18,6 +20,8 @@ class FolderState(Struct, frozen=True):
     """SHA-256 of each file that we wrote, by path."""
     installed: str | None = None
     """Digest of what was installed last."""
+    laid: Laid | None = None
+    """What that was laid on, and with what; None: on nothing, or it is not known."""
 
 
 class BadFolder(Exception):

@@ -54,7 +54,7 @@ class PodFolder(Folder):
         state = await self._disk.state()
         if self._tenancies.is_held(self._project_id):
             return state
-        return replace(state, files={}, installed=None)
+        return replace(state, files={}, installed=None, laid=None)
 
     @override
     async def save(self, state: FolderState) -> None:

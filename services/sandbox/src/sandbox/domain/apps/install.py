@@ -23,6 +23,8 @@ from sandbox.domain.apps.template import Template, View, best_view
 from sandbox.domain.ending import ending
 from scof import Command, Parser
 
+MODULES = "node_modules"
+"""Where packages are looked for."""
 SEED = "package-lock.json"
 """Where a template's lock file lies while packages are added to it."""
 _NPM_LOCKS = ("package-lock.json", "npm-shrinkwrap.json")

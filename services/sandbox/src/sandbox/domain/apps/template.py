@@ -52,6 +52,22 @@ _locks = msgspec.json.Decoder(_Lock)
 _LOCK_VERSION = 3
 
 
+class Laid(Struct, frozen=True):
+    """What lies below `node_modules` of an app, where that began with a template."""
+
+    key: str
+    """Of the template."""
+    hidden: tuple[str, ...] = ()
+    added: Mapping[str, str] = {}
+    """What was installed on top, ranges by name."""
+
+    def grows_to(self, other: "Laid") -> bool:
+        """Tell whether *other* is the same with some packages more, or none."""
+        return (self.key, self.hidden) == (other.key, other.hidden) and (
+            self.added.items() <= other.added.items()
+        )
+
+
 class View(Struct, frozen=True):
     """What of a template an app sees."""
 
@@ -67,6 +83,11 @@ class View(Struct, frozen=True):
     def is_whole(self) -> bool:
         """Whether nothing is hidden and nothing is missing."""
         return not self.hidden and not self.missing
+
+    @property
+    def laid(self) -> Laid:
+        """What there is once the rest is installed on top of it."""
+        return Laid(self.template.key, self.hidden, self.missing)
 
 
 class Template:
