@@ -30,6 +30,7 @@ ECHO = {
     "server.js": """
 require('http').createServer((request, response) => {
   if (request.url === '/die') process.exit(9);
+  if (request.url === '/gone.js') response.setHeader('Content-Type', 'text/html');
   response.setHeader('Set-Cookie', ['own=1; Path=/', 'wide=1; Domain=localhost',
     'better-auth.session_token=stolen']);
   response.setHeader('Strict-Transport-Security', 'max-age=1');
@@ -134,6 +135,28 @@ async def test_an_answer_is_passed_on_as_it_comes(service: Stage) -> None:
     project = service.add(ECHO)
     await service.sees(project, '"accept":')
     assert (await service.visit(project, "/slow")).text == "first last"
+    worker = await service.visit(project, "/worker.js", service_worker="script")
+    assert worker.json()["service-worker"] == "script"
+    gone = await service.visit(project, "/gone.js", service_worker="script")
+    assert gone.headers["content-type"] == "text/javascript"
+    assert "unregister" in gone.text
+
+
+async def test_a_plain_page_lies_in_whatever_folder_it_likes(service: Stage) -> None:
+    project = service.add({f"site/{path}": text for path, text in PAGE.items()})
+    assert "<h1>One</h1>" in (await service.visit(project)).text
+    assert "Docs" in (await service.visit(project, "/docs/")).text
+    moved = await service.visit(project, "/docs?a=b")
+    assert moved.headers["location"] == "/docs/?a=b"
+    part = await service.visit(project, "/css/style.css", range="bytes=0-1")
+    assert (part.status_code, part.text) == (206, "h1")
+    assert part.headers["content-range"] == "bytes 0-1/17"
+    past = await service.visit(project, "/css/style.css", range="bytes=99-")
+    assert (past.status_code, past.headers["content-range"]) == (416, "bytes */17")
+    for path in ("/../site/.env", "/.env", "/index.html/"):
+        assert (await service.visit(project, path)).status_code == 404
+    gone = await service.visit(project, "/sw.js", service_worker="script")
+    assert "unregister" in gone.text
 
 
 @pytest.mark.parametrize(

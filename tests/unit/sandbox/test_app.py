@@ -5,17 +5,10 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from sandbox.domain.apps.app import (
-    PORT,
-    VENV_PYTHON,
-    App,
-    NoApp,
-    Package,
-    detect,
-    looked_at,
-    python_requirements,
-    read_package,
-)
+from sandbox.domain.apps.app import PORT, App, NoApp
+from sandbox.domain.apps.detect import detect, looked_at
+from sandbox.domain.apps.package import Package, read_package
+from sandbox.domain.apps.python_app import VENV_PYTHON, python_requirements
 
 ADDRESS = ("--host", "127.0.0.1", "--port", PORT)
 VITE = ("node", "node_modules/vite/bin/vite.js")
@@ -73,6 +66,32 @@ TABLE = {
         package(dev="tsc && vite", dependencies="vite"),
         node("dev"),
     ),
+    "vite by a rival of npm": (
+        package(dev="bunx --bun vite --open", dependencies="vite"),
+        vite(),
+    ),
+    "vite over another script": (
+        package(
+            dev="pnpm run web",
+            web="yarn site",
+            site="vite -l info",
+            dependencies="vite",
+        ),
+        vite("-l", "info"),
+    ),
+    "a circle of scripts": (
+        package(dev="yarn serve", serve="yarn run dev"),
+        node("dev"),
+    ),
+    "a script with another before it": (
+        package(dev="yarn serve", predev="x", serve="node a.js"),
+        node("dev"),
+    ),
+    "bun": (
+        package(dev="bun --hot 'my server.ts'"),
+        replace(node("dev", reloads=True), argv=("bun", "--hot", "my server.ts")),
+    ),
+    "bun in a shell": (package(dev="bun a.ts | cat"), node("dev")),
     "vite that builds": (
         package(dev="vite build", dependencies="vite"),
         node("dev", reloads=True),
@@ -99,6 +118,10 @@ TABLE = {
     "dev before start": (package(start="node a.js", dev="node b.js"), node("dev")),
     "no script but a page": ({**package(test="x"), "index.html": ""}, App("static")),
     "a page": ({"index.html": "<h1>"}, App("static")),
+    "a page in a folder": (
+        {**package(test="x"), "public/index.html": "", "public/a/index.html": ""},
+        App("static", folder="public"),
+    ),
     "fastapi": (
         {"requirements.txt": "fastapi", "main.py": FASTAPI},
         python("asgi", "-m", "uvicorn", "main:api", *ADDRESS),
@@ -271,8 +294,9 @@ def test_an_app_is_recognised(case: str) -> None:
         (package(test="x"), 'neither a "dev" nor a "start" script'),
         (package(dev=" "), 'neither a "dev" nor a "start" script'),
         ({"requirements.txt": ""}, "neither a main.py nor an app.py"),
+        ({"a/index.html": "", "b/index.html": ""}, "There is nothing to run"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_cannot_run_says_why(files: dict[str, str], reason: str) -> None:
     with pytest.raises(NoApp, match=reason):
@@ -288,6 +312,8 @@ def test_a_package_says_what_it_says_to_npm(nothing: str) -> None:
 
 
 def test_what_may_name_an_app_is_looked_at() -> None:
+    assert looked_at(["a/index.html", "a/b/index.html"]) == ["a/index.html"]
+    assert looked_at(["a/index.html", "index.html"]) == ["index.html"]
     own = ("z.py", "src/a/main.py", "b/app.py", "b/c/d/main.py", "tests/app.py")
     assert looked_at([*own, "main.py"]) == ["main.py", "src/a/main.py", "b/app.py"]
     many = [f"f{number}/main.py" for number in range(500)]

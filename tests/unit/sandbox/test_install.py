@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from sandbox.domain.apps.app import App, detect
+from sandbox.domain.apps.app import App
+from sandbox.domain.apps.detect import detect
 from sandbox.domain.apps.install import (
     Plan,
     Tools,
@@ -140,6 +141,11 @@ def test_where_only_bun_reads_a_lock_npm_says_that_it_does_not() -> None:
 def test_workspaces_are_left_to_the_package_manager() -> None:
     package = PACKAGE.replace("{", '{"workspaces": ["a"],', 1)
     assert ways(files={"package.json": package})[0].view is None
+
+
+def test_what_pnpm_calls_a_workspace_needs_an_install() -> None:
+    files = {"package.json": '{"scripts": {"dev": "x"}}', "pnpm-workspace.yaml": ""}
+    assert plans(detect(files), files, (), Tools()) != ()
 
 
 def test_a_requested_package_that_is_in_the_template_is_there() -> None:

@@ -72,9 +72,11 @@ class Toolbox(Struct, frozen=True):
         words = []
         for path in tools[name]:
             if path is None:
+                remedy = "install Node.js with npm, or set NODE_BIN"
+                if name == "bun":
+                    remedy = "it has not been fetched from the registry yet"
                 raise RuntimeFailed(
-                    f"The app needs {name}, which is not on this machine: install "
-                    f"Node.js with npm, or set NODE_BIN."
+                    f"The app needs {name}, which is not on this machine: {remedy}."
                 )
             words.append(str(path))
         return [*words, *arguments]

@@ -24,7 +24,8 @@ from sandbox.application.parts import Parts
 from sandbox.application.readiness import lack_of
 from sandbox.application.sandbox import Sandbox
 from sandbox.application.trouble import Troubled
-from sandbox.domain.apps.app import App, NoApp, read_package
+from sandbox.domain.apps.app import App, NoApp
+from sandbox.domain.apps.package import read_package
 from sandbox.domain.diagnosis import problems
 from sandbox.domain.diagnosis.page import Finding
 from sandbox.domain.diagnosis.source_map import original_line
@@ -117,6 +118,7 @@ class _Check:
         self._found = found
         self._files: Collection[str] = ()
         self._process: Process | None = None
+        self._folder = ""
         self._lacks = False
         """Something was not answered that the page cannot do without."""
 
@@ -126,7 +128,7 @@ class _Check:
         server = self._sandbox.server
         if server is None:
             return
-        self._process = server.process
+        self._process, self._folder = server.process, server.app.folder
         if server.process is not None:
             await self._look_at_server(server.process, server.app)
         if not self._found and not self._lacks:
@@ -291,7 +293,9 @@ class _Check:
         """Return the line of the project that stands behind one that a browser saw."""
         address = urlsplit(finding.url)
         names = candidates(address.path) if finding.url else []
-        path = next((name for name in names if name in self._files), None)
+        lies = ("", f"{self._folder}/") if self._folder else ("",)
+        known = (f"{one}{name}" for one in lies for name in names)
+        path = next((name for name in known if name in self._files), None)
         if path is None or self._process is None:
             return problems.Place(path, None if path is None else finding.line + 1)
         target = f"{address.path or '/'}{'?' if address.query else ''}{address.query}"

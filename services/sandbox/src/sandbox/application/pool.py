@@ -18,7 +18,8 @@ from sandbox.application.loads import Loads
 from sandbox.application.output import Output
 from sandbox.application.readiness import loaded_by, rehearse
 from sandbox.application.trouble import Troubled
-from sandbox.domain.apps.app import App, detect
+from sandbox.domain.apps.app import App
+from sandbox.domain.apps.detect import detect
 from sandbox.domain.apps.install import SEED
 from sandbox.domain.apps.spare import fits
 from sandbox.domain.apps.template import Template

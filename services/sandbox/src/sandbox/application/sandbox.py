@@ -23,7 +23,8 @@ from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import FAILED, Troubled
 from sandbox.domain.apps import install
-from sandbox.domain.apps.app import App, NoApp, detect, looked_at
+from sandbox.domain.apps.app import App, NoApp
+from sandbox.domain.apps.detect import detect, looked_at
 from sandbox.domain.apps.install import Plan
 from sandbox.domain.apps.template import Laid
 from sandbox.domain.diagnosis.module_graph import expected_modules

@@ -12,7 +12,7 @@ from sandbox.application.loads import Loads
 from sandbox.application.output import Output
 from sandbox.application.trouble import Troubled
 from sandbox.domain.apps import install
-from sandbox.domain.apps.app import detect
+from sandbox.domain.apps.detect import detect
 from sandbox.domain.output import Stream
 from sandbox.ports import (
     BadFolder,

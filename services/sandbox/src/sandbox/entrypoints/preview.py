@@ -6,6 +6,7 @@ wakes an app that sleeps.
 
 import asyncio
 from contextlib import suppress
+from http import HTTPStatus
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -58,7 +59,7 @@ class Preview:
         """Return where the request goes, or the answer to it."""
         project_id = self._project_of(head)
         if project_id is None or static_site.is_refused(head.path):
-            return _missing()
+            return _missing(head)
         try:
             owner = await self._controller.owner(project_id)
         except Unavailable:
@@ -77,14 +78,14 @@ class Preview:
             await self._wake(project_id, sandbox)
         server = sandbox.shown
         if server is None:
-            return _missing() if sandbox.gone else _waiting(head, sandbox)
+            return _missing(head) if sandbox.gone else _waiting(head, sandbox)
         if server.process is None:
-            return await _static(head, sandbox)
+            return await _static(head, sandbox, server.app.folder)
         kept = server.loads.kept(head.target)
         if kept is not None and head.method == "GET":
             return _module(head, kept)
-        if await _is_worker_that_was(head, server.process):
-            return _missing()
+        if await _lacks_worker(head, server.process):
+            return _missing(head)
         return _pass_on(head, server.process, server.loads, sandbox)
 
     def _project_of(self, head: RequestHead) -> UUID | None:
@@ -115,20 +116,24 @@ def _is_ping(head: RequestHead) -> bool:
     return head.is_websocket and head.header("sec-websocket-protocol") in _PINGS
 
 
-async def _is_worker_that_was(head: RequestHead, process: Process) -> bool:
+async def _lacks_worker(head: RequestHead, process: Process) -> bool:
     """Tell whether a browser asks for a service worker that the app has no more.
 
-    Dev servers answer with a page where there is nothing. A browser would take that for
-    a mistake, and keep the old worker with all that it shows of an app that is gone.
+    Dev servers answer with a page where there is nothing.
     """
-    if head.header("service-worker") != "script":
+    if not _is_for_worker(head):
         return False
     with suppress(Unreachable, TimeoutError):
         async with asyncio.timeout(_WORKER_S):
             host = head.header("host") or head.host
             answer = await process.fetch(host, head.target, "*/*")
-            return answer.content_type.startswith("text/html")
+            is_page = answer.content_type.startswith("text/html")
+            return is_page or answer.status == HTTPStatus.NOT_FOUND
     return False
+
+
+def _is_for_worker(head: RequestHead) -> bool:
+    return head.header("service-worker") == "script"
 
 
 def _module(head: RequestHead, module: Fetched) -> Answer:
@@ -182,7 +187,11 @@ def _later() -> Answer:
     return Answer(503, page.encode(), _HTML, headers)
 
 
-def _missing() -> Answer:
+def _missing(head: RequestHead) -> Answer:
+    """Answer that there is nothing; a worker that was there takes its leave."""
+    if _is_for_worker(head):
+        leave = pages.LEAVE.encode()
+        return Answer(200, leave, "text/javascript", [_NO_STORE, *ADDED])
     return Answer(404, pages.missing_page().encode(), _HTML, [_NO_STORE, *ADDED])
 
 
@@ -225,20 +234,21 @@ async def _opened(sandbox: Sandbox) -> Answer:
     return Answer(200, said, headers=[_NO_STORE, *ADDED])
 
 
-async def _static(head: RequestHead, sandbox: Sandbox) -> Answer:
-    """Answer with a file as it is; one that is HTML watches for changes."""
+async def _static(head: RequestHead, sandbox: Sandbox, folder: str) -> Answer:
+    """Answer with a file of *folder* as it is; HTML watches for changes."""
     if head.method not in ("GET", "HEAD"):
         return Answer(
             405, b"This page is static.\n", headers=[(b"Allow", b"GET, HEAD"), *ADDED]
         )
     if head.path == static_site.CHANGES:
         return await _changes(head, sandbox)
-    paths = static_site.candidates(head.path)
+    beneath = f"{folder}/" if folder else ""
+    paths = [f"{beneath}{one}" for one in static_site.candidates(head.path)]
     found = await sandbox.folder.read(paths, SERVED_BYTES)
     path = next((one for one in paths if one in found), None)
     if path is None:
-        return _missing()
-    place = static_site.page_of_folder(head.path, path)
+        return _missing(head)
+    place = static_site.page_of_folder(head.path, path.removeprefix(beneath))
     if place is not None:
         _, mark, query = head.target.partition("?")
         moved = (b"Location", f"{place}{mark}{query}".encode())

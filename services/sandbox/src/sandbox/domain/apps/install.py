@@ -11,14 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from sandbox.domain.apps.app import (
-    SERVERS,
-    VENV_PYTHON,
-    App,
-    Package,
-    python_requirements,
-    read_package,
-)
+from sandbox.domain.apps.app import App
+from sandbox.domain.apps.node_app import SEVERAL
+from sandbox.domain.apps.package import Package, read_package
+from sandbox.domain.apps.python_app import SERVERS, VENV_PYTHON, python_requirements
 from sandbox.domain.apps.template import Template, View, best_view
 from sandbox.domain.ending import ending
 from scof import Command, Parser
@@ -106,7 +102,8 @@ def plans(
         return ()
     if app.kind in ("vite", "node"):
         package = read_package(files["package.json"])
-        if not packages and not package.needs_packages:
+        has_parts = SEVERAL in files
+        if not packages and not package.needs_packages and not has_parts:
             return ()
         return _node_plans(package, files, packages, tools, templates)
     make: tuple[str, ...] = ("python", "-m", "venv", ".venv")
@@ -145,7 +142,7 @@ def _best(
     templates: Iterable[Template],
 ) -> View | None:
     """Return what a template can give, None where an install has to do it all."""
-    if package.workspaces is not None or "pnpm-workspace.yaml" in files:
+    if package.workspaces is not None or SEVERAL in files:
         return None
     locks = [name for name in NODE_LOCKS if name in files]
     if locks:

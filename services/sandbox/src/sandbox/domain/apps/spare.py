@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from sandbox.domain.apps.app import NoApp, detect, read_package
+from sandbox.domain.apps.app import NoApp
+from sandbox.domain.apps.detect import detect
 from sandbox.domain.apps.install import NODE_LOCKS, named
+from sandbox.domain.apps.package import read_package
 from sandbox.domain.apps.template import Template
 
 _AT_START = re.compile(

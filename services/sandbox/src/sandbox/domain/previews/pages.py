@@ -87,6 +87,16 @@ window.WebSocket = class extends EventTarget {{
 if (location.search === "") setTimeout(() => location.replace("?again"), 500);
 </script>
 """
+LEAVE = """\
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil((async () => {
+  for (const name of await caches.keys()) await caches.delete(name);
+  await registration.unregister();
+  for (const page of await clients.matchAll({type: "window"})) page.navigate(page.url);
+})()));
+"""
+"""A service worker in the place of one that is gone: browsers would keep that, with all
+that it shows of an app that is not there any more."""
 _SOON = "The preview shows itself as soon as the app answers."
 
 
