@@ -95,6 +95,17 @@ def test_what_is_left_out_is_counted() -> None:
     assert mark == Message("stderr", f"[{left_out} lines left out]")
 
 
+def test_what_we_say_is_said_in_a_flood_too() -> None:
+    joiner = Joiner()
+    joiner.add("stdout", ["x" * LINE_CHARS] * 9)
+    joiner.add("stdout", ["It stopped."], ours=True)
+    said = "\n".join(one.content for one in joiner.take(0.0)).split("\n")
+    assert said[-2:] == ["[5 lines left out]", "It stopped."]
+    joiner.add("stdout", ["y" * LINE_CHARS] * 9, ours=True)
+    assert max(len(one.content) for one in joiner.take(0.0)) <= MESSAGE_CHARS
+    assert not joiner.waiting
+
+
 def test_a_slow_writer_loses_nothing() -> None:
     joiner, shown = Joiner(), []
     for tenth in range(1000):

@@ -32,7 +32,7 @@ class Output:
 
     def say(self, line: str) -> None:
         """Add a line of our own, such as the command that is about to run."""
-        self._add("stdout", [line])
+        self._add("stdout", [line], ours=True)
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Show stars instead of *secrets* from now on, whoever prints them."""
@@ -43,12 +43,12 @@ class Output:
         """What hides the secrets of whoever has the output now."""
         return self._mask if self._heir is None else self._heir.mask
 
-    def _add(self, stream: Stream, lines: list[str]) -> None:
+    def _add(self, stream: Stream, lines: list[str], *, ours: bool = False) -> None:
         if self._heir is not None:
-            self._heir._add(stream, lines)  # noqa: SLF001 - one of us
+            self._heir._add(stream, lines, ours=ours)  # noqa: SLF001 - one of us
             return
         self.tail.add(lines)
-        self._joiner.add(stream, lines)
+        self._joiner.add(stream, lines, ours=ours)
         if self._joiner.waiting:
             self._waiting.set()
 

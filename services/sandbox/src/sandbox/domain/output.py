@@ -176,10 +176,15 @@ class Joiner:
         """Whether there is something that `take` has not returned yet."""
         return bool(self._waiting) or self._left_out > 0
 
-    def add(self, stream: Stream, lines: Sequence[str]) -> None:
-        """Take in *lines*, of which those beyond one message are counted only."""
+    def add(self, stream: Stream, lines: Sequence[str], *, ours: bool = False) -> None:
+        """Take in *lines*, of which those beyond one message are counted only.
+
+        Those that are *ours*, few and short, are never left out, and say what was.
+        """
+        if ours and self._left_out:
+            lines = [self._left_out_until_now(), *lines]
         for line in lines:
-            if self._chars + len(line) + 1 > MESSAGE_CHARS:
+            if not ours and self._chars + len(line) + 1 > MESSAGE_CHARS:
                 self._left_out += 1
             else:
                 self._waiting.append((stream, line))
@@ -197,15 +202,22 @@ class Joiner:
             messages.append(self._next())
         if not self._waiting and self._left_out and self._tokens >= 1:
             self._tokens -= 1
-            messages.append(Message("stderr", f"[{self._left_out} lines left out]"))
-            self._left_out = 0
+            messages.append(Message("stderr", self._left_out_until_now()))
         return messages
+
+    def _left_out_until_now(self) -> str:
+        number, self._left_out = self._left_out, 0
+        return f"[{number} lines left out]"
 
     def _next(self) -> Message:
         """Return the longest run of lines of one stream."""
         stream = self._waiting[0][0]
         lines: list[str] = []
+        left = MESSAGE_CHARS
         while self._waiting and self._waiting[0][0] == stream:
+            left -= len(self._waiting[0][1]) + 1
+            if lines and left < 0:
+                break
             line = self._waiting.popleft()[1]
             self._chars -= len(line) + 1
             lines.append(line)

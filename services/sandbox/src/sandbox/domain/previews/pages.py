@@ -27,6 +27,7 @@ _PAGE = """\
   p {{ margin: 0; opacity: .75; max-width: 40rem; text-align: center }}
   pre {{ box-sizing: border-box; width: min(100%, 48rem); max-height: 50vh;
         overflow: auto; margin: 0; padding: 1rem; border-radius: .5rem;
+        display: flex; flex-direction: column-reverse;
         font: .8125rem/1.5 ui-monospace, monospace; white-space: pre-wrap;
         background: color-mix(in srgb, CanvasText 6%, Canvas) }}
 </style>
@@ -115,7 +116,8 @@ def waiting_page(
     """
     title = doing or ("The app is not running" if trouble else "One moment")
     sentence = trouble or note or _SOON
-    shown = f"<pre>{escape(log)}</pre>" if log else ""
+    # In a reversed column, the end of what is too long is what shows.
+    shown = f"<pre><span>{escape(log)}</span></pre>" if log else ""
     script = _AGAIN if is_open else _AGAIN + _when_open("location.reload()")
     return _page(title, sentence, shown, script)
 
