@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +11,10 @@ from tests.support.backend import Backend, backend_of
 from tests.support.otlp import Receiver, receiver
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 from tests.support.stack import Person, Stack, person
+from tests.support.turns import Turns
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
 
 # Services that live for one test install no packages in advance.
 os.environ.setdefault("SANDBOX_TEMPLATES", "false")
@@ -20,6 +25,11 @@ settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Turns:
+    """Have the workers of xdist take turns as `turns` says."""
+    return Turns(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from scof import Limits, Parser, apply_patch
 from tests.unit.scof.answers import pieces
-from tests.unit.scof.metered import calls, metered
+from tests.unit.scof.trials.metered import calls, metered
 
 # So high that nothing is cut short; a line so short that many of them fit in.
 LIMITS = Limits(

@@ -5,7 +5,7 @@ Most are slips that a parser of another project made.
 
 import pytest
 
-from tests.unit.scof.mutation import first_failure, mutated, source
+from tests.unit.scof.trials.mutation import first_failure, mutated, source
 
 TESTS = ["test_answers", "test_parser", "test_limits", "test_writer"]
 

@@ -10,7 +10,7 @@ import pytest
 from scof import Limits, UnsafePath, replay, safe_path, serialize
 from tests.unit.scof.answers import pieces, read
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 LIMITS = Limits(files=10_000, file_chars=64_000_000, answer_chars=512_000_000)
 BATCH_CHARS = 4_000_000
 

@@ -1,0 +1,1 @@
+"""Many answers, cuts, mutants and sizes: what takes seconds, and no coverage needs."""
