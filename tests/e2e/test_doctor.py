@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import asyncpg
+import httpx
 import pytest
 from msgspec.structs import replace
 
@@ -26,6 +27,7 @@ from tests.support.cluster import (
     kubeconfig,
 )
 from tests.support.engine import engine_url
+from tests.support.polling import wait_until
 from tests.support.stack import Stack
 
 NOWHERE = "127.0.0.1:9"
@@ -51,6 +53,18 @@ def test_a_good_installation_has_no_problem(stack: Stack) -> None:
         *("Exposure", "Database", "Tables", "Clock", "NATS", "Streams", "Relay"),
         *("Isolation", "Model", "api", "gateway-ws", "agent", "sandbox", "edge"),
     }
+
+
+def test_whoever_may_not_look_inside_knows_how_apps_are_kept_apart(
+    stack: Stack,
+) -> None:
+    def told() -> bool:
+        with httpx.Client(base_url=stack.url, trust_env=False) as nobody:
+            summary = nobody.get("/api/config").json()["isolation"]
+            ready = nobody.get("/ready").text
+        return summary is not None and ready == f"ready; apps are run by {summary}"
+
+    wait_until(told, "the sandbox has told the api")
 
 
 def test_a_service_that_hangs_is_named(stack: Stack) -> None:

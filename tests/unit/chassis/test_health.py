@@ -16,6 +16,10 @@ async def fails() -> None:
     raise ConnectionError
 
 
+async def tells() -> str:
+    return "one thing"
+
+
 async def test_a_process_is_ready_when_all_its_dependencies_answer() -> None:
     async with AsyncTestClient(health_app({"database": answers})) as client:
         answer = await client.get("/ready")
@@ -23,7 +27,7 @@ async def test_a_process_is_ready_when_all_its_dependencies_answer() -> None:
 
 
 async def test_a_ready_process_says_what_people_should_know() -> None:
-    routes = health_routes({}, about="one thing")
+    routes = health_routes({}, about=tells)
     async with AsyncTestClient(Litestar(routes, openapi_config=None)) as client:
         answer = await client.get("/ready")
     assert (answer.status_code, answer.text) == (200, "ready; one thing")

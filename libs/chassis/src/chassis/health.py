@@ -14,6 +14,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 Check = Callable[[], Awaitable[None]]
 """Returns when the dependency answers, raises when it does not."""
+About = Callable[[], Awaitable[str | None]]
+"""Returns what people should know of a process that is ready, if that is known."""
 
 CHECK_TIMEOUT_S = 2.0
 
@@ -22,7 +24,7 @@ def health_routes(
     checks: Mapping[str, Check],
     *,
     stopping: asyncio.Event | None = None,
-    about: str = "",
+    about: About | None = None,
 ) -> list[HTTPRouteHandler]:
     """Return the handlers of /health, /ready and /metrics.
 
@@ -30,7 +32,6 @@ def health_routes(
     the answer. After *stopping* is set the process is not ready, so that nothing new
     is sent to it. *about* is what people should know of a process that is ready.
     """
-    text = f"ready; {about}" if about else "ready"
 
     @get("/health", media_type=MediaType.TEXT, include_in_schema=False)
     async def health() -> str:
@@ -43,6 +44,8 @@ def health_routes(
         missing = await _missing(checks)
         if missing:
             return _not_ready(f"waiting for {', '.join(missing)}")
+        told = None if about is None else await about()
+        text = "ready" if told is None else f"ready; {told}"
         return Response(text, status_code=HTTP_200_OK, media_type=MediaType.TEXT)
 
     @get("/metrics", media_type=CONTENT_TYPE_LATEST, include_in_schema=False)

@@ -155,8 +155,13 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
         async def check_database() -> None:
             await database.check(pool)
 
+        async def tell_isolation() -> str | None:
+            told = await parts.apps.isolation()
+            return None if told is None else f"apps are run by {told.summary}"
+
         checks = {"database": check_database, "nats": bus.check}
-        app = application(settings, parts, health_routes(checks, stopping=stopping))
+        health = health_routes(checks, stopping=stopping, about=tell_isolation)
+        app = application(settings, parts, health)
         async with asyncio.TaskGroup() as tasks:
             background = [
                 tasks.create_task(_projector(settings, shard, bus, pool, catch_up))

@@ -442,6 +442,8 @@ def _about_us(
         fields: dict[str, Any] = msgspec.structs.asdict(isolation)
         return fields | {"summary": isolation.summary}
 
-    about = f"apps are run by {isolation.summary}"
+    async def about() -> str:
+        return f"apps are run by {isolation.summary}"
+
     routes = health_routes(checks, stopping=stopping, about=about)
     return Litestar([*routes, tell], openapi_config=None)
