@@ -11,8 +11,13 @@ import pytest
 
 from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.processes.leftovers import mark_of
+from sandbox.application import commands
+from sandbox.application.commands import Commands
+from sandbox.application.output import Output
+from sandbox.application.template_maker import Nobody
+from sandbox.application.trouble import Troubled
 from sandbox.ports import Process, Unreachable
-from tests.contract.runtimes import KINDS, REAL_PODS, Bench, bench
+from tests.contract.runtimes import DOCKER, KINDS, PLAIN, REAL_PODS, Bench, bench
 from tests.support.packages import Registry, registry
 from tests.support.polling import until
 
@@ -21,11 +26,15 @@ HELLO = """
 require('http').createServer((q, answer) => answer.end('hello ' + q.url))
   .listen(process.env.PORT, process.env.HOST);
 """
-# Two generations of children that ignore SIGTERM, one of them in a session of its own.
+# Two generations of children that ignore SIGTERM, one of them in a session of its own,
+# those of the second stopped; and a daemon, whose parent is gone.
 TREE = """
 const {spawn} = require('child_process');
 process.on('SIGTERM', () => {});
 const depth = Number(process.argv[2] || 0);
+if (!depth)
+  spawn('/bin/sh', ['-c', 'sleep 1000 &'], {detached: true, stdio: 'ignore'});
+if (depth === 2) process.kill(process.pid, 'SIGSTOP');
 if (depth < 2) for (const detached of [true, false])
   spawn(process.execPath, [__filename, depth + 1], {detached, stdio: 'ignore'});
 if (depth === 0)
@@ -149,7 +158,7 @@ async def test_what_was_printed_last_without_an_end_is_not_lost(lent: Bench) -> 
 
 async def test_stopping_ends_the_whole_tree(lent: Bench) -> None:
     process = await lent.serve(TREE)
-    await until(lambda: _counts(lent, 7), "all seven run")
+    await until(lambda: _counts(lent, 8), "all eight run")
     await process.stop()
     assert process.ended
     assert lent.processes() == []
@@ -168,10 +177,24 @@ async def test_a_tree_ends_with_its_root(lent: Bench) -> None:
 
 async def test_a_killed_keeper_leaves_nothing(lent: Bench) -> None:
     process = await lent.serve(TREE)
-    await until(lambda: _counts(lent, 7), "all seven run")
+    await until(lambda: _counts(lent, 8), "all eight run")
     os.kill(_outermost(lent), signal.SIGKILL)
     await process.wait()
     await until(lambda: _counts(lent, 0), "nothing is left")
+
+
+@pytest.mark.parametrize("kind", [DOCKER, PLAIN])
+async def test_an_install_that_takes_too_long_is_ended(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "INSTALL_S", 1.0)
+    async with bench(kind, os.environ) as lent:
+        output = Output(lent.project_id, Nobody(), asyncio.Event())
+        installer = Commands(lent.project_id, lent.runtime, output)
+        await lent.write(script_js="setInterval(() => {}, 1000)")
+        with pytest.raises(Troubled, match="took longer than"):
+            await installer.install(("node", "script.js"))
+        assert lent.processes() == []
 
 
 async def test_ending_all_of_a_project_leaves_the_others(lent: Bench) -> None:

@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Browser, FilePayload, expect
 
 from tests.support.browser import Size, Studio, shoot, sign_in, window
+from tests.support.polling import until
 from tests.support.stack import Stack, person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -28,8 +29,14 @@ async def test_what_is_chosen_for_a_project_is_there_again(
         await expect(page.get_by_text("Saved.")).to_be_visible()
         chosen = await ada.get(f"/api/projects/{project}/settings")
         assert chosen["lockedPaths"] == ["LICENSE", "public/"]
+
+        async def told() -> object:
+            return (await ada.get("/api/config"))["isolation"]
+
+        await until(told, "the server says how apps are run")
         await page.reload()
         await expect(page.get_by_label("Tokens for a run")).to_have_value("5000")
+        await expect(page.get_by_test_id("isolation")).to_contain_text("isolated: ")
         await shoot(page, f"settings-{size}")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.processes import groups
 from sandbox.adapters.processes.groups import Group, Groups, find_bounds
 from sandbox.adapters.processes.leftovers import mark_of
@@ -45,6 +47,32 @@ async def test_a_command_begins_in_its_group_and_leaves_nothing(tmp_path: Path) 
         bounds.groups.discard(group)
         bounds.groups.close()
     assert not any(folder.parent.exists() for folder in group.folders)
+
+
+async def test_what_got_away_from_its_keeper_ends_with_its_group(
+    tmp_path: Path,
+) -> None:
+    made = (await find_bounds(tmp_path)).groups
+    if made is None:
+        pytest.skip("no control groups can be made here")
+    group = made.make("one")
+    words = (*group.entry, "/bin/sh", "-c", "sleep 1000 & echo $!; exec sleep 1000")
+    process = await asyncio.create_subprocess_exec(
+        *words, stdout=asyncio.subprocess.PIPE, start_new_session=True, env={}
+    )
+    assert process.stdout is not None
+    child = (await process.stdout.readline()).decode().strip()
+    assert parent_of(child) == process.pid
+    made.sweep()  # as the next service does
+    assert await process.wait() == -signal.SIGKILL
+    await until(lambda: parent_of(child) is None, "its child has ended too")
+
+    async def is_gone() -> bool:
+        made.discard()
+        return not any(folder.exists() for folder in group.folders)
+
+    await until(is_gone, "the group is gone")
+    made.close()
 
 
 async def test_a_processor_is_kept_from_apps_only_where_there_are_more(

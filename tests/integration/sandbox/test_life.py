@@ -6,10 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from api.adapters.bus.sandbox import BusApps
 from contracts.sandbox import Running, StartServer, SyncFiles
@@ -19,6 +23,7 @@ from tests.integration.sandbox.stage import (
     DEADLINE_S,
     SandboxServer,
     Stage,
+    host_of,
     sandbox_server,
     stage,
 )
@@ -39,6 +44,24 @@ if (depth < 2) for (const detached of [true, false])
 if (depth === 0) require('http').createServer((_, answer) => answer.end('up'))
   .listen(process.env.PORT, process.env.HOST);
 setInterval(() => {}, 1000);
+""",
+}
+
+# A server that says no more on a WebSocket than that it has one.
+CHAT = {
+    "package.json": '{"scripts": {"start": "node server.js"}}',
+    "server.js": """
+require('http').createServer((_, answer) => answer.end('up'))
+  .on('upgrade', (request, socket) => {
+    const words = request.headers['sec-websocket-key']
+      + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+    const accept = require('crypto').createHash('sha1').update(words).digest('base64');
+    const protocol = request.headers['sec-websocket-protocol'];
+    socket.write(['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket',
+      'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`,
+      ...(protocol ? [`Sec-WebSocket-Protocol: ${protocol}`] : []), '', '',
+    ].join('\\r\\n'));
+  }).listen(process.env.PORT, process.env.HOST);
 """,
 }
 
@@ -144,17 +167,45 @@ async def test_a_stopped_service_leaves_no_process(own_server: SandboxServer) ->
         assert "exception" not in said
 
 
+async def joined(service: Stage, project: UUID, *protocols: str) -> ClientConnection:
+    """Open a WebSocket to an app, once that is awake."""
+    opened: list[ClientConnection] = []
+
+    async def is_open() -> list[ClientConnection]:
+        await service.sees(project, "up")
+        with suppress(InvalidStatus):
+            opened.append(
+                await connect(
+                    f"ws://{host_of(project)}/",
+                    host="127.0.0.1",
+                    port=service.server.preview_port,
+                    subprotocols=[Subprotocol(one) for one in protocols],
+                    ping_interval=None,
+                    close_timeout=0,
+                    proxy=None,
+                )
+            )
+        return opened
+
+    await until(is_open, "the app takes a socket")
+    return opened[0]
+
+
 async def test_an_app_that_nobody_visits_is_stopped() -> None:
-    with sandbox_server(SANDBOX_IDLE_S="2") as server:
+    with sandbox_server(SANDBOX_IDLE_S="2", SANDBOX_HOT_MIB="0") as server:
         async with stage(server) as service:
-            project = service.add(TREE)
-            await service.sees(project, "up")
+            talks, left_open = service.add(CHAT), service.add(CHAT)
 
-            async def asleep() -> bool:
-                return not service.processes_of(project)
+            def asleep(project: UUID) -> Callable[[], bool]:
+                return lambda: not service.processes_of(project)
 
-            await until(asleep, "the app sleeps")
-            await service.sees(project, "up")
+            async with await joined(service, talks):
+                # Asks for updates alone, as pages of dev servers do for days.
+                async with await joined(service, left_open, "vite-hmr"):
+                    await until(asleep(left_open), "the app sleeps")
+                assert service.processes_of(talks)
+                await service.sees(left_open, "up")
+            await until(asleep(talks), "the app that somebody was joined to sleeps")
 
 
 def test_a_start_ends_what_was_left(own_server: SandboxServer) -> None:

@@ -95,7 +95,8 @@ class Exchange:
             await self._answer_with(target.unavailable(head), head)
             return
         try:
-            await self._pass_on(head, target, service)
+            with target.meanwhile():
+                await self._pass_on(head, target, service)
         finally:
             service.close()
 

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -60,6 +61,8 @@ class Upstream:
     """What to answer while nobody listens there."""
     broken: Callable[[RequestHead], Answer] = _broken
     """What to answer where the service ends before it has said anything."""
+    meanwhile: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Makes what is entered for as long as the two are joined, however that ends."""
 
 
 Route: TypeAlias = Callable[[RequestHead], Awaitable[Upstream | Answer]]

@@ -113,14 +113,13 @@ class Controller:
         self._closing = True
         for operations in self._operations.values():
             operations.cancel()
-        for task in (*self._rising.values(), *self._edited.values()):
-            task.cancel()
+        for sandbox in self._sandboxes.values():
+            sandbox.turns.interrupt()
 
     @property
     def running(self) -> int:
         """How many apps have a process of their own now."""
-        servers = (sandbox.server for sandbox in self._sandboxes.values())
-        return sum(one is not None and one.process is not None for one in servers)
+        return sum(sandbox.runs for sandbox in self._sandboxes.values())
 
     def url_of(self, project_id: UUID) -> str:
         """Return where a preview is seen, whether there is one or not."""
@@ -146,7 +145,7 @@ class Controller:
         if request.epoch > highest:
             # Whoever started the others must stop, so nobody will ask for their end.
             operations.cancel(but=request.key)
-        sandbox.used = time.monotonic()
+        sandbox.use.touch()
         operation = request.operation
         if isinstance(operation, CancelOperation):
             operations.cancel()
@@ -174,7 +173,7 @@ class Controller:
     def visit(self, project_id: UUID) -> Task[None] | None:
         """Bring a sandbox up for a visitor; return the task, if there is one."""
         sandbox = self.open(project_id)
-        sandbox.used = time.monotonic()
+        sandbox.use.touch()
         rising = self._rising.get(project_id)
         if rising is not None and not rising.done():
             return rising
@@ -257,9 +256,7 @@ class Controller:
         # may begin again under the same key.
         self._operations[project_id].cancel()
         self._operations[project_id] = Operations(self._parts.tasks)
-        rising = self._rising.get(project_id)
-        if rising is not None:
-            rising.cancel()
+        sandbox.turns.interrupt()
         self._parts.tasks.create_task(_unasked(sandbox.rest, project_id))
 
     async def reconcile_forever(self) -> None:
@@ -275,18 +272,21 @@ class Controller:
 
     async def reconcile(self) -> None:
         """Stop what is idle; remove what should not be there."""
-        now = time.monotonic()
         for project_id, sandbox in list(self._sandboxes.items()):
-            if self._is_idle(project_id, sandbox, now):
+            if sandbox.runs and self._is_unused(project_id):
                 _log.info("stopping an idle app", project=str(project_id))
-                await _unasked(sandbox.rest, project_id)
+                wanted = partial(self._is_wanted, project_id)
+                await _unasked(partial(sandbox.rest, wanted), project_id)
         for project_id in self._owners.held:
-            if self._is_unused(project_id, now):
+            if self._is_unused(project_id):
+                wanted = partial(self._is_wanted, project_id)
                 if project_id in self._sandboxes:
-                    await _unasked(self._sandboxes[project_id].rest, project_id)
-                await self._owners.release(project_id)
+                    rest = self._sandboxes[project_id].rest
+                    await _unasked(partial(rest, wanted), project_id)
+                if not wanted():  # somebody may have come meanwhile
+                    await self._owners.release(project_id)
         if self._lacks_room():
-            await self._make_room(now)
+            await self._make_room()
         for project_id in list(self._unchecked):
             await self._check(project_id)
 
@@ -304,7 +304,7 @@ class Controller:
             if await self._owners.claim(project_id) is None:
                 await heir.reap(project_id)
 
-    async def _make_room(self, now: float) -> None:
+    async def _make_room(self) -> None:
         """Empty folders that nobody uses, the longest unused first, while need be.
 
         With the next visit they come back from the log.
@@ -312,32 +312,30 @@ class Controller:
         for project_id in sorted(self._known, key=self._last_used):
             if not self._lacks_room():
                 return
-            if not self._is_unused(project_id, now):
+            if not self._is_unused(project_id):
                 continue
             sandbox = self.open(project_id)
             if (await sandbox.state()).files:
                 _log.warning("the disk lacks room, a folder goes", id=str(project_id))
-                await _unasked(sandbox.empty, project_id)
+                wanted = partial(self._is_wanted, project_id)
+                await _unasked(partial(sandbox.empty, wanted), project_id)
 
     def _last_used(self, project_id: UUID) -> float:
         sandbox = self._sandboxes.get(project_id)
-        return 0.0 if sandbox is None else sandbox.used
+        return 0.0 if sandbox is None else sandbox.use.last
 
-    def _is_unused(self, project_id: UUID, now: float) -> bool:
+    def _is_unused(self, project_id: UUID) -> bool:
+        """Tell whether nobody wants a sandbox, and nothing is done for it."""
+        sandbox = self._sandboxes.get(project_id)
+        is_busy = sandbox is not None and sandbox.turns.lock.locked()
+        return not is_busy and not self._is_wanted(project_id)
+
+    def _is_wanted(self, project_id: UUID) -> bool:
         sandbox = self._sandboxes.get(project_id)
         if sandbox is None:
-            return True
-        runs = sandbox.server is not None and sandbox.server.process is not None
-        is_busy = runs or self._operations[project_id].under_way
-        return not is_busy and now - sandbox.used > self._idle_s
-
-    def _is_idle(self, project_id: UUID, sandbox: Sandbox, now: float) -> bool:
-        return (
-            sandbox.server is not None
-            and sandbox.server.process is not None
-            and now - sandbox.used > self._idle_s
-            and not self._operations[project_id].under_way
-        )
+            return False
+        is_asked = self._operations[project_id].under_way
+        return is_asked or not sandbox.use.is_over(self._idle_s)
 
     async def _check(self, project_id: UUID) -> None:
         """Remove a folder whose project is gone.

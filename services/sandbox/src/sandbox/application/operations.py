@@ -1,9 +1,11 @@
-"""The operations of one sandbox: each is started once and asked about until over."""
+"""What is done to one sandbox: each operation once, and one step at a time."""
 
 import asyncio
 from asyncio import Task, TaskGroup
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from contracts.sandbox import Failed, Pending, SandboxAnswer
@@ -70,6 +72,34 @@ class Operations:
         if waiting:
             await asyncio.wait(waiting, timeout=WAIT_S)
         return not self.under_way
+
+
+class Turns:
+    """Who may change a sandbox, in the order in which they want to."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        """Whoever has it may."""
+        self._steps: set[Task[Any]] = set()
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let our task be ended meanwhile, whether it has its turn or waits for it."""
+        step = asyncio.current_task()
+        if step is None:
+            raise RuntimeError("a step is taken in a task")
+        self._steps.add(step)
+        try:
+            yield
+        finally:
+            self._steps.discard(step)
+
+    def interrupt(self) -> None:
+        """Begin to end whatever may be ended."""
+        for step in self._steps:
+            # Once: a second one would reach it while it cleans up.
+            if not step.cancelling():
+                step.cancel()
 
 
 def _is_of(run_id: UUID, key: str) -> bool:

@@ -1,6 +1,9 @@
-"""What a sandbox is made of, and what it shows."""
+"""What a sandbox is made of, what it shows, and how long nobody has looked."""
 
+import time
 from asyncio import TaskGroup
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -46,6 +49,32 @@ class Site(Struct, frozen=True):
         """Whether browsers let a page there do what they let pages over TLS do."""
         name = self.host.partition(":")[0]
         return self.url.startswith("https:") or name.endswith(".localhost")
+
+
+class Use:
+    """When somebody has wanted something of a sandbox, and whether somebody does."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+        self._joined = 0
+
+    def touch(self) -> None:
+        """Take note that somebody wants something now."""
+        self.last = time.monotonic()
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Count as somebody who wants it all the time."""
+        self._joined += 1
+        try:
+            yield
+        finally:
+            self._joined -= 1
+            self.touch()
+
+    def is_over(self, seconds: float) -> bool:
+        """Tell whether nobody has wanted anything for so long."""
+        return not self._joined and time.monotonic() - self.last > seconds
 
 
 class Server(Struct, frozen=True):

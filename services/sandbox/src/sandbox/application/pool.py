@@ -171,7 +171,7 @@ class Pool:
         """
         try:
             await folder.adopt(spare.id)
-        except BadFolder:
+        except BaseException:  # to be cancelled is one: nobody else has it
             await self._discard(spare.id, spare.folder)
             raise
         self._adopter.adopt(spare.id, project_id)

@@ -7,7 +7,7 @@ other step may start; nothing needs to be repaired first.
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
@@ -17,8 +17,9 @@ from contracts.sandbox import Installed, Running, Synced
 from eventcore.errors import Unavailable
 from sandbox.application.commands import Commands
 from sandbox.application.loads import Loads
+from sandbox.application.operations import Turns
 from sandbox.application.packages import Packages
-from sandbox.application.parts import Parts, Server, Site
+from sandbox.application.parts import Parts, Server, Site, Use
 from sandbox.application.readiness import Seen, see
 from sandbox.application.sync import Outcome, sync
 from sandbox.application.trouble import FAILED, Troubled
@@ -64,14 +65,13 @@ class Sandbox:
         self.gone = False
         """The project was deleted; nothing is ever started again."""
         self.backoff = Backoff()
-        self.used = time.monotonic()
-        """When somebody last wanted something of it."""
+        self.use = Use()
         self.changed = asyncio.Event()
         """Set, and replaced by a new one, when there is something else to be seen."""
         self.coming = False
         """What is going to be seen runs already, and gets its files."""
         self._parts = parts
-        self._lock = asyncio.Lock()
+        self.turns = Turns()
         self._saving = asyncio.Lock()
         self._loaded: FolderState | None = None
         self._saved: FolderState | None = None
@@ -142,10 +142,22 @@ class Sandbox:
 
     # --- steps ------------------------------------------------------------------------
 
+    @property
+    def runs(self) -> bool:
+        """Whether the app has a process of its own now."""
+        return self.server is not None and self.server.process is not None
+
+    @asynccontextmanager
+    async def _step(self) -> AsyncIterator[None]:
+        """Wait for our turn to do what may be interrupted."""
+        with self.turns.interruptible():
+            async with self._turn():
+                yield
+
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Wait for our turn, and remember what went wrong in it."""
-        async with self._lock:
+        async with self.turns.lock:
             try:
                 yield
             except Exception as exc:
@@ -161,25 +173,25 @@ class Sandbox:
 
     async def sync(self, version: int) -> Synced:
         """Make the folder equal the project at *version* or later."""
-        async with self._turn():
+        async with self._step():
             return await self._sync(version)
 
     async def install(self) -> Installed:
         """Install what the app needs, unless that was done before."""
-        async with self._turn():
+        async with self._step():
             await self._sync(0)  # another controller may have been asked to before
             return await self._install()
 
     async def start(self) -> Running:
         """Start the app, or leave it running, and wait until it answers."""
-        async with self._turn():
+        async with self._step():
             await self._sync(0)
             await self._start()
             return Running(url=self.site.url, sandbox_id=str(self.project_id))
 
     async def catch_up(self) -> None:
         """Install and start what the files that are here call for."""
-        async with self._turn():
+        async with self._step():
             with suppress(Troubled):  # that nobody sends them is no fault of the app
                 await self._sync(0)
             await self._install()
@@ -187,35 +199,38 @@ class Sandbox:
 
     async def bring_up(self) -> None:
         """Do whatever is needed until a preview can be shown."""
-        async with self._turn():
+        async with self._step():
             await self._sync(0)
             await self._install()
             await self._start()
 
     async def follow_edit(self) -> None:
         """Bring a person's edit into the folder and in front of their eyes."""
-        async with self._turn():
+        async with self._step():
             was_shown = self.server is not None
             await self._sync(0)
             if was_shown:
                 await self._install()
                 await self._start()
 
-    async def rest(self) -> None:
-        """Stop the server; the files stay, and the next visit starts it again."""
+    async def rest(self, unless: Callable[[], bool] = bool) -> None:
+        """Stop the server, *unless* it is wanted by then; a visit starts it again."""
         async with self._turn():
-            await self._stop_server()
+            if not unless():
+                await self._stop_server()
 
     async def remove(self) -> None:
         """Stop everything and delete the folder; legal in every state."""
+        self.turns.interrupt()
         async with self._turn():
             await self._remove()
 
-    async def empty(self) -> None:
+    async def empty(self, unless: Callable[[], bool]) -> None:
         """Stop everything and delete the files, which can be had again."""
         async with self._turn():
-            await self._remove()
-            await self._record()
+            if not unless():
+                await self._remove()
+                await self._record()
 
     # --- how they are done, under the lock --------------------------------------------
 
@@ -285,18 +300,21 @@ class Sandbox:
             self._output.say(str(exc))
             return None
         spare.output.pass_on_to(self._output)
-        texts = {"package.json": files["package.json"].decode(errors="replace")}
-        installed = install.digest(spare.app, texts, packages)
-        async with self._saving:
-            # Saved with the files, before the first of them is written.
-            self._loaded = msgspec.structs.replace(
-                await self.state(),
-                files=spare.digests,
-                installed=installed,
-                laid=Laid(spare.template.key),
-            )
-        expected = (*expected_modules(files), *spare.opening)
-        loads = Loads(expected, spare.opening)
+        text = files["package.json"].decode(errors="replace")
+        installed = install.digest(spare.app, {"package.json": text}, packages)
+        try:
+            async with self._saving:
+                # Saved with the files, before the first of them is written.
+                self._loaded = msgspec.structs.replace(
+                    await self.state(),
+                    files=spare.digests,
+                    installed=installed,
+                    laid=Laid(spare.template.key),
+                )
+        except BaseException:
+            await spare.process.stop()  # nobody would ever show it
+            raise
+        loads = Loads((*expected_modules(files), *spare.opening), spare.opening)
         self._serves(spare.app, spare.process, loads)
         self._stale = True  # until the files are there
         self._seen = Seen()
@@ -406,8 +424,7 @@ class Sandbox:
         variables = {**app.variables, **self._variables}
         if app.before:
             await self._commands.prepare(app.before, variables)
-        host = self.site.host
-        return await self._commands.serve(app.argv, host, variables, loads)
+        return await self._commands.serve(app.argv, self.site.host, variables, loads)
 
     async def _is_seen(self) -> bool:
         """Wait for the page of an app that ran before; one without is started anew."""

@@ -5,7 +5,7 @@ wakes an app that sleeps.
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from http import HTTPStatus
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -161,6 +161,8 @@ def _pass_on(
         forwarded=False,
         unavailable=unavailable,
         broken=broken,
+        # A page that asks for updates alone may have been left open for days.
+        meanwhile=nullcontext if _is_ping(head) else sandbox.use.joined,
     )
 
 

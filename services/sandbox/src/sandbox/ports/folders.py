@@ -121,5 +121,10 @@ class Folders(Protocol):
         ...
 
     def open_spare(self) -> tuple[UUID, Folder]:
-        """Return an id and a folder that belong to no project, and end with us."""
+        """Return an id and a folder that belong to no project, and end with us.
+
+        Raises:
+            BadFolder: The disk is full, or does not take it.
+
+        """
         ...

@@ -3,6 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { ArrowLeft, Download } from "lucide-react";
 
 import { api, ApiError } from "../../server/api";
+import { configQuery } from "../../server/config";
 import { exportPath } from "../../server/files-api";
 import { limitsQuery } from "../../server/limits";
 import { models, settings } from "../../server/settings-api";
@@ -25,6 +26,7 @@ export function SettingsPage() {
     queryFn: () => settings.get(projectId),
   });
   const limits = useQuery(limitsQuery);
+  const isolation = useQuery(configQuery).data?.isolation ?? null;
   const list = useQuery({ queryKey: ["models"], queryFn: models, retry: false });
   if (project.error instanceof ApiError && project.error.status === 404) return <Missing />;
   return (
@@ -65,6 +67,15 @@ export function SettingsPage() {
                 commit for each phase and each edit.
               </p>
             </Section>
+            {isolation !== null && (
+              <Section
+                title="How its app is run"
+                about="What keeps it apart from the machine, and from other people's apps."
+                testId="isolation"
+              >
+                <p className="text-sm">{isolation.charAt(0).toUpperCase() + isolation.slice(1)}.</p>
+              </Section>
+            )}
           </>
         )}
       </div>

@@ -293,10 +293,17 @@ class DockerRuntime(Runtime, Adopter):
             EngineFailed: The engine does not answer.
 
         """
-        left = [one for one in await self._engine.own() if one.name not in self._names]
-        for one in left:
-            await self._engine.remove(one.name)
-        return len(left) + await self._volumes.reap()
+        removed = 0
+        for one in await self._engine.own():
+            if one.name in self._names:
+                continue
+            try:
+                await self._engine.remove(one.name)
+            except EngineFailed as exc:  # which must not keep the others
+                _log.warning("a container stays", name=one.name, reason=str(exc))
+            else:
+                removed += 1
+        return removed + await self._volumes.reap()
 
     @override
     async def recover(self) -> int:

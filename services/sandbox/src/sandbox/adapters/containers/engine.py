@@ -95,9 +95,10 @@ class Engine:
         filters = json.dumps({"label": [f"{LABEL}={self.installation}"]})
         async with _asked(_ASK_S):
             listed = await self._containers.list(all=1, filters=filters)
+        # One whose removal was cut short has no name any more.
         return [
             Found(
-                str(one["Names"][0]).removeprefix("/"),
+                str((one["Names"] or [one["Id"]])[0]).removeprefix("/"),
                 str(one["Labels"].get(PROJECT_LABEL)),
             )
             for one in listed

@@ -44,7 +44,8 @@ class DiskFolders(Folders):
     @override
     def open_spare(self) -> tuple[UUID, Folder]:
         spare = uuid4()
-        make_folder(self._layout.spares / str(spare), PASS)
+        with _told("The folder of a spare cannot be made"):
+            make_folder(self._layout.spares / str(spare), PASS)
         return spare, self.open(spare)
 
     @override

@@ -3,11 +3,13 @@
 They are there for whoever may write below /sys/fs/cgroup, which is root on most
 machines. Both versions are known, of the second only where its hierarchy has all
 controllers that we need. Ours lie below our own group or, where version 2 forbids
-that, beside it, so that bounds of the service hold for its apps too.
+that, beside the nearest one above whose neighbours get all of them, so that bounds of
+that hold for apps too.
 """
 
 import asyncio
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +27,7 @@ ROOT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 _PERIOD_US = 100_000
 _MEMBERS = "cgroup.procs"
+_PROCESSES = "pids.max"
 _EVENTS = ("memory.oom_control", "memory.events")
 """Where the kernel counts what it had to end, in version 1 and in version 2."""
 _WEIGHTS = {"cpu.shares": 1024, "cpu.weight": 100}
@@ -57,6 +60,16 @@ class Group(Struct, frozen=True):
                 words = (line.split() for line in text.splitlines())
                 return sum(int(count) for key, count in words if key == "oom_kill")
         return 0
+
+    def end(self) -> None:
+        """End what is in it still, however that got away from its keeper."""
+        for folder in self.folders:
+            with suppress(OSError):  # so that nothing more begins in it
+                (folder / _PROCESSES).write_text("0", encoding="ascii")
+        for folder in self.folders:
+            with suppress(OSError):
+                for word in (folder / _MEMBERS).read_text(encoding="ascii").split():
+                    _kill(int(word))
 
     def remove(self) -> bool:
         """Take it away; tell whether nothing is in it any more."""
@@ -105,17 +118,18 @@ class Groups:
             if file.exists():  # each hierarchy has those of its controllers
                 file.write_text(value, encoding="ascii")
 
-    def discard(self, group: Group) -> None:
-        """Remove a group, now or, where a process is still on its way out, soon."""
-        self._left = [one for one in (*self._left, group) if not one.remove()]
+    def discard(self, *groups: Group) -> None:
+        """End and remove them, now or, where something is on its way out, soon."""
+        left = [one for one in (*self._left, *groups) if not one.remove()]
+        for one in left:
+            one.end()
+        self._left = left
 
     def sweep(self) -> None:
-        """Remove all groups in which nothing is left."""
+        """End and remove all that there are, whoever has made them."""
+        folders = (one for parent in self._parents for one in parent.iterdir())
         self._left = []
-        for parent in self._parents:
-            for folder in parent.iterdir():
-                if folder.is_dir():
-                    Group((folder,), 0).remove()
+        self.discard(*(Group((one,), 0) for one in folders if one.is_dir()))
 
     def close(self) -> None:
         """Remove what can be removed."""
@@ -123,12 +137,19 @@ class Groups:
         Group(self._parents, 0).remove()
 
 
+def _kill(pid: int) -> None:
+    # One that cannot be seen from here is called 0, which would be all of us.
+    if pid > 0:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def _first(limits: Limits) -> dict[str, str]:
     return {
         "memory.limit_in_bytes": str(limits.memory_bytes),
         # With swap, where the kernel counts that; after the one above.
         "memory.memsw.limit_in_bytes": str(limits.memory_bytes),
-        "pids.max": str(limits.processes),
+        _PROCESSES: str(limits.processes),
         "cpu.cfs_period_us": str(_PERIOD_US),
         "cpu.cfs_quota_us": str(int(limits.processors * _PERIOD_US)),
     }
@@ -138,7 +159,7 @@ def _second(limits: Limits) -> dict[str, str]:
     return {
         "memory.max": str(limits.memory_bytes),
         "memory.swap.max": "0",
-        "pids.max": str(limits.processes),
+        _PROCESSES: str(limits.processes),
         "cpu.max": f"{int(limits.processors * _PERIOD_US)} {_PERIOD_US}",
     }
 

@@ -148,8 +148,7 @@ class ProcessRuntime(Runtime, Adopter):
             plan = self._launcher.plan(
                 project_id, command, registries, theirs.fileno(), modules
             )
-            group = self._group(plan)
-            process = await self._spawn(plan, theirs, group)
+            process, group = await self._spawn(plan, theirs)
         except BaseException:
             ours.close()
             raise
@@ -182,12 +181,13 @@ class ProcessRuntime(Runtime, Adopter):
             raise RuntimeFailed(f"There is no control group: {exc.strerror}.") from exc
 
     async def _spawn(
-        self, plan: Plan, control: socket.socket, group: Group | None
-    ) -> asyncio.subprocess.Process:
-        entry = [] if group is None else group.entry
+        self, plan: Plan, control: socket.socket
+    ) -> tuple[asyncio.subprocess.Process, Group | None]:
+        group: Group | None = None
         try:
-            return await asyncio.create_subprocess_exec(
-                *(*entry, *plan.argv),
+            group = self._group(plan)
+            process = await asyncio.create_subprocess_exec(
+                *(*(group.entry if group is not None else ()), *plan.argv),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
@@ -195,20 +195,27 @@ class ProcessRuntime(Runtime, Adopter):
                 pass_fds=(control.fileno(), *plan.pass_fds),
                 start_new_session=True,
             )
-        except OSError as exc:
+        except BaseException as exc:
             if plan.info_fd is not None:
                 os.close(plan.info_fd)
-            raise RuntimeFailed(f"{plan.argv[0]}: {exc.strerror}.") from exc
+            self._discard(group)
+            if isinstance(exc, OSError):
+                raise RuntimeFailed(f"{plan.argv[0]}: {exc.strerror}.") from exc
+            raise
         finally:
             for handle in plan.pass_fds:
                 os.close(handle)
+        return process, group
+
+    def _discard(self, group: Group | None) -> None:
+        if self._groups is not None and group is not None:
+            self._groups.discard(group)
 
     async def _see_to_its_end(self, kept: "KeptProcess") -> None:
         try:
             await kept.keep()
         finally:
-            if self._groups is not None and kept.group is not None:
-                self._groups.discard(kept.group)
+            self._discard(kept.group)
 
     @override
     def adopt(self, spare: UUID, project_id: UUID) -> None:
