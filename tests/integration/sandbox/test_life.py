@@ -192,7 +192,7 @@ async def joined(service: Stage, project: UUID, *protocols: str) -> ClientConnec
 
 
 async def test_an_app_that_nobody_visits_is_stopped() -> None:
-    with sandbox_server(SANDBOX_IDLE_S="2", SANDBOX_HOT_MIB="0") as server:
+    with sandbox_server(SANDBOX_IDLE_S="1", SANDBOX_HOT_MIB="0") as server:
         async with stage(server) as service:
             talks, left_open = service.add(CHAT), service.add(CHAT)
 
