@@ -1,9 +1,11 @@
 """The service with an engine: what it says at the start, and what it removes."""
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from uuid import UUID
 
 import aiodocker
 import pytest
@@ -11,7 +13,10 @@ import pytest
 from contracts.sandbox import Done, RemoveSandbox, Running, StartServer
 from sandbox.adapters.containers.container_body import LABEL, PROJECT_LABEL
 from sandbox.adapters.containers.engine import Engine, EngineFailed
+from sandbox.adapters.containers.volumes import Volumes
 from sandbox.adapters.files.claim import Claimed, claim
+from sandbox.adapters.files.layers import Layers
+from sandbox.adapters.files.layout import Layout
 from tests.integration.sandbox.stage import SandboxServer, sandbox_server, stage
 from tests.integration.sandbox.test_life import start
 from tests.integration.sandbox.test_problems import check, place
@@ -183,3 +188,22 @@ async def test_an_engine_is_asked_whether_it_is_still_there(url: str) -> None:
     finally:
         await here.close()
         await nowhere.close()
+
+
+async def test_who_comes_after_a_removed_project_gets_packages_of_his_own(
+    tmp_path: Path,
+) -> None:
+    layout = Layout(tmp_path)
+    layers = Layers(layout, None, mounted_elsewhere=True)
+    layers.modules("template").mkdir(parents=True)
+    lent = []
+    async with aiodocker.Docker("unix:///nobody") as nobody:
+        volumes = Volumes(Engine(nobody, "installation"), layout, layers)
+        for project_id in map(UUID, ("1" * 32, "2" * 32)):
+            box = layout.box(project_id)
+            box.path.mkdir(parents=True)
+            layers.prepare(box.layer.path, "template", (), None)
+            lent.append(volumes.lend(project_id))
+            # Disks give the number of a folder that is gone to the next one.
+            shutil.rmtree(box.path)
+    assert lent[0] != lent[1]

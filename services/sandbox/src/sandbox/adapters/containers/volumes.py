@@ -5,6 +5,7 @@ containers of a project share the volume, because one folder must not be written
 two overlays at a time. It comes with the first of them and goes with the last one.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -34,6 +35,8 @@ class Volumes:
         self._layout = layout
         self._layers = layers
         self._lent: dict[_Place, Volume] = {}
+        self._handles: dict[str, int] = {}
+        """Hold the folders of those: a number is not given again while one is open."""
         self._users: dict[str, int] = {}
 
     def lend(self, project_id: UUID) -> Volume | None:
@@ -46,11 +49,16 @@ class Volumes:
         overlay = self._layers.overlay(self._layout.box(project_id).layer)
         if overlay is None:
             return None
-        status = overlay.upper.stat()
+        options = _options(overlay)
+        handle = os.open(overlay.upper, os.O_PATH | os.O_DIRECTORY)
+        status = os.fstat(handle)
         place = (status.st_dev, status.st_ino)
-        if place not in self._lent:
+        if place in self._lent:
+            os.close(handle)
+        else:
             name = f"atelier-{self._engine.installation[:8]}-{uuid4().hex[:12]}"
-            self._lent[place] = Volume(name, _options(overlay))
+            self._lent[place] = Volume(name, options)
+            self._handles[name] = handle
         volume = self._lent[place]
         self._users[volume.name] = self._users.get(volume.name, 0) + 1
         return volume
@@ -61,6 +69,7 @@ class Volumes:
         if self._users[volume.name]:
             return
         del self._users[volume.name]
+        os.close(self._handles.pop(volume.name))
         for place in [one for one, lent in self._lent.items() if lent is volume]:
             del self._lent[place]
         try:
