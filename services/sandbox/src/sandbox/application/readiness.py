@@ -27,6 +27,8 @@ from sandbox.ports import Fetched, Process, Unreachable
 
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25
+_SHARE = 0.05
+"""Of what it took already: no more is lost by asking late."""
 _ANSWER_S = 20.0
 """For one answer: a first page may have to be compiled."""
 _LAST_S = 2.0
@@ -231,7 +233,7 @@ async def until_served(process: Process, host: str, walks: Walks, loads: Loads) 
     a mistake in it is answered with an error as often as one asks: the page shows it,
     so it counts as served.
     """
-    pause = _FIRST_PAUSE_S
+    first = time.monotonic()
     patient_until: float | None = None
     while walks.lacking is None:
         with suppress(Unreachable, TimeoutError):
@@ -248,8 +250,10 @@ async def until_served(process: Process, host: str, walks: Walks, loads: Loads) 
                 if await walk.all_served(page):
                     return
                 walks.walked(walk.missing, begun)
-        await asyncio.sleep(pause)
-        pause = min(_LONGEST_PAUSE_S, pause * 1.5)
+        waited_s = time.monotonic() - first
+        await asyncio.sleep(
+            max(_FIRST_PAUSE_S, min(_LONGEST_PAUSE_S, waited_s * _SHARE))
+        )
 
 
 async def _fetch(process: Process, host: str, path: str, accept: str) -> Fetched:
