@@ -69,6 +69,7 @@ async def test_a_project_gets_a_sandbox_that_runs(world: Stage) -> None:
         assert origin.read_text(encoding="ascii") != str(project)
     await world.write(project, "src/board.ts", "export const added = 1;")
     await world.sees(project, "added", "/src/board.ts")
+    assert not any("opening.js" in one.content for one in world.logs)
 
 
 async def test_a_page_is_told_with_what_it_loads_until_files_change(

@@ -22,12 +22,14 @@ class Output:
         self._joiner = Joiner()
         self._mask = Mask(())
         self._heir: Output | None = None
+        self._inner = ""
         self.tail = Tail()
         """The last lines of whatever ran last."""
 
-    def pass_on_to(self, heir: "Output") -> None:
-        """Let *heir* have everything that comes from now on."""
+    def pass_on_to(self, heir: "Output", *, inner: str) -> None:
+        """Let *heir* have everything that comes from now on, except about *inner*."""
         self._heir = heir
+        self._inner = inner
         heir.tail = Tail()
 
     def say(self, line: str) -> None:
@@ -45,6 +47,7 @@ class Output:
 
     def _add(self, stream: Stream, lines: list[str], *, ours: bool = False) -> None:
         if self._heir is not None:
+            lines = [line for line in lines if self._inner not in line]
             self._heir._add(stream, lines, ours=ours)  # noqa: SLF001 - one of us
             return
         self.tail.add(lines)

@@ -32,6 +32,7 @@ from sandbox.domain.diagnosis.module_graph import expected_modules
 from sandbox.domain.ending import ending
 from sandbox.domain.limits import READ_BYTES
 from sandbox.domain.output import Mask
+from sandbox.domain.previews.pages import OPENING_SCRIPT
 from sandbox.domain.retry import Backoff
 from sandbox.ports import (
     BadFolder,
@@ -299,7 +300,8 @@ class Sandbox:
         except BadFolder as exc:
             self._output.say(str(exc))
             return None
-        spare.output.pass_on_to(self._output)
+        spare.output.pass_on_to(self._output, inner=OPENING_SCRIPT)
+        self._output.say("The app's server is running already.")
         text = files["package.json"].decode(errors="replace")
         installed = install.digest(spare.app, {"package.json": text}, packages)
         try:
