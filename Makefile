@@ -3,6 +3,8 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 
 export UV_NO_SYNC = 1
+# Where this is set, every process compiles all that it imports, for a second each.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
 BIN := .venv/bin

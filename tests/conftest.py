@@ -1,6 +1,7 @@
 """Fixtures of all tests: the real Postgres and the real nats-server."""
 
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 # Services that live for one test install no packages in advance.
 os.environ.setdefault("SANDBOX_TEMPLATES", "false")
+# Where this is set, every process compiles all that it imports, for a second each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 # How long an example takes says how busy the machine is.
