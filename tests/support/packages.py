@@ -21,6 +21,8 @@ class Registry:
     packages: dict[str, str] = field(default_factory=dict)
     """The text of `index.js`, by name."""
     asked: list[str] = field(default_factory=list)
+    is_silent: bool = False
+    """Whoever asks waits for ever."""
 
     def answer(self, path: str) -> tuple[int, bytes]:
         """Return status and body for *path*, as npm's own registry would."""
@@ -65,6 +67,8 @@ async def registry(port: int = 0, **packages: str) -> AsyncIterator[Registry]:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             status, body = served.answer(head.split(b" ")[1].decode())
+            if served.is_silent:
+                await reader.read()
             line = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\n"
             writer.write(f"{line}Connection: close\r\n\r\n".encode() + body)
             await writer.drain()

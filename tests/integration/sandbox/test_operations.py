@@ -173,6 +173,8 @@ async def test_a_later_driver_ends_what_the_earlier_one_wanted(service: Stage) -
     synced = await service.ask(project, SyncFiles(1), epoch=2)
     assert isinstance(synced, Synced)
     assert service.processes_of(project) == []
+    ended = await service.ask_once(project, StartServer(), "early", 2)
+    assert ended == Failed("The operation was cancelled.")
 
 
 async def test_a_later_driver_takes_over_the_same_operation(service: Stage) -> None:
@@ -190,6 +192,21 @@ async def test_removing_leaves_neither_folder_nor_process(service: Stage) -> Non
     for step in (SyncFiles(1), InstallDependencies(), StartServer()):
         await service.ask(project, step)
     assert await service.ask(project, RemoveSandbox()) == Done()
+    assert not service.folder_of(project).parent.exists()
+    assert service.processes_of(project) == []
+
+
+async def test_nothing_that_is_done_keeps_a_sandbox_from_being_removed(
+    service: Stage,
+) -> None:
+    service.registry.is_silent = True
+    project = service.add(SERVER)
+    await service.visit(project)
+    await until(lambda: service.registry.asked, "packages are installed for a visitor")
+    install = InstallDependencies()
+    assert await service.ask_once(project, install, "waiting") == Pending()
+    removals = (service.ask(project, RemoveSandbox()) for _ in range(2))
+    assert Done() in await asyncio.gather(*removals)
     assert not service.folder_of(project).parent.exists()
     assert service.processes_of(project) == []
 
