@@ -1,7 +1,9 @@
 """What a request to a preview is answered with, by its head and by what is there."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -53,6 +55,15 @@ class House:
         self.elsewhere: Owner | None = None
         self.is_reached = True
 
+    @classmethod
+    def of_files(cls, folder: str = "", **files: bytes) -> "House":
+        """Return the house of a plain page; `__` in a name stands for a dot."""
+        found = {f"{folder}{name.replace('__', '.')}": it for name, it in files.items()}
+        app = App("static", folder=folder.removesuffix("/"))
+        read = SimpleNamespace(read=partial(_read, found))
+        server = SimpleNamespace(app=app, process=None, loads=Loads())
+        return cls(shown=server, folder=read)
+
     async def owner(self, _: UUID) -> Owner | None:
         if not self.is_reached:
             raise Unavailable("nobody knows")
@@ -85,6 +96,41 @@ class House:
         answer = await self.asked(target, **headers)
         assert isinstance(answer, Answer), answer
         return answer.status
+
+
+async def _read(
+    files: Mapping[str, bytes], paths: Iterable[str], _: int
+) -> dict[str, bytes]:
+    return {path: files[path] for path in paths if path in files}
+
+
+@pytest.mark.parametrize("folder", ["", "site/"])
+async def test_a_plain_page_is_read_and_nothing_else(folder: str) -> None:
+    house = House.of_files(folder, a__css=b"0123456789", b__html=b"")
+    for method, status in (("GET", 200), ("HEAD", 200), ("POST", 405), ("PUT", 405)):
+        answer = await house.asked("/a.css", method)
+        assert isinstance(answer, Answer)
+        assert answer.status == status
+    assert await house.status("/site/a.css") == 404
+    assert await house.status("/a.css/../a.css") == 404
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "body"),
+    [
+        ({}, 200, b"0123456789"),
+        ({"range": "bytes=2-3"}, 206, b"23"),
+        ({"range": "bytes=2-3", "if_range": '"a"'}, 200, b"0123456789"),
+        ({"range": "bytes=99-"}, 416, b""),
+    ],
+    ids=["all", "part", "another", "none"],
+)
+async def test_a_film_comes_in_parts(
+    headers: dict[str, str], status: int, body: bytes
+) -> None:
+    answer = await House.of_files(a__mp4=b"0123456789").asked("/a.mp4", **headers)
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.body) == (status, body)
 
 
 async def test_only_whoever_gets_a_known_module_gets_it_from_us() -> None:

@@ -163,6 +163,7 @@ class Sandbox:
                 yield
             except Exception as exc:
                 self.trouble = exc.reason if isinstance(exc, Troubled) else FAILED
+                self._output.say(self.trouble)
                 self.backoff.failed(time.monotonic())
                 raise
             finally:
@@ -418,6 +419,7 @@ class Sandbox:
             self.doing = "Starting the app"
             try:
                 process = await self._serve(app, loads)
+                self._output.say("The app is running.")
             finally:
                 self.doing = None
         self._serves(app, process, loads)
