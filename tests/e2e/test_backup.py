@@ -15,7 +15,7 @@ import pytest
 from standalone.keeping.database import owner_url
 from standalone.machine.keys import load_keys
 from tests.support.servers import PostgresServer, server_folder
-from tests.support.stack import RUN_TIMEOUT_S, Person, Stack
+from tests.support.stack import RUN_TIMEOUT_S, Person, Stack, person, recorded_files
 
 EVENTS = """
 SELECT project_id, seq, id, type, data, meta, epoch, at FROM log.event
@@ -109,23 +109,40 @@ async def test_a_restored_installation_has_every_project_byte_for_byte(
             assert name in (await ada.get(f"/api/projects/{finished}"))["previewUrl"]
 
 
-def test_a_stopped_installation_can_be_saved_and_keys_kept_apart(folder: Path) -> None:
-    with Stack(folder) as stack:
-        pass
-    file, data = folder / "backup.tar", stack.data_dir
-    said = atelier(data, "backup", "--without-secrets", str(file))
-    assert said == f"{file}: 0 projects, 0 events, without the keys\n"
+async def test_a_stopped_installation_is_saved_and_there_after_another_start(
+    folder: Path,
+) -> None:
+    settings = {"DEMO_CHARACTERS_PER_SECOND": "0", "SANDBOX_PAGE_CHECK": "false"}
+    with Stack(folder, **settings) as stack:
+        async with person(stack) as ada:
+            project = await ada.create_project("a pomodoro timer")
+            async with ada.socket(project) as socket:
+                await socket.build()
+            before = await ada.project_as(project, "complete")
+            assert stack.stop() == 0
+            check_kept_apart(stack.data_dir, folder / "backup.tar", folder / "new")
+            stack.start()
+            assert await ada.get(f"/api/projects/{project}") == before
+            async with ada.socket(project, after=0) as again:
+                await again.hear(lambda m: m.get("seq") == socket.last_seq())
+            assert recorded_files(again.heard) == recorded_files(socket.heard)
+            await ada.preview_until(before["previewUrl"], "Deep Focus")
 
-    new = folder / "new"
+
+def check_kept_apart(data: Path, file: Path, new: Path) -> None:
+    """Save what is stopped without its keys, which have to be there to restore it."""
+    said = atelier(data, "backup", "--without-secrets", str(file))
+    assert said.startswith(f"{file}: 1 projects, ")
+    assert said.endswith(", without the keys\n")
     assert "The key that sealed" in atelier(new, "restore", str(file))
     assert not (new / "postgres").exists()
     shutil.copy(data / "secrets.json", new)
-    assert "0 projects" in atelier(new, "restore", str(file))
+    assert "1 projects" in atelier(new, "restore", str(file))
     assert "There is an installation" in atelier(new, "restore", str(file))
 
 
 async def test_a_database_of_somebody_elses_is_saved_and_filled(
-    stack: Stack, ada: Person, folder: Path
+    stack: Stack, ada: Person, folder: Path, nats_url: str
 ) -> None:
     project = await ada.create_project("Notes")
     written = {"path": "notes.md", "content": "every byte \u00e9\u2028"}
@@ -150,7 +167,9 @@ async def test_a_database_of_somebody_elses_is_saved_and_filled(
         assert "are back" in atelier(new, "restore", str(second), DATABASE_URL=other)
         assert await events_in(other, [project]) == told
         assert not (new / "postgres").exists()
-        with Stack(folder, DATABASE_URL=other) as back:
+        with Stack(folder, DATABASE_URL=other, NATS_URL=nats_url) as back:
+            assert not (back.data_dir / "postgres").exists()
+            assert not (back.data_dir / "nats").exists()
             async with httpx.AsyncClient(
                 base_url=back.url, cookies=dict(ada.http.cookies), timeout=60
             ) as http:

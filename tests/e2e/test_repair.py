@@ -57,9 +57,7 @@ async def site() -> AsyncIterator[Site]:
         pytest.skip("pages are looked at only where bubblewrap is installed")
     async with model_server() as model:
         settings = {
-            "OPENROUTER_BASE_URL": model.url,
-            "OPENROUTER_API_KEY": "of-a-fake",
-            "OPENROUTER_MODEL": "fake/model",
+            **model.environment,
             "SANDBOX_PAGE_CHECK": "true",
         }
         with server_folder() as folder, Stack(folder, **settings) as stack:

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Callable
 
-import httpx
 import msgspec
 from websockets.exceptions import ConnectionClosedError
 
@@ -31,7 +30,7 @@ def renewed(stack: Stack, module: str, name: str) -> None:
     def is_new() -> bool:
         try:
             return stack.pid_of(module) != before and bool(stack.metrics(name))
-        except (AssertionError, httpx.TransportError):
+        except (AssertionError, OSError):
             return False
 
     wait_until(is_new, f"another {module} answers")
@@ -41,9 +40,7 @@ async def test_a_run_outlives_a_restart_of_each_service_in_turn() -> None:
     app = FakeApp([FakePhase("Page", FILES)])
     async with model_server(app) as model:
         settings = {
-            "OPENROUTER_BASE_URL": model.url,
-            "OPENROUTER_API_KEY": "of-a-fake",
-            "OPENROUTER_MODEL": "fake/model",
+            **model.environment,
             "SANDBOX_PAGE_CHECK": "false",
             # The model stands still for as long as the restarts take.
             "MODEL_SILENCE_S": "600",

@@ -216,6 +216,15 @@ class ModelServer:
         self._gone = asyncio.Event()
         self.url = ""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Settings of an installation whose model this is."""
+        return {
+            "OPENROUTER_BASE_URL": self.url,
+            "OPENROUTER_API_KEY": "of-a-fake",
+            "OPENROUTER_MODEL": MODEL,
+        }
+
     def designs(self) -> list[Asked]:
         """Requests for a phase, in order."""
         return [asked for asked in self.asked if asked.is_design]

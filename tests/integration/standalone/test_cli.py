@@ -4,13 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from standalone.ports import free_port
-from tests.support.servers import server_folder
 from tests.support.stack import Stack
 
 RUN_TIMEOUT_S = 170
@@ -40,13 +38,6 @@ class Shell:
         )
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, done.stdout, done.stderr
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    settings = {"DEMO_CHARACTERS_PER_SECOND": "6000", "SANDBOX_PAGE_CHECK": "false"}
-    with server_folder() as folder, Stack(folder, **settings) as running:
-        yield running
 
 
 @pytest.fixture

@@ -89,27 +89,38 @@ def our_lines(said: str) -> str:
     return "\n".join(ours)
 
 
-def test_it_starts_answers_and_stops_without_leaving_anything(folder: Path) -> None:
+def test_it_starts_beside_another_and_stops_without_leaving_anything(
+    running: Stack, folder: Path
+) -> None:
+    if os.geteuid() == 0:  # whose Postgres is another user
+        folder.chmod(0o700)
     with Stack(folder) as stack:
+        assert is_ready(running)
         assert is_ready(stack)
         assert len(processes_of(stack)) > 8
+        assert not set(processes_of(running)) & set(processes_of(stack))
         assert stack.stop() == 0
         assert processes_of(stack) == {}
     assert f"Stopped. Everything is kept in {stack.data_dir}" in stack.log.read_text()
 
 
-@pytest.mark.parametrize("victim", ["guardian", "supervisor"])
-def test_after_a_kill_nothing_is_left_and_it_starts_again(
-    folder: Path, victim: str
-) -> None:
+def test_after_a_kill_nothing_is_left_and_it_starts_again(folder: Path) -> None:
     with Stack(folder) as stack:
-        guardian = stack.pid
-        child = Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split()
-        os.kill(guardian if victim == "guardian" else int(child[0]), signal.SIGKILL)
-        wait_until(lambda: not processes_of(stack), "all are gone")
-        assert stack.wait() != 0
-        stack.start()
-        assert is_ready(stack)
+        for victim in (guardian_of, supervisor_of):
+            os.kill(victim(stack), signal.SIGKILL)
+            wait_until(lambda: not processes_of(stack), "all are gone")
+            assert stack.wait() != 0
+            stack.start()
+            assert is_ready(stack)
+
+
+def guardian_of(stack: Stack) -> int:
+    return stack.pid
+
+
+def supervisor_of(stack: Stack) -> int:
+    children = Path(f"/proc/{stack.pid}/task/{stack.pid}/children").read_text()
+    return int(children.split()[0])
 
 
 @pytest.mark.parametrize("module", ["api", "gateway_ws", "agent", "standalone.edge"])
@@ -137,13 +148,6 @@ def test_while_the_api_is_away_the_door_answers_for_it(running: Stack) -> None:
 def is_503(stack: Stack) -> bool:
     answer = get(stack, "/")
     return answer is not None and answer.headers.get("retry-after") == "1"
-
-
-def test_two_copies_run_side_by_side(running: Stack, folder: Path) -> None:
-    with Stack(folder) as other:
-        assert is_ready(running)
-        assert is_ready(other)
-        assert not set(processes_of(running)) & set(processes_of(other))
 
 
 def test_a_second_one_on_the_same_data_is_told_so(running: Stack) -> None:
@@ -229,28 +233,11 @@ def test_a_bad_setting_is_one_sentence(folder: Path, port: str) -> None:
     assert f"PORT={port} does not fit" in try_to_start(Stack(folder), PORT=port)
 
 
-def test_servers_of_yours_are_used_in_place_of_the_embedded_ones(
-    folder: Path, empty_postgres: str, nats_url: str
-) -> None:
-    with Stack(folder, DATABASE_URL=empty_postgres, NATS_URL=nats_url) as stack:
-        assert is_ready(stack)
-        assert not (stack.data_dir / "postgres").exists()
-        assert not (stack.data_dir / "nats").exists()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root's Postgres is another user")
-def test_root_may_keep_its_data_where_nobody_else_gets(folder: Path) -> None:
-    folder.chmod(0o700)
-    with Stack(folder) as stack:
-        assert is_ready(stack)
-
-
-def test_ctrl_c_twice_stops_at_once(folder: Path) -> None:
-    with Stack(folder) as stack:
-        os.kill(stack.pid_of("agent"), signal.SIGSTOP)  # so that it takes its time
-        pid = stack.pid
-        os.kill(pid, signal.SIGINT)
-        wait_until(lambda: "Stopping;" in stack.log.read_text(), "it stops")
-        time.sleep(0.5)  # a person's second press; one press may arrive twice
-        assert stack.stop() == 1
-        assert processes_of(stack) == {}
+def test_ctrl_c_twice_stops_at_once(running: Stack) -> None:
+    """Comes last: nothing is left of what the others look at."""
+    os.kill(running.pid_of("agent"), signal.SIGSTOP)  # so that it takes its time
+    os.kill(running.pid, signal.SIGINT)
+    wait_until(lambda: "Stopping;" in running.log.read_text(), "it stops")
+    time.sleep(0.5)  # a person's second press; one press may arrive twice
+    assert running.stop() == 1
+    assert processes_of(running) == {}
