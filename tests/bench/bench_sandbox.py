@@ -41,6 +41,7 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
+from sandbox.adapters.files.layout import Box
 from sandbox.domain.previews import pages
 from tests.bench.sandbox_rivals import Plain, npm, plain
 from tests.integration.sandbox.stage import Stage, host_of, sandbox_server, stage
@@ -144,19 +145,19 @@ def _rich() -> dict[str, str | bytes]:
 
 async def _is_hot(hot: Stage) -> None:
     """Wait until a sandbox waits for its files, and has rehearsed to get some."""
-    spares = hot.server.root / "sandboxes" / "spares"
     deadline = time.monotonic() + _HOT_S
-    while not _has_rehearsed(spares):
+    while not _has_rehearsed(hot.server.spares()):
         if time.monotonic() > deadline:
             raise TimeoutError("no sandbox became hot")
         await asyncio.sleep(0.1)
     await asyncio.sleep(3)  # what the last round left is over as well
 
 
-def _has_rehearsed(spares: Path) -> bool:
-    """Tell whether a dev server wrote this folder, and got no file for a while."""
-    pages = [path.stat().st_mtime for path in spares.glob("*/app/index.html")]
-    is_served = any(spares.glob("*/layer/upper/.vite-temp"))
+def _has_rehearsed(spares: list[Box]) -> bool:
+    """Tell whether a dev server wrote such a folder, and got no file for a while."""
+    files = [box.app / "index.html" for box in spares]
+    pages = [path.stat().st_mtime for path in files if path.exists()]
+    is_served = any((box.layer.upper / ".vite-temp").exists() for box in spares)
     return is_served and bool(pages) and time.time() - max(pages) > _QUIET_S
 
 

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from sandbox.adapters.containers.docker import Containers, DockerRuntime
 from sandbox.adapters.containers.engine import Engine
 from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.images import Images, find_images, take_ground
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.keeping.launch import Launcher
@@ -145,10 +146,12 @@ async def bench(
     disk_bytes: int = 1 << 31,
     is_old: bool = False,
     grouped: bool = True,
+    bounded: bool = False,
 ) -> AsyncIterator[Bench]:
     """Lend a runtime of this *kind*; skip where the machine cannot have it.
 
-    It has control groups where the machine has them, unless *grouped* is false.
+    It has control groups where the machine has them, unless *grouped* is false, and
+    disks that the kernel bounds only where they have to be *bounded*.
     """
     with server_folder() as root, _umask(0o077):
         layout = Layout(root)
@@ -161,21 +164,33 @@ async def bench(
                 pods = _pods(shared(), layout, tools, environ, limits)
                 yield await stack.enter_async_context(pods)
                 return
+            images = await _images(layout, disk_bytes, stack) if bounded else None
             if kind in (DOCKER, OWN_KERNEL):
                 another = GVISOR if kind == OWN_KERNEL else ""
-                lent = _docker(layout, tools, environ, limits, another)
+                lent = _docker(layout, tools, environ, limits, another, images)
             else:
                 launcher = await _launcher(kind, layout, tools, environ, is_old=is_old)
-                parts = (launcher, layout, tools, environ, limits)
+                parts = (launcher, layout, tools, environ, limits, images)
                 lent = _processes(*parts, grouped=grouped)
             runtime = await stack.enter_async_context(lent)
             own = runtime.isolation.own_user
-            folders = DiskFolders(layout, own_users=own)
+            folders = DiskFolders(layout, own_users=own, images=images)
             project_id = uuid4()
             yield Bench(
                 *(runtime, layout, folders, project_id),
                 lambda one: layout.box(one).app,
             )
+
+
+async def _images(layout: Layout, size: int, stack: AsyncExitStack) -> Images:
+    ground = take_ground(layout)
+    if ground is None:
+        pytest.skip("only root can mount disks of apps")
+    stack.callback(ground.close)
+    images = await find_images(layout, size)
+    if images is None:
+        pytest.skip("disks of apps need loop devices, ext4 and mkfs.ext4")
+    return images
 
 
 @asynccontextmanager
@@ -185,10 +200,12 @@ async def _processes(
     tools: Toolbox,
     environ: Mapping[str, str],
     limits: Limits,
+    images: Images | None,
     *,
     grouped: bool,
 ) -> AsyncIterator[Runtime]:
     bounds = await find_bounds(layout.root, limits) if grouped else Bounds(limits)
+    bounds = replace(bounds, images=images)
     async with asyncio.TaskGroup() as tasks:
         runtime = ProcessRuntime(
             *(layout, tools, launcher, environ, tasks),
@@ -209,6 +226,7 @@ async def _docker(
     environ: Mapping[str, str],
     limits: Limits,
     oci_runtime: str,
+    images: Images | None,
 ) -> AsyncIterator[Runtime]:
     client = aiodocker.Docker(engine_url())
     engine = Engine(client, uuid4().hex)
@@ -220,6 +238,7 @@ async def _docker(
             preview_domain=DOMAIN,
             limits=limits,
             oci_runtime=oci_runtime,
+            images=images,
         )
         async with asyncio.TaskGroup() as tasks:
             runtime = DockerRuntime(engine, containers, layout, tools, environ, tasks)

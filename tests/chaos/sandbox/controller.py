@@ -14,12 +14,14 @@ from pathlib import Path
 from uuid import UUID
 
 from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.images import Images, find_images, take_ground
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.processes import bubblewrap
 from sandbox.adapters.processes.groups import find_bounds
 from sandbox.adapters.processes.process import ProcessRuntime
 from sandbox.adapters.toolbox import find_tools
+from sandbox.domain.limits import LIMITS
 from sandbox.domain.output import Stream
 from sandbox.ports import Adopter, Command, Folder, Runtime, RuntimeFailed
 from tests.support.npm import NODE
@@ -46,14 +48,27 @@ def layers_of(kind: str, layout: Layout) -> Layers:
     return Layers(layout, None, mounted_elsewhere=kind == DOCKER)
 
 
-def folders_of(kind: str, layout: Layout, runtime: Runtime) -> DiskFolders:
+@asynccontextmanager
+async def images_of(layout: Layout) -> AsyncIterator[Images | None]:
+    """Lend disks for apps, where this machine can have any."""
+    ground = take_ground(layout)
+    try:
+        yield None if ground is None else await find_images(layout, LIMITS.disk_bytes)
+    finally:
+        if ground is not None:
+            ground.close()
+
+
+def folders_of(
+    kind: str, layout: Layout, runtime: Runtime, images: Images | None = None
+) -> DiskFolders:
     """Return the folders of apps, and make the template that they have packages of."""
     layers = layers_of(kind, layout)
     package = layers.modules(TEMPLATE) / "package"
     package.mkdir(parents=True, exist_ok=True)
     (package / "index.js").write_text("module.exports = 1;\n", encoding="utf-8")
     own = runtime.isolation.own_user
-    return DiskFolders(layout, own_users=own, layers=layers)
+    return DiskFolders(layout, own_users=own, layers=layers, images=images)
 
 
 async def write_app(folder: Folder) -> None:
@@ -62,9 +77,8 @@ async def write_app(folder: Folder) -> None:
     await folder.lay(TEMPLATE, ())
 
 
-async def write_apps(kind: str, layout: Layout, runtime: Runtime) -> None:
+async def write_apps(folders: DiskFolders) -> None:
     """Give every project an app."""
-    folders = folders_of(kind, layout, runtime)
     for project_id in PROJECTS:
         await write_app(folders.open(project_id))
 
@@ -144,10 +158,12 @@ async def _take_over(runtime: Runtime, folders: DiskFolders) -> None:
         runtime.adopt(spare, project_id)
 
 
-async def recover(kind: str, layout: Layout, runtime: Runtime) -> DiskFolders:
+async def recover(
+    kind: str, layout: Layout, runtime: Runtime, images: Images | None
+) -> DiskFolders:
     """End and remove what an earlier one has left, as the service does."""
     await runtime.recover()
-    folders = folders_of(kind, layout, runtime)
+    folders = folders_of(kind, layout, runtime, images)
     await asyncio.to_thread(folders.empty_trash)
     return folders
 
@@ -156,11 +172,14 @@ async def main(kind: str, root: Path, engine: str) -> None:
     """Recover, then live."""
     layout = Layout(root)
     layout.make()
-    async with runtime_of(kind, layout, engine) as runtime:
-        folders = await recover(kind, layout, runtime)
+    async with (
+        images_of(layout) as images,
+        runtime_of(kind, layout, engine) as runtime,
+    ):
+        folders = await recover(kind, layout, runtime, images)
         sys.stdout.write("recovered\n")
         sys.stdout.flush()
-        await write_apps(kind, layout, runtime)
+        await write_apps(folders)
         async with asyncio.TaskGroup() as lives:
             lives.create_task(_take_over(runtime, folders))
             for project_id in PROJECTS:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -23,7 +24,9 @@ from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.ports import Command, Process, Runtime, RuntimeFailed
 from tests.chaos.sandbox.controller import (
     PROJECTS,
+    folders_of,
     ignore,
+    images_of,
     recover,
     runtime_of,
     write_apps,
@@ -92,6 +95,19 @@ def volumes(url: str, root: Path) -> list[str]:
     return [one["Name"] for one in answer.json()["Volumes"] or ()]
 
 
+def devices(root: Path) -> list[str]:
+    """Return the images of an installation that a device of this machine is made of."""
+    files = Path("/sys/block").glob("loop*/loop/backing_file")
+    return [name for file in files if (name := _text(file)).startswith(str(root))]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:  # it has gone meanwhile
+        return ""
+
+
 class Controller:
     """The program of `controller.py`, killed after a while."""
 
@@ -121,7 +137,9 @@ class Controller:
 def wait_until_gone(url: str | None, root: Path) -> float:
     """Wait until nothing runs any more; return how long that took."""
     since = time.monotonic()
-    while left := apps(root) or (url and containers(url, root, running=True)):
+    while left := (
+        apps(root) or (url and containers(url, root, running=True)) or devices(root)
+    ):
         took = time.monotonic() - since
         assert took < GONE_WITHIN_S * 4, f"orphans: {left}"  # a loaded machine is slow
         time.sleep(0.02)
@@ -160,8 +178,8 @@ def test_a_service_that_is_killed_at_any_moment_leaves_no_app(
 
 async def _recovered(kind: str, root: Path, url: str) -> None:
     layout = Layout(root)
-    async with runtime_of(kind, layout, url) as runtime:
-        await recover(kind, layout, runtime)
+    async with images_of(layout) as images, runtime_of(kind, layout, url) as runtime:
+        await recover(kind, layout, runtime, images)
 
 
 def assert_nothing_is_left(url: str | None, root: Path) -> None:
@@ -170,6 +188,11 @@ def assert_nothing_is_left(url: str | None, root: Path) -> None:
         assert list((root / name).iterdir()) == []
     mounts = Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
     assert [line for line in mounts if str(root) in line] == []
+    owned = {
+        str(Layout(root).born(UUID(one.name))) for one in (root / "boxes").iterdir()
+    }
+    assert {disk.name for disk in (root / "disks").iterdir()} <= owned
+    assert devices(root) == []
     if url is not None:
         assert containers(url, root, running=False) == []
         assert volumes(url, root) == []
@@ -193,7 +216,7 @@ async def test_an_engine_that_is_killed_at_any_moment_leaves_no_container(
     layout = Layout(root)
     layout.make()
     async with runtime_of(DOCKER, layout, engine.url) as runtime:
-        await write_apps(DOCKER, layout, runtime)
+        await write_apps(folders_of(DOCKER, layout, runtime))
         for _ in range(RESTARTS):
             async with asyncio.TaskGroup() as starts:
                 begun = [starts.create_task(_launch(runtime, n)) for n in range(3)]

@@ -49,6 +49,7 @@ from contracts.sandbox import (
     SandboxRequest,
 )
 from eventcore.adapters.nats import NatsBus, open_bus
+from sandbox.adapters.files.layout import Box, Layout
 from standalone.ports import free_port
 from standalone.program import Program
 from tests.support.loopback import NO_TLS, answers
@@ -166,6 +167,16 @@ class SandboxServer(Server):
             environment["npm_config_registry"] = own
         words = (sys.executable, "-m", "sandbox")
         super().__init__(Program("sandbox", words, environment), folder)
+
+    @property
+    def layout(self) -> Layout:
+        """Where it has its things."""
+        return Layout(self.root / "sandboxes")
+
+    def spares(self) -> list[Box]:
+        """Return what belongs to no project yet."""
+        names = [entry.name for entry in self.layout.spares.iterdir()]
+        return [self.layout.box(UUID(name)) for name in names]
 
     @override
     def is_ready(self) -> bool:
@@ -343,7 +354,7 @@ class Stage:
 
     def folder_of(self, project_id: UUID) -> Path:
         """Return where the app lies."""
-        return self.server.root / "sandboxes" / "boxes" / str(project_id) / "app"
+        return self.server.layout.box(project_id).app
 
 
 def _is_same(cwd: Path, folder: Path) -> bool:

@@ -42,7 +42,7 @@ async def build(world: Stage) -> UUID:
 
 def running(server: SandboxServer, project: UUID) -> list[int]:
     """Return what works in a controller's folder of a project."""
-    there = server.root / "sandboxes" / "boxes" / str(project) / "app"
+    there = server.layout.box(project).app
     found = []
     for entry in os.listdir("/proc"):  # noqa: PTH208 - names alone
         try:
@@ -100,7 +100,7 @@ async def test_the_projects_of_a_controller_that_dies_go_to_the_other(
             return (await seen(other, project)).startswith("I am ")
 
         await until(shown, "the other one shows the app")
-        there = other.root / "sandboxes" / "boxes" / str(project) / "app"
+        there = other.layout.box(project).app
         assert {name.name for name in there.iterdir()} >= set(APP)
     finally:
         owner.start()

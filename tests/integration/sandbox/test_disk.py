@@ -13,7 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.sandbox import Failed, StartServer, SyncFiles
+from sandbox.adapters.files import loops
 from sandbox.adapters.files.disk import DiskGuard
+from sandbox.adapters.files.images import Images, find_images, take_ground
 from sandbox.adapters.files.layout import Layout
 from sandbox.domain.limits import LIMITS
 from tests.integration.sandbox.stage import sandbox_server, stage
@@ -85,6 +87,70 @@ async def test_folders_that_nobody_uses_go_and_come_back() -> None:
             answer = await world.ask(app, StartServer())
             assert isinstance(answer, Failed)
             assert "nearly full" in answer.reason
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Layout]:
+    layout = Layout(tmp_path)
+    layout.make()
+    taken = take_ground(layout)
+    if taken is None:
+        pytest.skip("only root can mount disks of apps")
+    yield layout
+    taken.close()
+
+
+async def images_in(layout: Layout, size: int = 8 << 20) -> Images:
+    """Return what opens disks, as each instance of the service does for itself."""
+    images = await find_images(layout, size)
+    if images is None:
+        pytest.skip("disks of apps need loop devices, ext4 and mkfs.ext4")
+    return images
+
+
+async def test_a_disk_is_found_again_only_if_it_was_left_in_order(
+    ground: Layout,
+) -> None:
+    disk = ground.disk(uuid4())
+    file = disk.files / "written"
+    first = await images_in(ground)
+    first.open(disk, make=True)
+    file.touch()
+    first.close(disk)
+    assert not file.exists()
+
+    async def left() -> bool:
+        return not loops.are_attached(disk.path)
+
+    await until(left, "nobody has it any more")
+    again = await images_in(ground)
+    again.open(disk, make=False)
+    assert file.exists()
+    after_a_crash = await images_in(ground)
+    after_a_crash.open(disk, make=True)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("lock", ["another boot", ""])
+async def test_a_disk_of_another_size_or_boot_is_made_anew(
+    tmp_path: Path, lock: str
+) -> None:
+    layout = Layout(tmp_path)
+    layout.make()
+    disk = layout.disk(uuid4())
+    file = disk.files / "written"
+    for size in (8 << 20, 9 << 20 if not lock else 8 << 20):
+        taken = take_ground(layout)
+        if taken is None:
+            pytest.skip("only root can mount disks of apps")
+        try:
+            (await images_in(layout, size)).open(disk, make=True)
+            assert not file.exists()
+            file.touch()
+        finally:
+            taken.close()
+        if lock:
+            (tmp_path / "disks.lock").write_text(lock)
 
 
 @contextmanager

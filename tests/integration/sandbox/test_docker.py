@@ -201,9 +201,10 @@ async def test_who_comes_after_a_removed_project_gets_packages_of_his_own(
         volumes = Volumes(Engine(nobody, "installation"), layout, layers)
         for project_id in map(UUID, ("1" * 32, "2" * 32)):
             box = layout.box(project_id)
-            box.path.mkdir(parents=True)
-            layers.prepare(box.layer.path, "template", (), None)
+            box.make(None)
+            layers.prepare(box.staging / "made", "template", (), None)
+            layers.put(box.staging / "made", "template", box.layer)
             lent.append(volumes.lend(project_id))
             # Disks give the number of a folder that is gone to the next one.
-            shutil.rmtree(box.path)
+            shutil.rmtree(box.disk.path)
     assert lent[0] != lent[1]

@@ -143,7 +143,7 @@ async def test_a_tree_of_any_depth_is_removed(
 ) -> None:
     folder = folders.open(PROJECT)
     await folder.apply({"a": b""}, ())
-    handle = os.open(tmp_path / "boxes" / str(PROJECT) / "app", os.O_RDONLY)
+    handle = os.open(Layout(tmp_path).box(PROJECT).app, os.O_RDONLY)
     for _ in range(1200):
         os.mkdir("deep", dir_fd=handle)
         deeper = os.open("deep", os.O_RDONLY, dir_fd=handle)
@@ -159,16 +159,16 @@ async def test_packages_that_are_laid_anew_leave_nothing_of_those_before(
     folders: DiskFolders, tmp_path: Path
 ) -> None:
     (tmp_path / "templates" / "react" / "node_modules" / "vite").mkdir(parents=True)
-    folder, box = folders.open(PROJECT), tmp_path / "boxes" / str(PROJECT)
+    folder, box = folders.open(PROJECT), Layout(tmp_path).box(PROJECT)
     for _ in range(2):
         await folder.lay("react", ())
-        (box / "app" / "node_modules" / "vite" / "own").touch(exist_ok=False)
+        (box.app / "node_modules" / "vite" / "own").touch(exist_ok=False)
 
     async def deleted() -> bool:
-        return list((tmp_path / "trash").iterdir()) == []
+        return list(box.trash.iterdir()) == []
 
     await until(deleted, "what was there before is deleted")
-    assert list((box / "staging").iterdir()) == []
+    assert list(box.staging.iterdir()) == []
 
 
 async def test_a_name_that_no_disk_takes_is_told(folders: DiskFolders) -> None:

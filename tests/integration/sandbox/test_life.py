@@ -263,7 +263,7 @@ async def test_nothing_is_removed_while_nobody_answers(
     async with stage(own_server) as service:
         project = service.add(TREE)
         await service.ask(project, SyncFiles(1))
-        folder = service.folder_of(project)
+        disk = own_server.layout.box(project).disk
     own_server.kill()
     async with open_bus(own_server.nats_url) as bus:
         heard = asyncio.Event()
@@ -271,7 +271,7 @@ async def test_nothing_is_removed_while_nobody_answers(
         own_server.start()
         async with asyncio.timeout(DEADLINE_S):
             await heard.wait()
-    assert folder.exists()
+    assert disk.path.exists()
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,10 @@ async def world(server: SandboxServer) -> AsyncIterator[Stage]:
     """A service in which one sandbox is hot."""
     async with stage(server) as made:
         await are_made(made, "bun", "react")
-        spares = server.root / "sandboxes" / "spares"
 
         async def hot() -> bool:
-            return any(spares.glob("*/layer/upper/.vite/deps"))
+            bundles = [box.layer.upper / ".vite/deps" for box in server.spares()]
+            return any(folder.exists() for folder in bundles)
 
         await until(hot, "a sandbox is hot")
         yield made
@@ -64,7 +64,7 @@ async def test_a_project_gets_a_sandbox_that_runs(world: Stage) -> None:
     assert isinstance(await world.ask(project, StartServer()), Running)
     assert "createRoot" in (await world.visit(project, "/src/main.tsx")).text
     assert "Getting ready" not in (await world.visit(project)).text
-    origin = world.folder_of(project).parent / "origin"
+    origin = world.server.layout.box(project).origin
     if installed.skipped:  # the sandbox was hot by then, not only being started
         assert origin.read_text(encoding="ascii") != str(project)
     await world.write(project, "src/board.ts", "export const added = 1;")
@@ -162,4 +162,4 @@ async def test_an_app_with_other_settings_is_started_for_itself(world: Stage) ->
     files["vite.config.ts"] = f"{files['vite.config.ts']!s}// another\n"
     project = world.add(files)
     await world.ask(project, SyncFiles(1))
-    assert not (world.folder_of(project).parent / "origin").exists()
+    assert not world.server.layout.box(project).origin.exists()

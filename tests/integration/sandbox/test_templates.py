@@ -164,8 +164,8 @@ async def test_a_hostile_manifest_runs_nothing_and_reaches_nobody(world: Stage) 
 async def test_a_template_that_vanishes_is_made_up_for(world: Stage) -> None:
     project = world.add(kanban())
     await run(world, project)
-    box = world.folder_of(project).parent
-    (box / "layer" / "template").write_text("react-gone", encoding="ascii")
+    layer = world.server.layout.box(project).layer
+    layer.template.write_text("react-gone", encoding="ascii")
     world.restart()
     await until_answers(world, project)
 
@@ -182,7 +182,7 @@ async def test_a_controller_that_is_killed_leaves_no_half_template() -> None:
         folder = own.root / "sandboxes"
 
         async def begun() -> bool:
-            return any((folder / "spares").glob("*/app/package.json"))
+            return any((folder / "spares").glob("*/disk/files/app/package.json"))
 
         await until(begun, "a template is being made")
         own.kill()

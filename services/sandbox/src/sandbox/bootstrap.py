@@ -31,6 +31,7 @@ from sandbox.adapters.containers.engine import Engine, EngineFailed
 from sandbox.adapters.files.claim import Claimed, claim
 from sandbox.adapters.files.disk import free_bytes
 from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.images import Images, find_images, take_ground
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.files.mounts import find_mounts
@@ -246,8 +247,10 @@ async def _chosen(
     if settings.sandbox_runtime == "docker":
         engine = await docker.connect(settings.docker_host, layout.root)
         stack.push_async_callback(engine.close)
-        return await _docker(settings, layout, tools, engine)
+        images = await _images(settings, layout, stack)
+        return await _docker(settings, layout, tools, engine, images)
     launcher = await _launcher(settings, layout, tools)
+    images = await _images(settings, layout, stack)
     # Without a namespace of its own an app would not see what is mounted in ours.
     sees_mounts = launcher.isolation.files
     mounts = await find_mounts(layout.root, tools) if sees_mounts else None
@@ -255,15 +258,28 @@ async def _chosen(
         stack.push_async_callback(mounts.close)
     layers = Layers(layout, mounts)
     bounds = await find_bounds(layout.root, _limits(settings))
+    bounds = msgspec.structs.replace(bounds, images=images)
     parts = (layout, tools, launcher, os.environ)
     make = partial(ProcessRuntime, *parts, layers=layers, bounds=bounds)
-    return _Chosen(partial(_on_disk, make, layout, layers))
+    return _Chosen(partial(_on_disk, make, layout, layers, images))
+
+
+async def _images(
+    settings: Settings, layout: Layout, stack: AsyncExitStack
+) -> Images | None:
+    """Return disks of apps; what is seen of them is mounted from now on."""
+    ground = await asyncio.to_thread(take_ground, layout)
+    if ground is None:
+        return None
+    stack.push_async_callback(asyncio.to_thread, ground.close)
+    return await find_images(layout, _limits(settings).disk_bytes)
 
 
 def _on_disk(
     make: Callable[[TaskGroup], Runtime],
     layout: Layout,
     layers: Layers,
+    images: Images | None,
     tasks: TaskGroup,
 ) -> tuple[Runtime, DiskFolders]:
     """Return a runtime whose commands see folders of this machine, and the folders.
@@ -272,7 +288,7 @@ def _on_disk(
     """
     runtime = make(tasks)
     own = runtime.isolation.own_user
-    return runtime, DiskFolders(layout, own_users=own, layers=layers)
+    return runtime, DiskFolders(layout, own_users=own, layers=layers, images=images)
 
 
 async def _kubernetes(
@@ -308,7 +324,11 @@ async def _kubernetes(
 
 
 async def _docker(
-    settings: Settings, layout: Layout, tools: Toolbox, engine: Engine
+    settings: Settings,
+    layout: Layout,
+    tools: Toolbox,
+    engine: Engine,
+    images: Images | None,
 ) -> _Chosen:
     oci_runtime = settings.sandbox_oci_runtime
 
@@ -325,11 +345,14 @@ async def _docker(
         )
         if oci_runtime:
             await engine.knows(oci_runtime)
-        found = await trial.look(make, layout.root)
+        found = await trial.look(make, layout.root, images)
     except (EngineFailed, RuntimeFailed) as exc:
         raise SettingsError(f"SANDBOX_RUNTIME=docker: {exc}") from exc
     containers = msgspec.structs.replace(
-        containers, has_uv=found.has_uv, notices=found.notices
+        containers,
+        has_uv=found.has_uv,
+        notices=found.notices,
+        images=images if found.images else None,
     )
     layers = Layers(layout, None, mounted_elsewhere=found.overlays)
     checks: dict[str, Check] = {"the container engine": engine.check}
@@ -337,7 +360,8 @@ async def _docker(
         name = f"the runtime {oci_runtime} of the container engine"
         checks[name] = partial(engine.knows, oci_runtime)
     containers_of = partial(make, layout, layers)
-    return _Chosen(partial(_on_disk, containers_of, layout, layers), checks)
+    images = containers.images
+    return _Chosen(partial(_on_disk, containers_of, layout, layers, images), checks)
 
 
 async def _launcher(settings: Settings, layout: Layout, tools: Toolbox) -> Launcher:
@@ -405,7 +429,8 @@ async def _background(
 
 def _limits(settings: Settings) -> Limits:
     spare = settings.sandbox_free_mib << 20
-    return msgspec.structs.replace(LIMITS, spare_bytes=spare // 4)
+    size = settings.sandbox_disk_mib << 20
+    return msgspec.structs.replace(LIMITS, spare_bytes=spare // 4, disk_bytes=size)
 
 
 def _lacks_room(settings: Settings) -> bool:

@@ -76,6 +76,10 @@ class Settings(Struct, frozen=True):
     """Room that should stay free on the disk of `sandbox_dir`. With less, folders of
     apps that nobody uses go, and come back with the next visit; with a quarter of it
     nothing starts, and the app that has most is ended. 0: nobody looks."""
+    sandbox_disk_mib: int = 2048
+    """Room for all that one app has on the disk, its packages too. The kernel keeps to
+    it where the service is root and there are loop devices and `mkfs.ext4`; elsewhere
+    somebody looks. Folders made with another size are made anew, from the log."""
     node_bin: str = ""
     """Folder of node, or node itself; empty: the one on the PATH."""
 

@@ -84,7 +84,7 @@ class TemplateMaker:
                 _log.info("a template is ready", template=recipe.key)
 
     async def _make(self, recipe: Recipe) -> None:
-        spare, folder = self._folders.open_spare()
+        spare, folder = self._folders.open_spare(for_us=True)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(folder.remove)
             stack.push_async_callback(self._runtime.end_all, spare)

@@ -28,6 +28,8 @@ class Isolation(Struct, frozen=True):
     """System calls that only attack the kernel are refused."""
     memory: bool
     """Its memory has a bound, which it may pass for a moment."""
+    disk: bool = False
+    """What it writes has a bound that the kernel keeps; otherwise somebody looks."""
 
     @property
     def is_apart(self) -> bool:
@@ -46,11 +48,12 @@ class Isolation(Struct, frozen=True):
             "memory": self.memory,
         }
         apart = ", ".join(name for name, is_apart in words.items() if is_apart)
+        disk = "bounded" if self.disk else "watched, not bounded"
         shared = ", ".join(name for name, is_apart in words.items() if not is_apart)
         return (
             f"{self.name}; isolated: {apart or 'nothing'}; "
             f"shared with this machine: {shared or 'nothing of these'}; "
-            f"disk: watched, not bounded by the kernel"
+            f"disk: {disk} by the kernel"
         )
 
 

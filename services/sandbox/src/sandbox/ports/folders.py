@@ -120,8 +120,10 @@ class Folders(Protocol):
         """Return the projects that have a folder."""
         ...
 
-    def open_spare(self) -> tuple[UUID, Folder]:
+    def open_spare(self, *, for_us: bool = False) -> tuple[UUID, Folder]:
         """Return an id and a folder that belong to no project, and end with us.
+
+        One *for_us* has no bound, and nobody adopts it: what is made there is ours.
 
         Raises:
             BadFolder: The disk is full, or does not take it.

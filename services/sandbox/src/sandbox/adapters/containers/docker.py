@@ -30,6 +30,7 @@ from sandbox.adapters.containers.engine import Engine, EngineFailed, NotThere
 from sandbox.adapters.containers.volumes import Volumes
 from sandbox.adapters.files.claim import installation
 from sandbox.adapters.files.disk import DiskGuard
+from sandbox.adapters.files.images import Images
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.keeping import inside, launch
@@ -72,6 +73,8 @@ class Containers(Struct, frozen=True):
     has_uv: bool = False
     notices: bool = True
     """Whether programs in them are told when the service writes a file."""
+    images: Images | None = None
+    """Disks of apps, as containers were seen to have them."""
 
 
 class DockerRuntime(Runtime, Adopter):
@@ -102,7 +105,7 @@ class DockerRuntime(Runtime, Adopter):
         self._closing = asyncio.Event()
         self._registries = RegistryFinder(tools, environ)
         self._own_users = launch.is_root()
-        self._disk = DiskGuard(layout, containers.limits)
+        self._disk = DiskGuard(layout, containers.limits, containers.images)
         _share(layout.shared, tools.certificates)
 
     @property
@@ -116,6 +119,7 @@ class DockerRuntime(Runtime, Adopter):
             own_user=self._own_users,
             system_calls=True,
             memory=True,
+            disk=self._containers.images is not None,
         )
 
     @property

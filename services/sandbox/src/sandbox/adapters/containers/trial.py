@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from msgspec import Struct
 
 from chassis import logs
 from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.images import Images
 from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.domain.output import Stream
-from sandbox.ports import BadFolder, Command, Runtime, RuntimeFailed
+from sandbox.ports import BadFolder, Command, Folder, Runtime, RuntimeFailed
 
 _log = logs.get(__name__)
 
@@ -51,10 +52,12 @@ class Found(Struct, frozen=True):
     """Whether the engine mounts them, from folders of this machine."""
     notices: bool
     """Whether a program is told when the service writes a file."""
+    images: bool
+    """Whether it has the disks that are mounted by the service."""
 
 
-async def look(make: Make, root: Path) -> Found:
-    """Try an overlay, and where that fails a container without one.
+async def look(make: Make, root: Path, images: Images | None) -> Found:
+    """Try an overlay on a disk of *images*, and where that fails with less.
 
     Everything lies in a folder below *root* that is removed again.
 
@@ -63,14 +66,23 @@ async def look(make: Make, root: Path) -> Found:
 
     """
     async with _place(root) as layout:
-        said = await _said(make, layout, overlays=True)
-        overlays = _SEEN in said and _HIDDEN not in said
+        said = await _said(make, layout, images, overlays=True)
+        overlays = _shows_overlay(said)
+        if images is not None and not overlays:
+            _log.info("containers have no disks of ours", reason=said)
+            images = None
+            said = await _said(make, layout, None, overlays=True)
+            overlays = _shows_overlay(said)
         if not overlays:
             _log.info("the engine mounts no overlays", reason=said)
-            said = await _said(make, layout, overlays=False)
+            said = await _said(make, layout, None, overlays=False)
     if isinstance(said, str):
         raise RuntimeFailed(said)
-    return Found("uv" in said, overlays, _NOTICED in said)
+    return Found("uv" in said, overlays, _NOTICED in said, images is not None)
+
+
+def _shows_overlay(said: set[str] | str) -> bool:
+    return _SEEN in said and _HIDDEN not in said
 
 
 @asynccontextmanager
@@ -90,23 +102,35 @@ async def _place(root: Path) -> AsyncIterator[Layout]:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _said(make: Make, layout: Layout, *, overlays: bool) -> set[str] | str:
+async def _said(
+    make: Make, layout: Layout, images: Images | None, *, overlays: bool
+) -> set[str] | str:
     """Return the names that a container prints, or why it prints none."""
     layers = Layers(layout, None, mounted_elsewhere=overlays)
     async with asyncio.TaskGroup() as tasks:
         runtime = make(layout, layers, tasks)
         try:
-            return await _printed(runtime, layout, layers)
+            return await _printed(runtime, layout, layers, images)
         except (RuntimeFailed, BadFolder) as exc:
             return str(exc)
         finally:
             await runtime.close()
 
 
-async def _printed(runtime: Runtime, layout: Layout, layers: Layers) -> set[str]:
-    said: list[bytes] = []
+async def _printed(
+    runtime: Runtime, layout: Layout, layers: Layers, images: Images | None
+) -> set[str]:
     own, project_id = runtime.isolation.own_user, uuid4()
-    folder = DiskFolders(layout, own_users=own, layers=layers).open(project_id)
+    folders = DiskFolders(layout, own_users=own, layers=layers, images=images)
+    folder = folders.open(project_id)
+    try:
+        return await _printed_in(folder, runtime, project_id)
+    finally:
+        await folder.remove()
+
+
+async def _printed_in(folder: Folder, runtime: Runtime, project_id: UUID) -> set[str]:
+    said: list[bytes] = []
 
     async def take(_: Stream, data: bytes) -> None:
         said.append(data)

@@ -40,11 +40,11 @@ class Beneath:
 
         """
         temporary = self._staging / uuid4().hex
-        with os.fdopen(os.open(temporary, _NEW, 0o644), "wb") as file:
-            file.write(content)
-            if self._uid is not None:
-                os.fchown(file.fileno(), self._uid, self._uid)
         try:
+            with os.fdopen(os.open(temporary, _NEW, 0o644), "wb") as file:
+                file.write(content)
+                if self._uid is not None:
+                    os.fchown(file.fileno(), self._uid, self._uid)
             with self._parent(path, make=True) as (folder, name):
                 self._rename(temporary, folder, name)
         finally:

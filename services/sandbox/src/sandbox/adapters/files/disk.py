@@ -1,8 +1,9 @@
 """How much disk a project's folders take, and an end for those that take too much.
 
-There is no quota that every machine can give, so somebody has to look, and between two
-looks an app may go beyond its bound. To look at a folder is to walk through it: that is
-done when the disk has become fuller, which costs nothing to know.
+Where a project has no disk of its own (`images.py`) somebody has to look, and between
+two looks an app may go beyond its bound. To look at a folder is to walk through it:
+that is done when the disk has become fuller, which costs nothing to know. Where it has
+one the kernel keeps the bound, and somebody has to say so.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from chassis import logs
+from sandbox.adapters.files.images import Images
 from sandbox.adapters.files.layout import Layout
 from sandbox.adapters.keeping.kept import Kept
 from sandbox.domain.limits import Limits
@@ -35,8 +37,11 @@ _FULL = "The disk of this machine is nearly full"
 class DiskGuard:
     """Knows which projects have too much on the disk, and when it is nearly full."""
 
-    def __init__(self, layout: Layout, limits: Limits) -> None:
+    def __init__(
+        self, layout: Layout, limits: Limits, images: Images | None = None
+    ) -> None:
         self._layout = layout
+        self._images = images
         self._limit = limits.disk_bytes
         self._spare = limits.spare_bytes
         self._step = min(_STEP_BYTES, limits.disk_bytes // 4)
@@ -44,6 +49,8 @@ class DiskGuard:
         self._looked = time.monotonic()
         self._ended = 0.0
         self._over: set[UUID] = set()
+        self._full: set[UUID] = set()
+        """Those who were told that their own disk is full."""
 
     async def admit(self, project_id: UUID) -> None:
         """Let a command start, unless there is no room for what it may write.
@@ -64,6 +71,7 @@ class DiskGuard:
         self, running: Mapping[UUID, Collection[Kept]], to: TaskGroup
     ) -> None:
         """End, in tasks of *to*, what runs for projects that have too much."""
+        await self._tell_full(running)
         free, now = free_bytes(self._layout.root), time.monotonic()
         if free < self._spare and now - self._ended > _PAUSE_S:
             self._ended = now
@@ -79,11 +87,23 @@ class DiskGuard:
                 for kept in list(running[project_id]):
                     to.create_task(kept.condemn(self._sentence("held")))
 
+    async def _tell_full(self, running: Mapping[UUID, Collection[Kept]]) -> None:
+        """Say to each app whose own disk has become full why it cannot write."""
+        if self._images is None:
+            return
+        busy = {project_id for project_id, mine in running.items() if mine}
+        full = {one for one in busy if self._images.full(self._layout.box(one).disk)}
+        for project_id in full - self._full:
+            _log.info("an app has filled its disk", id=str(project_id))
+            for kept in list(running[project_id])[:1]:
+                await kept.tell(self._images.sentence)
+        self._full = full
+
     async def _end_the_largest(
         self, running: Mapping[UUID, Collection[Kept]], to: TaskGroup
     ) -> None:
         def used(project_id: UUID) -> int:
-            return used_bytes(self._layout.box(project_id).path)
+            return used_bytes(self._layout.box(project_id).disk.path)
 
         busy = [project_id for project_id, mine in running.items() if mine]
         if not busy:
@@ -94,7 +114,8 @@ class DiskGuard:
             to.create_task(kept.condemn(f"Stopped: {_FULL}, and this app had most."))
 
     def _is_over(self, project_id: UUID) -> bool:
-        return used_bytes(self._layout.box(project_id).path) > self._limit
+        disk = self._layout.box(project_id).disk
+        return not disk.image.exists() and used_bytes(disk.path) > self._limit
 
     def _sentence(self, word: str) -> str:
         size = self._limit >> 20

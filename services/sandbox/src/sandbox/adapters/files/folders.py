@@ -15,38 +15,57 @@ from typing_extensions import override
 
 from chassis import logs
 from sandbox.adapters.files.beneath import Beneath
-from sandbox.adapters.files.layers import MODULES, Layers
-from sandbox.adapters.files.layout import PASS, Box, Layout, make_folder
+from sandbox.adapters.files.images import Images
+from sandbox.adapters.files.layers import MODULES, Layers, has_room
+from sandbox.adapters.files.layout import OURS, PASS, Disk, Layout, make_folder
 from sandbox.ports import BadFolder, Folder, Folders, FolderState, RuntimeFailed
 
 _log = logs.get(__name__)
 _states = msgspec.json.Decoder(FolderState)
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_LITTLE_BYTES = 1_048_576
+"""Where the machine has less than this left, it is not a disk of ours that is full."""
+_GONE = ".gone"
+"""Ends the name of a disk that nobody has any more."""
+_FORMER = ("app", "home", "cache", "staging", "layer")
+"""What earlier releases kept beside the state, and what is made anew on a disk."""
 
 
 class DiskFolders(Folders):
-    """One folder for each project; *uid_of* says who owns what the app may change."""
+    """One folder for each project, on a disk of its own where there are *images*."""
 
     def __init__(
-        self, layout: Layout, *, own_users: bool, layers: Layers | None = None
+        self,
+        layout: Layout,
+        *,
+        own_users: bool,
+        layers: Layers | None = None,
+        images: Images | None = None,
     ) -> None:
         self._layout = layout
         self._own_users = own_users
         self._layers = layers or Layers(layout, None)
+        self._images = images
         layout.make()
 
     @override
     def open(self, project_id: UUID) -> Folder:
-        own = self._own_users
-        return DiskFolder(project_id, self._layout, self._layers, own_user=own)
+        return self._open(project_id, self._images)
+
+    def _open(self, project_id: UUID, images: Images | None) -> Folder:
+        parts = (self._layout, self._layers, images)
+        return DiskFolder(project_id, *parts, own_user=self._own_users)
 
     @override
-    def open_spare(self) -> tuple[UUID, Folder]:
+    def open_spare(self, *, for_us: bool = False) -> tuple[UUID, Folder]:
         spare = uuid4()
+        known = self._layout.spares / str(spare)
         with _told("The folder of a spare cannot be made"):
-            make_folder(self._layout.spares / str(spare), PASS)
-        return spare, self.open(spare)
+            make_folder(known, PASS)
+            if for_us:
+                make_folder(known / OURS, PASS)
+        return spare, self._open(spare, None if for_us else self._images)
 
     @override
     def list_own(self) -> list[UUID]:
@@ -61,25 +80,77 @@ class DiskFolders(Folders):
         for folder in (self._layout.trash, self._layout.spares):
             for entry in folder.iterdir():
                 _delete(entry)
+        owned = {str(self._layout.born(one)) for one in self.list_own()}
+        for entry in self._layout.disks.iterdir():
+            is_image = Disk(entry).image.exists()
+            if entry.name not in owned or is_image != (self._images is not None):
+                _delete(entry)
+        for box in self._layout.boxes.iterdir():
+            for former in [box / name for name in _FORMER if (box / name).is_dir()]:
+                _delete(former)
 
 
 class DiskFolder(Folder):
     """The folder of one project."""
 
     def __init__(
-        self, project_id: UUID, layout: Layout, layers: Layers, *, own_user: bool
+        self,
+        project_id: UUID,
+        layout: Layout,
+        layers: Layers,
+        images: Images | None,
+        *,
+        own_user: bool,
     ) -> None:
         self._layout = layout
         self._layers = layers
+        self._images = images
         self._project_id = project_id
         self._own_user = own_user
-        self._box = layout.box(project_id)
         self._begin()
 
     def _begin(self) -> None:
         own = self._own_user
+        self._box = self._layout.box(self._project_id)
         self._uid = self._layout.own_uid(self._project_id) if own else None
-        self._files = Beneath(self._box.app, self._box.staging, self._uid)
+        self._beneath = Beneath(self._box.app, self._box.staging, self._uid)
+
+    @property
+    def _files(self) -> Beneath:
+        """What the app has written; nothing where there is no folder yet."""
+        self._open(make=False)
+        return self._beneath
+
+    def _open(self, *, make: bool) -> None:
+        with self._told("The disk of the app cannot be had"):
+            if self._images is not None:
+                self._images.open(self._box.disk, make=make)
+
+    def _make(self) -> None:
+        self._open(make=True)
+        self._box.make(self._uid)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Say *what* could not be done, or whose disk is full."""
+        with _told(what):
+            try:
+                yield
+            except OSError as exc:
+                if self._images is None or exc.errno not in _NO_ROOM:
+                    raise
+                if not has_room(self._layout.root, _LITTLE_BYTES):
+                    raise
+                raise BadFolder(self._images.sentence) from exc
+
+    def _drop(self, disk: Disk) -> None:
+        """Delete *disk*; what is mounted on it is let go of."""
+        if self._images is not None:
+            self._images.close(disk)
+        grave = disk.path.with_name(f"{uuid4().hex}{_GONE}")
+        with suppress(FileNotFoundError):
+            disk.path.rename(grave)
+            _delete(grave)
 
     @override
     async def state(self) -> FolderState:
@@ -102,7 +173,7 @@ class DiskFolder(Folder):
 
     def _save(self, state: FolderState) -> None:
         with _told("The state of the sandbox cannot be kept"):
-            self._box.make(self._uid)
+            make_folder(self._box.path, PASS)
             _write(self._box.state, msgspec.json.encode(state))
 
     @override
@@ -112,12 +183,12 @@ class DiskFolder(Folder):
         await _to_the_end(partial(self._apply, writes, deletes))
 
     def _apply(self, writes: Mapping[str, bytes], deletes: Collection[str]) -> None:
-        with _told("The folder of the app cannot be made"):
-            self._box.make(self._uid)
+        with self._told("The folder of the app cannot be made"):
+            self._make()
         for path in deletes:
             self._files.delete(path)
         for path, content in writes.items():
-            with _told(f"{path} cannot be written"):
+            with self._told(f"{path} cannot be written"):
                 self._files.write(path, content)
         self._empty_staging()
 
@@ -138,32 +209,37 @@ class DiskFolder(Folder):
 
     @override
     async def has_folder(self, name: str) -> bool:
+        def look() -> bool:
+            return self._files.is_folder(name)
+
+        if not await asyncio.to_thread(look):
+            return False
         if name == MODULES and self._box.layer.template.exists():
             with suppress(RuntimeFailed):
                 return self._layers.overlay(self._box.layer) is not None
             return False
-        return await asyncio.to_thread(self._files.is_folder, name)
+        return True
 
     @override
     async def lay(self, key: str, hidden: Sequence[str]) -> None:
         await self._layers.release(self._box.layer)
-        grave = self._layout.trash / uuid4().hex
         try:
-            await _to_the_end(partial(self._lay, key, hidden, grave))
+            await _to_the_end(partial(self._lay, key, hidden))
         finally:
             # Whoever waits for packages does not wait until those before are deleted.
-            asyncio.get_running_loop().run_in_executor(None, _delete, grave)
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(None, _empty, self._box.trash)
 
-    def _lay(self, key: str, hidden: Sequence[str], grave: Path) -> None:
+    def _lay(self, key: str, hidden: Sequence[str]) -> None:
         box = self._box
-        with _told("The packages cannot be put in place"):
-            box.make(self._uid)
+        with self._told("The packages cannot be put in place"):
+            self._make()
         self._clear()
         fresh = box.staging / uuid4().hex
         try:
             if self._layers.are_overlays:
                 self._layers.prepare(fresh, key, hidden, self._uid)
-                fresh.rename(box.layer.path)
+                self._layers.put(fresh, key, box.layer)
                 # What the rest is mounted on.
                 fresh.mkdir()
                 if self._uid is not None:
@@ -174,36 +250,23 @@ class DiskFolder(Folder):
         except (OSError, ValueError, subprocess.CalledProcessError) as exc:
             raise BadFolder(f"The packages cannot be put in place: {exc}.") from exc
         finally:
-            box.staging.rename(grave)
+            box.staging.rename(box.trash / uuid4().hex)
             box.make(self._uid)
 
     @override
     async def adopt(self, spare: UUID) -> None:
         await self._layers.release(self._box.layer)
-        theirs = self._layout.box(spare)
-        await _to_the_end(partial(self._adopt, spare, theirs))
-        self._layers.moved(theirs.layer, self._box.layer)
+        await _to_the_end(partial(self._adopt, spare, self._layout.box(spare).path))
 
-    def _adopt(self, spare: UUID, theirs: Box) -> None:
-        box = self._box
+    def _adopt(self, spare: UUID, theirs: Path) -> None:
+        before = self._box.disk
         with _told("A sandbox cannot be taken over"):
-            box.make(self._uid)
-        try:
-            # First who owns what comes: a crash after this leaves folders that are
-            # made anew, and nothing that belongs to somebody else.
-            _write(box.origin, str(spare).encode())
-            for name in ("app", "home", "cache", "layer"):
-                with suppress(FileNotFoundError):
-                    (box.path / name).rename(box.staging / uuid4().hex)
-                with suppress(FileNotFoundError):
-                    (theirs.path / name).rename(box.path / name)
-        except OSError as exc:
-            raise BadFolder(f"A sandbox cannot be taken over: {exc}.") from exc
-        finally:
-            self._begin()
-        self._empty_staging()
-        _delete(theirs.staging)
-        _delete(theirs.path)
+            make_folder(self._box.path, PASS)
+            # With this their disk is ours, and a crash leaves one that nobody has.
+            _write(self._box.origin, str(spare).encode())
+        self._begin()
+        self._drop(before)
+        _delete(theirs)
 
     @override
     async def keep_screenshot(self, jpeg: bytes) -> None:
@@ -229,23 +292,25 @@ class DiskFolder(Folder):
 
     @override
     async def lift(self) -> None:
-        if self._box.layer.path.exists():
+        if self._box.layer.template.exists():
             await self._layers.release(self._box.layer)
             await _to_the_end(self._lift)
 
     def _lift(self) -> None:
+        with self._told("The folder of the app cannot be made"):
+            self._make()
         self._clear()
         self._empty_staging()
 
     def _clear(self) -> None:
         """Take away every package, whether laid or installed."""
+        self._box.layer.template.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             self._box.layer.path.rename(self._box.staging / uuid4().hex)
         self._files.make_room(MODULES)
 
     def _empty_staging(self) -> None:
-        for entry in self._box.staging.iterdir():
-            _delete(entry)
+        _empty(self._box.staging)
 
     @override
     async def remove(self) -> None:
@@ -257,6 +322,7 @@ class DiskFolder(Folder):
         with suppress(FileNotFoundError):
             self._box.path.rename(grave)
             _delete(grave)
+        self._drop(self._box.disk)
         self._begin()
 
 
@@ -297,6 +363,12 @@ async def _to_the_end(step: Callable[[], None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({thread})
         raise
+
+
+def _empty(folder: Path) -> None:
+    with suppress(FileNotFoundError):
+        for entry in folder.iterdir():
+            _delete(entry)
 
 
 def _delete(path: Path) -> None:

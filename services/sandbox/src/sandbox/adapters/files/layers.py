@@ -97,16 +97,11 @@ class Layers:
         if self._mounts is not None:
             await self._mounts.unmount(layer.merged)
 
-    def moved(self, before: Layer, after: Layer) -> None:
-        """Take note that what is mounted has a new name."""
-        if self._mounts is not None:
-            self._mounts.moved(before.merged, after.merged)
-
     def prepare(
         self, path: Path, key: str, hidden: Sequence[str], uid: int | None
     ) -> None:
-        """Make the layer of a project at *path*, in which *hidden* is not seen."""
-        layer = Layer(path)
+        """Make a layer at *path*, in which *hidden* is not seen, for `put`."""
+        layer = Layer(path, path / "template")
         for folder in (layer.path, layer.upper, layer.work, layer.merged):
             folder.mkdir()
         lower = self.modules(key)
@@ -117,6 +112,11 @@ class Layers:
             _copy_bundles(lower, layer.upper, hidden)
         if uid is not None:
             _give(layer.upper, uid)
+
+    def put(self, made: Path, key: str, layer: Layer) -> None:
+        """Make what was prepared at *made* of a template a project's *layer*."""
+        made.rename(layer.path)
+        # The name comes last, and goes first: half a layer has none.
         layer.template.write_text(key, encoding="ascii")
 
     def _shared(self, lower: Path) -> Iterator[str]:

@@ -12,6 +12,9 @@ PASS = 0o711
 """The mode of a folder that others may go through, without looking around."""
 _READ = 0o755
 _OURS = 0o700
+_ORIGIN = "origin"
+OURS = "disk"
+"""The disk of a spare in which templates are made: it lies where they go."""
 
 
 def make_folder(path: Path, mode: int) -> None:
@@ -23,29 +26,48 @@ def make_folder(path: Path, mode: int) -> None:
     path.chmod(mode)
 
 
-class Box:
-    """The folders of one project. Only `app` and `home` belong to the sandbox."""
+class Disk:
+    """Where all lies that the app of a project can write, and what bounds it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.app = self.path / "app"
+        self.image = path / "image"
+        """A file system of fixed size, where that can be had; see `images`."""
+        self.files = path / "files"
+        """What is in it, mounted; a plain folder where there is no image."""
+        self.template = path / "template"
+        """Says what is laid below `node_modules`; read while nothing is mounted."""
+
+
+class Box:
+    """The folders of one project. Only `app` and `home` belong to the sandbox."""
+
+    def __init__(self, path: Path, disk: Disk) -> None:
+        self.path = path
+        self.disk = disk
+        files = disk.files
+        self.app = files / "app"
         """The project, mounted as the working folder."""
-        self.home = self.path / "home"
+        self.home = files / "home"
         """HOME of its commands."""
-        self.cache = self.path / "cache"
+        self.cache = files / "cache"
         """Downloaded packages, where the cache is not shared."""
-        self.staging = self.path / "staging"
+        self.staging = files / "staging"
         """Files on their way to `app`: same file system, out of the app's reach."""
+        self.trash = files / "trash"
+        """What was taken out of `app` and is being deleted."""
+        self.layer = Layer(files / "layer", disk.template)
         self.state = self.path / "state.json"
         self.screenshot = self.path / "screenshot.jpg"
-        self.layer = Layer(self.path / "layer")
-        self.origin = self.path / "origin"
-        """Whom the folders were made for, where that was not this project."""
+        self.origin = self.path / _ORIGIN
+        """Whom the disk was made for, where that was not this project."""
 
     def make(self, uid: int | None) -> None:
         """Create what is not there; *uid* owns what is the sandbox's, unless None."""
-        make_folder(self.path, PASS)
-        make_folder(self.staging, _OURS)
+        for folder in (self.path, self.disk.path, self.disk.files):
+            make_folder(folder, PASS)
+        for folder in (self.staging, self.trash):
+            make_folder(folder, _OURS)
         for folder in (self.app, self.home, self.cache):
             if not folder.exists():
                 make_folder(folder, _OURS)
@@ -56,9 +78,9 @@ class Box:
 class Layer:
     """What is laid below `node_modules` of one project; see `layers`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, template: Path) -> None:
         self.path = path
-        self.template = path / "template"
+        self.template = template
         """Says which one it is."""
         self.upper = path / "upper"
         """What this project has on top of it."""
@@ -73,6 +95,9 @@ class Layout:
     def __init__(self, root: Path, templates: Path | None = None) -> None:
         self.root = root.resolve()
         self.boxes = self.root / "boxes"
+        """What we know of each project."""
+        self.disks = self.root / "disks"
+        """What apps write. Each stays where it is while anything runs in it."""
         self.spares = self.root / "spares"
         """Boxes that belong to no project; nobody needs them after a restart."""
         self.templates = (templates or self.root / "templates").resolve()
@@ -92,7 +117,8 @@ class Layout:
     def make(self) -> None:
         """Create what is not there, with the same rights whatever our umask is."""
         for folder in (
-            *(self.root, self.boxes, self.berths, self.spares, self.templates),
+            *(self.root, self.boxes, self.disks, self.berths, self.spares),
+            self.templates,
         ):
             make_folder(folder, PASS)
         for folder in (self.tools, self.etc, self.shared):
@@ -102,15 +128,25 @@ class Layout:
 
     def box(self, project_id: UUID) -> Box:
         """Return the folders of a project, whether they exist or not."""
-        spare = self.spares / str(project_id)
-        return Box(spare if spare.is_dir() else self.boxes / str(project_id))
+        known = self._known(project_id)
+        ours = known / OURS
+        disk = Disk(ours) if ours.is_dir() else self.disk(self.born(project_id))
+        return Box(known, disk)
+
+    def disk(self, born: UUID) -> Disk:
+        """Return the disk that was made for *born*, whoever has it now."""
+        return Disk(self.disks / str(born))
 
     def born(self, project_id: UUID) -> UUID:
-        """Return the id that users and marks of a project's processes are made of."""
+        """Return the id that users, marks and the disk of a project are made of."""
         try:
-            return UUID(self.box(project_id).origin.read_text(encoding="ascii"))
+            return UUID((self._known(project_id) / _ORIGIN).read_text(encoding="ascii"))
         except (OSError, ValueError):
             return project_id
+
+    def _known(self, project_id: UUID) -> Path:
+        spare = self.spares / str(project_id)
+        return spare if spare.is_dir() else self.boxes / str(project_id)
 
     def own_uid(self, project_id: UUID) -> int:
         """Return the user of a project where we may choose one.

@@ -71,12 +71,6 @@ class Mounts:
             await self._ask(Wish(**names))  # type: ignore[typeddict-item]
             self._mounted.add(overlay.target)
 
-    def moved(self, before: Path, after: Path) -> None:
-        """Take note that the folder on which something is mounted was renamed."""
-        if before in self._mounted:
-            self._mounted.discard(before)
-            self._mounted.add(after)
-
     async def unmount(self, target: Path) -> None:
         """Take it away; commands that still look at it keep it until they end."""
         async with self._asking:

@@ -166,7 +166,7 @@ class TemplateStore(Templates):
     def _laid(self) -> set[str]:
         """Return the keys of what projects here have below their packages."""
         found = set()
-        for path in self._layout.boxes.glob("*/layer/template"):
+        for path in self._layout.disks.glob("*/template"):
             with suppress(OSError, ValueError):
                 found.add(path.read_text(encoding="ascii"))
         return found

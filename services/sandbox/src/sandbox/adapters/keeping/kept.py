@@ -56,9 +56,13 @@ class Endable(Process):
     def _kill(self) -> None:
         """End it at once, with everything that it has started."""
 
+    async def tell(self, sentence: str) -> None:
+        """Say something among what it prints."""
+        await self._on_output("stderr", f"{sentence}\n".encode())
+
     async def _tell(self, sentence: str) -> None:
         self._cause = sentence.removeprefix(_STOPPED).rstrip(".")
-        await self._on_output("stderr", f"{sentence}\n".encode())
+        await self.tell(sentence)
 
     @property
     @override

@@ -28,8 +28,8 @@ class PodFolders(Folders):
         return PodFolder(project_id, self._disk.open(project_id), self._tenancies)
 
     @override
-    def open_spare(self) -> tuple[UUID, Folder]:
-        spare, _ = self._disk.open_spare()
+    def open_spare(self, *, for_us: bool = False) -> tuple[UUID, Folder]:
+        spare, _ = self._disk.open_spare(for_us=for_us)
         return spare, self.open(spare)
 
     @override

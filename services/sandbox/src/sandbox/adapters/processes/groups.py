@@ -18,6 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from chassis import logs
+from sandbox.adapters.files.images import Images
 from sandbox.adapters.processes.leftovers import mark_of
 from sandbox.domain.limits import LIMITS, Limits
 
@@ -169,6 +170,7 @@ class Bounds(Struct, frozen=True):
 
     limits: Limits = LIMITS
     groups: Groups | None = None
+    images: Images | None = None
 
 
 BOUNDS = Bounds()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
 
+import msgspec
 from typing_extensions import override
 
 from chassis import logs
@@ -77,7 +78,8 @@ class ProcessRuntime(Runtime, Adopter):
         self._tasks = tasks
         self._memory_bytes = bounds.limits.memory_bytes
         self._groups = bounds.groups
-        self._disk = DiskGuard(layout, bounds.limits)
+        self._images = bounds.images
+        self._disk = DiskGuard(layout, bounds.limits, bounds.images)
         self._running: Running[KeptProcess] = Running()
         self._registries = RegistryFinder(tools, environ)
         tools.write_wrappers(layout.tools)
@@ -85,7 +87,8 @@ class ProcessRuntime(Runtime, Adopter):
     @property
     @override
     def isolation(self) -> Isolation:
-        return self._launcher.isolation
+        disk = self._images is not None
+        return msgspec.structs.replace(self._launcher.isolation, disk=disk)
 
     @property
     @override
