@@ -142,7 +142,7 @@ async def _surroundings(lent: Bench, kind: str) -> AsyncIterator[dict[str, str]]
         other = await _neighbour(lent, secret)
         server = await other.serve(_SERVER)
         try:
-            with _service(secret) as pid:
+            with _known_to_us(secret), _service(secret) as pid:
                 yield facts | {
                     "secret": secret,
                     "secret_file": str(outside / "secret"),
@@ -160,6 +160,16 @@ async def _surroundings(lent: Bench, kind: str) -> AsyncIterator[dict[str, str]]
             await server.stop()
             names = {path.name for path in _entries(outside)}
             assert names <= {"secret", "socket", "made", "made-too"}
+
+
+@contextmanager
+def _known_to_us(secret: str) -> Iterator[None]:
+    """Have it in the environment of whoever starts sandboxes, as the service has."""
+    os.environ["ESCAPES_SECRET"] = secret
+    try:
+        yield
+    finally:
+        del os.environ["ESCAPES_SECRET"]
 
 
 @contextmanager

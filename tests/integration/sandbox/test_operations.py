@@ -21,6 +21,7 @@ from contracts.sandbox import (
     Synced,
     SyncFiles,
 )
+from sandbox.adapters.keeping.keeper import parent_of
 from tests.integration.sandbox.stage import Stage, host_of
 from tests.support.polling import until
 
@@ -62,6 +63,12 @@ async def test_an_app_is_synced_installed_and_started(service: Stage) -> None:
     assert (await service.visit(project)).text == "hello"
     await service.prints("ready")
     await service.prints("$ npm run --silent start")
+    files = service.agent.projects[project].files
+    files["package.json"] = SERVER["package.json"].replace("greeter", "nowhere")
+    assert isinstance(await service.ask(project, InstallDependencies()), Failed)
+    files["package.json"] = SERVER["package.json"]
+    mended = await service.ask(project, InstallDependencies())
+    assert mended == Installed(installed.manifest, skipped=False)
 
 
 async def test_what_the_model_asked_for_is_installed_too(service: Stage) -> None:
@@ -159,7 +166,8 @@ async def test_an_earlier_driver_is_refused_also_after_a_restart(
     service: Stage,
 ) -> None:
     project = service.add(PAGE)
-    await service.ask(project, SyncFiles(1), epoch=7)
+    await service.ask(project, SyncFiles(1), epoch=6)
+    assert await service.ask(project, CancelOperation(), epoch=7) == Done()
     assert await service.ask(project, SyncFiles(1), epoch=6) == StaleEpoch(7)
     service.restart()
     assert await service.ask(project, SyncFiles(1), epoch=6) == StaleEpoch(7)
@@ -191,9 +199,11 @@ async def test_removing_leaves_neither_folder_nor_process(service: Stage) -> Non
     project = service.add(SERVER)
     for step in (SyncFiles(1), InstallDependencies(), StartServer()):
         await service.ask(project, step)
-    assert await service.ask(project, RemoveSandbox()) == Done()
+    running = service.processes_of(project)
+    assert await service.ask(project, RemoveSandbox(), epoch=2) == Done()
     assert not service.folder_of(project).parent.exists()
-    assert service.processes_of(project) == []
+    assert [pid for pid in running if parent_of(str(pid)) is not None] == []
+    assert await service.ask_once(project, SyncFiles(1), "late") == StaleEpoch(2)
 
 
 async def test_nothing_that_is_done_keeps_a_sandbox_from_being_removed(
@@ -205,10 +215,11 @@ async def test_nothing_that_is_done_keeps_a_sandbox_from_being_removed(
     await until(lambda: service.registry.asked, "packages are installed for a visitor")
     install = InstallDependencies()
     assert await service.ask_once(project, install, "waiting") == Pending()
+    running = service.processes_of(project)
     removals = (service.ask(project, RemoveSandbox()) for _ in range(2))
     assert Done() in await asyncio.gather(*removals)
     assert not service.folder_of(project).parent.exists()
-    assert service.processes_of(project) == []
+    assert [pid for pid in running if parent_of(str(pid)) is not None] == []
 
 
 @pytest.mark.parametrize(
