@@ -29,7 +29,11 @@ from sandbox.domain.apps.package import read_package
 from sandbox.domain.diagnosis import problems
 from sandbox.domain.diagnosis.page import Finding
 from sandbox.domain.diagnosis.source_map import original_line
-from sandbox.domain.diagnosis.type_settings import chosen_settings, may_be_settings
+from sandbox.domain.diagnosis.type_checker import (
+    checker_of,
+    chosen_settings,
+    may_be_settings,
+)
 from sandbox.domain.limits import CHECK_S, READ_BYTES, TYPES_S
 from sandbox.domain.output import Stream
 from sandbox.domain.previews.static_site import candidates
@@ -42,12 +46,9 @@ _AT_ONCE = 8
 _PAGE = "text/html"
 _ANYTHING = "*/*"
 _SOURCES = {InstallDependencies: "install", StartServer: "start"}
-_TSC = ("node", "node_modules/typescript/bin/tsc")
 _TYPES_OPTIONS = ("--noEmit", "--pretty", "false", "--skipLibCheck")
 _CONFIGS = 50
 """Files that are looked at for settings of the type checker."""
-_OWN_CHECKERS = frozenset({"vue", "svelte", "astro"})
-"""Frameworks whose files the plain type checker cannot read."""
 
 
 async def failed(
@@ -223,25 +224,26 @@ class _Check:
         )
         texts = {path: text.decode(errors="replace") for path, text in found.items()}
         chosen = chosen_settings(texts)
-        if not chosen or not await self._has_types(app):
+        checker = await self._type_checker(app) if chosen else None
+        if checker is None:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(TYPES_S):
                 for settings in chosen:
-                    output = await self._checked_types(settings)
+                    output = await self._checked_types(checker, settings)
                     self._found += problems.of_types(output, self._files)
 
-    async def _checked_types(self, settings: str) -> str:
-        """Return what the type checker prints, given these *settings*."""
+    async def _checked_types(self, checker: str, settings: str) -> str:
+        """Return what the type *checker* prints, given these *settings*."""
         output = bytearray()
 
         async def keep(_: Stream, data: bytes) -> None:
             output.extend(data[: problems.TEXT_CHARS - len(output)])
 
-        command = Command((*_TSC, *_TYPES_OPTIONS, "--project", settings))
+        argv = ("node", checker, *_TYPES_OPTIONS, "--project", settings)
         try:
             process = await self._parts.runtime.launch(
-                self._sandbox.project_id, command, keep
+                self._sandbox.project_id, Command(argv), keep
             )
         except RuntimeFailed:
             return ""
@@ -251,15 +253,15 @@ class _Check:
             await process.stop()
         return self._text(output)
 
-    async def _has_types(self, app: App) -> bool:
+    async def _type_checker(self, app: App) -> str | None:
         if app.kind not in ("vite", "node"):
-            return False
+            return None
         try:
             package = read_package(await self._text_of("package.json"))
         except NoApp:
-            return False  # the app itself has written another one
+            return None  # the app itself has written another one
         names = package.dependencies.keys() | package.dev_dependencies.keys()
-        return "typescript" in names and not names & _OWN_CHECKERS
+        return checker_of(names)
 
     # --- what the page says -------------------------------------------------------
 

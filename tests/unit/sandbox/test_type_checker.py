@@ -1,9 +1,10 @@
-"""Which settings the type checker is run with."""
+"""Which type checker an app has, and with which settings it is run."""
 
 import pytest
 
-from sandbox.domain.diagnosis.type_settings import (
+from sandbox.domain.diagnosis.type_checker import (
     MOST,
+    checker_of,
     chosen_settings,
     may_be_settings,
 )
@@ -59,3 +60,20 @@ def test_a_few_settings_are_enough() -> None:
 def test_settings_are_told_by_their_names() -> None:
     assert may_be_settings("config/web.tsconfig.json")
     assert not may_be_settings("data/a.json")
+
+
+@pytest.mark.parametrize(
+    ("packages", "checker"),
+    [
+        ("react typescript", "node_modules/typescript/bin/tsc"),
+        ("vue vue-tsc typescript", "node_modules/vue-tsc/bin/vue-tsc.js"),
+        ("vue typescript", None),
+        ("svelte typescript", None),
+        ("vue vue-tsc", None),
+        ("react", None),
+    ],
+)
+def test_an_app_is_checked_by_who_can_read_it(
+    packages: str, checker: str | None
+) -> None:
+    assert checker_of(packages.split()) == checker

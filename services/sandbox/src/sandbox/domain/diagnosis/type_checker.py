@@ -1,4 +1,4 @@
-"""Which settings the type checker is run with: those at the top, or what they refer to.
+"""Which type checker an app has, and with which settings it is run.
 
 A tsconfig.json that only refers to others checks nothing by itself, and names them as
 it likes. It is JSON with comments, and with commas where JSON has none.
@@ -6,7 +6,7 @@ it likes. It is JSON with comments, and with commas where JSON has none.
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -33,6 +33,24 @@ class _Settings(Struct):
 
 
 _settings = msgspec.json.Decoder(_Settings)
+
+
+_CHECKERS = {
+    "vue-tsc": "node_modules/vue-tsc/bin/vue-tsc.js",
+    "typescript": "node_modules/typescript/bin/tsc",
+}
+"""Those that print in the same way, by package, the one that knows most first."""
+_NOT_OF_TYPESCRIPT = frozenset({"vue", "svelte", "astro"})
+"""Frameworks whose files the plain type checker cannot read."""
+
+
+def checker_of(packages: Collection[str]) -> str | None:
+    """Return the program that checks an app which asks for these, if it has one."""
+    found = next((one for one in _CHECKERS if one in packages), None)
+    if found is None or "typescript" not in packages:
+        return None
+    is_blind = found == "typescript" and not _NOT_OF_TYPESCRIPT.isdisjoint(packages)
+    return None if is_blind else _CHECKERS[found]
 
 
 def may_be_settings(path: str) -> bool:
