@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from sandbox.adapters.containers.weight import group_of_ours
 from sandbox.adapters.keeping.keeper import parent_of
 from sandbox.adapters.processes import groups
 from sandbox.adapters.processes.groups import Group, Groups, find_bounds
@@ -171,3 +172,23 @@ def test_what_a_service_has_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / "busy" / "member").touch()
     Groups((tmp_path,), Limits(), is_second=True).sweep()
     assert [one.name for one in tmp_path.iterdir()] == ["busy"]
+
+
+def test_containers_weigh_one_task_for_each_processor(tmp_path: Path) -> None:
+    ours = tmp_path / "cpu" / "atelier-containers"
+    for folder in (ours, ours.with_name("docker")):
+        folder.mkdir(parents=True)
+    (ours / "cpu.shares").write_text("1024")
+    assert group_of_ours({"CgroupDriver": "cgroupfs"}, tmp_path) == f"/{ours.name}"
+    assert (ours / "cpu.shares").read_text() == str(1024 * (os.cpu_count() or 1))
+
+
+@pytest.mark.parametrize(
+    ("driver", "theirs"), [("systemd", "docker"), ("cgroupfs", "bounded")]
+)
+def test_groups_that_others_look_after_are_left_alone(
+    tmp_path: Path, driver: str, theirs: str
+) -> None:
+    (tmp_path / theirs).mkdir()
+    assert group_of_ours({"CgroupDriver": driver}, tmp_path) == ""
+    assert [path.name for path in tmp_path.iterdir()] == [theirs]

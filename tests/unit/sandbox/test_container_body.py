@@ -21,6 +21,7 @@ ORDER = Order(
     memory_bytes=1 << 30,
     processors=1.5,
     oci_runtime="",
+    group="/g",
 )
 HARDENED = {
     "Init": False,
@@ -40,6 +41,7 @@ HARDENED = {
     "OomScoreAdj": 500,
     "NanoCpus": 1_500_000_000,
     "CpuShares": 256,
+    "CgroupParent": "/g",
     "Ulimits": [
         {"Name": "nofile", "Soft": 4096, "Hard": 4096},
         {"Name": "fsize", "Soft": 268_435_456, "Hard": 268_435_456},

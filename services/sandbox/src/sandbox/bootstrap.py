@@ -28,6 +28,7 @@ from sandbox.adapters.bus.log_sink import BusLogSink
 from sandbox.adapters.bus.pictures import open_pictures
 from sandbox.adapters.containers import docker, trial
 from sandbox.adapters.containers.engine import Engine, EngineFailed
+from sandbox.adapters.containers.weight import group_of_ours
 from sandbox.adapters.files.claim import Claimed, claim
 from sandbox.adapters.files.disk import free_bytes
 from sandbox.adapters.files.folders import DiskFolders
@@ -346,10 +347,12 @@ async def _docker(
         if oci_runtime:
             await engine.knows(oci_runtime)
         found = await trial.look(make, layout.root, images)
+        group = "" if oci_runtime else group_of_ours(await engine.info())
     except (EngineFailed, RuntimeFailed) as exc:
         raise SettingsError(f"SANDBOX_RUNTIME=docker: {exc}") from exc
     containers = msgspec.structs.replace(
         containers,
+        group=group,
         has_uv=found.has_uv,
         notices=found.notices,
         images=images if found.images else None,

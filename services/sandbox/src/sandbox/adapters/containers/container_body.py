@@ -59,6 +59,8 @@ class Order(Struct, frozen=True):
     processors: float
     oci_runtime: str
     """Name of the engine's runtime, such as `runsc`; empty: the engine's default."""
+    group: str = ""
+    """Control group above its own; empty: where the engine has containers."""
     modules: Volume | None = None
     """What lies below `node_modules`, where that is not in the folder itself."""
 
@@ -109,6 +111,7 @@ def _host_config(order: Order) -> dict[str, Any]:
         "OomScoreAdj": 500,
         "NanoCpus": int(order.processors * 1e9),
         "CpuShares": 256,
+        "CgroupParent": order.group,
         "Ulimits": [
             _ulimit("nofile", LIMITS.open_files),
             _ulimit("fsize", LIMITS.file_bytes),

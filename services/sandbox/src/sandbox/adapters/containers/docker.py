@@ -70,6 +70,8 @@ class Containers(Struct, frozen=True):
     preview_domain: str
     limits: Limits = LIMITS
     oci_runtime: str = ""
+    group: str = ""
+    """Control group that they are in; empty: where the engine has them."""
     has_uv: bool = False
     notices: bool = True
     """Whether programs in them are told when the service writes a file."""
@@ -204,6 +206,7 @@ class DockerRuntime(Runtime, Adopter):
             memory_bytes=self._containers.limits.memory_bytes,
             processors=self._containers.limits.processors,
             oci_runtime=self._containers.oci_runtime,
+            group=self._containers.group,
             modules=modules,
         )
 

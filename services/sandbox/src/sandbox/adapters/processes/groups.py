@@ -237,12 +237,17 @@ def _found(name: str, limits: Limits, root: Path, own: str) -> Groups | None:
         parent.mkdir(exist_ok=True)
         if is_second:
             _hand_down(wanted, parent)
-        _weigh(parent)
+        weigh(parent)
     return Groups(tuple(parents), limits, is_second=is_second)
 
 
-def _weigh(parent: Path) -> None:
-    """Let all apps together weigh as much as one task on each processor."""
+def weigh(parent: Path) -> None:
+    """Let all apps together weigh as much as one task on each processor.
+
+    Raises:
+        OSError: The kernel refuses.
+
+    """
     for name, weight in _WEIGHTS.items():
         if (parent / name).exists():
             cores = min(_MOST_CORES, os.cpu_count() or 1)
