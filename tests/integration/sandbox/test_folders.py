@@ -1,7 +1,9 @@
 """Files in a folder whose contents are hostile."""
 
+import asyncio
 import itertools
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -103,6 +105,11 @@ def test_a_file_that_is_too_large_is_not_read(hostile: Hostile) -> None:
     assert hostile.files.read("large", 5) == b"12345"
 
 
+def test_a_file_that_grows_while_it_is_read_is_not(tmp_path: Path) -> None:
+    # Its size is said to be nothing.
+    assert Beneath(Path("/proc/self"), tmp_path, None).read("status", 10) is None
+
+
 def test_deleting_removes_the_folders_that_it_empties(hostile: Hostile) -> None:
     hostile.files.write("a/b/c", b"")
     hostile.files.write("a/d", b"")
@@ -130,6 +137,48 @@ async def test_a_state_is_found_again(folders: DiskFolders) -> None:
     await folders.open(PROJECT).save(state)
     assert await folders.open(PROJECT).state() == state
     assert folders.list_own() == [PROJECT]
+
+
+async def test_a_state_is_on_the_disk_before_it_is_in_place(
+    folders: DiskFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        sync(handle)
+
+    def replaced(path: Path, target: Path) -> Path:
+        steps.append(f"{path.name} to {target.name}")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    await folders.open(PROJECT).save(FolderState())
+    assert steps == ["state.new", "state.new to state.json", str(PROJECT)]
+
+
+async def test_who_is_cancelled_waits_for_what_is_being_written(
+    folders: DiskFolders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        begun.set()
+        may_end.wait()
+
+    monkeypatch.setattr(os, "fsync", slow)
+    saving = asyncio.ensure_future(folders.open(PROJECT).save(FolderState(version=7)))
+    await asyncio.to_thread(begun.wait)
+    saving.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not saving.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    assert (await folders.open(PROJECT).state()).version == 7
 
 
 async def test_a_damaged_state_is_none(folders: DiskFolders, tmp_path: Path) -> None:

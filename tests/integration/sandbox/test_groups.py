@@ -44,6 +44,10 @@ async def test_a_command_begins_in_its_group_and_leaves_nothing(tmp_path: Path) 
             process.kill()
             await process.wait()
         assert group.kills == 0
+        for name, value in bounds.groups.settings.items():
+            files = [folder / name for folder in group.folders]
+            found = [file.read_text() for file in files if file.exists()]
+            assert {one.strip() for one in found} <= {value}
     finally:
         bounds.groups.discard(group)
         bounds.groups.close()
@@ -105,6 +109,26 @@ async def test_in_the_second_version_ours_lie_beside_the_service(
     name = mark_of(FOLDER).strip(":").replace(":", "-")
     handed_down = tmp_path / "a" / name / "cgroup.subtree_control"
     assert handed_down.read_text() == "+memory +pids +cpu"
+
+
+def test_what_bounds_a_group() -> None:
+    limits = Limits(memory_bytes=4096, processes=5, processors=1.5)
+    first, second = (
+        Groups((), limits, is_second=is_second).settings for is_second in (False, True)
+    )
+    assert first == {
+        "memory.limit_in_bytes": "4096",
+        "memory.memsw.limit_in_bytes": "4096",
+        "pids.max": "5",
+        "cpu.cfs_period_us": "100000",
+        "cpu.cfs_quota_us": "150000",
+    }
+    assert second == {
+        "memory.max": "4096",
+        "memory.swap.max": "0",
+        "pids.max": "5",
+        "cpu.max": "150000 100000",
+    }
 
 
 @contextmanager

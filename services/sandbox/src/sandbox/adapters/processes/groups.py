@@ -92,7 +92,8 @@ class Groups:
     ) -> None:
         self._parents = parents
         self._memory_bytes = limits.memory_bytes
-        self._settings = _second(limits) if is_second else _first(limits)
+        self.settings = _second(limits) if is_second else _first(limits)
+        """What is written into the files of each group, as far as it has them."""
         self._left: list[Group] = []
 
     def make(self, name: str) -> Group:
@@ -114,7 +115,7 @@ class Groups:
         return group
 
     def _set(self, folder: Path) -> None:
-        for name, value in self._settings.items():
+        for name, value in self.settings.items():
             file = folder / name
             if file.exists():  # each hierarchy has those of its controllers
                 file.write_text(value, encoding="ascii")
