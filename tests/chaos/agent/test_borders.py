@@ -6,9 +6,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.integration.agent.test_crashes import (
-    CORE_FAILPOINTS,
-    FAILPOINTS,
+from tests.integration.agent.failpoints import CORE_FAILPOINTS, FAILPOINTS
+from tests.integration.agent.runs import (
     begun,
     check_finished,
     epochs_of,

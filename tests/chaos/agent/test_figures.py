@@ -16,7 +16,7 @@ from contracts.sandbox import (
     StartServer,
     SyncFiles,
 )
-from tests.integration.agent.test_crashes import begun, epochs_of
+from tests.integration.agent.runs import begun, epochs_of
 from tests.integration.agent.world import World
 from tests.support.model_server import FakeApp
 from tests.support.polling import until

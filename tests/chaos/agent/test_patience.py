@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.project import ModelCallEnded, RunState
-from tests.integration.agent.test_crashes import check_finished
-from tests.integration.agent.test_limits import busy_run
+from tests.integration.agent.runs import busy_run, check_finished
 from tests.integration.agent.world import World
 from tests.support.polling import until
 

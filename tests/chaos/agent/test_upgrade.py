@@ -9,7 +9,7 @@ import pytest
 
 from contracts.project import RunState
 from standalone.migrate import MIGRATIONS, migrate
-from tests.integration.agent.test_crashes import FILES, begun, check_finished
+from tests.integration.agent.runs import FILES, begun, check_finished
 from tests.integration.agent.world import World, world
 from tests.support.model_server import FakeApp
 from tests.support.previous import Version, previous_version

@@ -41,11 +41,10 @@ from contracts.requests import (
     StateDigest,
 )
 from tests.integration.agent.conftest import PAGE
-from tests.integration.agent.test_runs import build, is_over, states
+from tests.integration.agent.runs import PNG, build, is_over, states
 from tests.integration.agent.world import Client, World
 from tests.support.model_server import FakeApp, refusal, streamed, whole
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 _pieces = codec.decoder(ReplyText)
 _models = codec.decoder(ModelsAnswer)
 _limits = codec.decoder(LimitsAnswer)

@@ -2,89 +2,38 @@
 
 import asyncio
 import signal
-from collections import Counter
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from chassis.failpoints import names_in
 from contracts.project import (
-    FileWritten,
     ModelCallEnded,
     ModelCallStarted,
     RunState,
     StartRun,
 )
-from eventcore.errors import Unavailable
-from tests.integration.agent.conftest import CODE, PAGE, STYLES
-from tests.integration.agent.test_erasure import ERASE_FAILPOINTS
-from tests.integration.agent.world import Client, World, world
+from tests.integration.agent.failpoints import (
+    CORE_FAILPOINTS,
+    ERASE_FAILPOINTS,
+    FAILPOINTS,
+)
+from tests.integration.agent.runs import (
+    begun,
+    check_finished,
+    epochs_of,
+    finish_with_another,
+    go_on_with_another,
+)
+from tests.integration.agent.world import World, world
 from tests.support.model_server import FakeApp
 from tests.support.polling import until
 from tests.support.servers import NatsServer, PostgresServer, server_folder
 
 ROOT = Path(__file__).parents[3]
 SOURCES = (ROOT / "services/agent/src", ROOT / "libs/eventcore/src")
-FILES = {"index.html": PAGE, "src/app.ts": CODE, "src/styles.css": STYLES}
-FAILPOINTS = [
-    "driver.after_lease",
-    "driver.before_append",
-    "driver.after_append",
-    "driver.before_call",
-    "driver.mid_stream",
-    "driver.after_file",
-    "driver.before_sandbox",
-    "driver.after_sandbox",
-]
-CORE_FAILPOINTS = [
-    "append.before_commit",
-    "append.after_commit",
-    "relay.before_publish",
-    "relay.after_publish",
-    "relay.after_ack",
-]
-"""Of the event core; struck in the middle of the run, after its first commands."""
-
-
-async def check_finished(client: Client) -> None:
-    """Check what holds of every log with one run that has ended well."""
-    recorded, events = await client.history(), await client.events()
-    assert [one.seq for one in recorded] == list(range(1, len(recorded) + 1))
-    assert len({one.id for one in recorded}) == len(recorded)
-    counts = Counter(one.type for one in recorded)
-    assert counts["run.completed"] == 1
-    assert counts["phase.designed"] == counts["phase.implemented"] == 1
-    assert counts["model_call.started"] == counts["model_call.ended"]
-    written = [one for one in events if isinstance(one, FileWritten)]
-    assert {one.path: one.content for one in written} == FILES
-    assert len(written) == len(FILES)
-
-
-async def finish_with_another(world: World, client: Client) -> None:
-    """Let a second worker take over from one that is gone, and finish the run."""
-    await world.end_leases()
-    await go_on_with_another(world, client)
-
-
-async def go_on_with_another(world: World, client: Client) -> None:
-    """Let a second worker finish a run whose lease is over."""
-    async with world.agent():
-        view = await client.until(lambda view: view.state is RunState.COMPLETE)
-        assert view.generated_files == sorted(FILES)
-        await check_finished(client)
-
-
-async def begun(world: World) -> Client:
-    """Start a run, which whoever is there takes up at once."""
-    client = world.client()
-    await client.create()
-    # A worker may be so quick to die over it that it never says it has understood.
-    with suppress(Unavailable):
-        await client.do(StartRun(uuid4()))
-    return client
 
 
 def test_every_failpoint_is_tried() -> None:
@@ -205,20 +154,6 @@ async def test_two_workers_share_the_runs(surroundings: World) -> None:
         for client in clients:
             await client.until(lambda view: view.state is RunState.COMPLETE)
             await check_finished(client)
-
-
-async def epochs_of(database_url: str, project_id: UUID) -> list[int]:
-    """Return the epochs of all events that drivers wrote, in order."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        rows = await connection.fetch(
-            "SELECT epoch FROM log.event "
-            "WHERE project_id = $1 AND epoch IS NOT NULL ORDER BY seq",
-            project_id,
-        )
-    finally:
-        await connection.close()
-    return [row["epoch"] for row in rows]
 
 
 # --- servers that die ---------------------------------------------------------------

@@ -23,12 +23,11 @@ from contracts.requests import (
     QueryAnswer,
     Refused,
 )
+from tests.integration.agent.failpoints import ERASE_FAILPOINTS
 from tests.integration.agent.world import SANDBOX, Client, World
 from tests.integration.eventcore import sql
 from tests.integration.eventcore.streams import read_stream
 from tests.support.polling import until
-
-ERASE_FAILPOINTS = ["erase.before_commit", "erase.after_commit"]
 
 
 async def types_of(world: World, project_id: UUID) -> list[str]:

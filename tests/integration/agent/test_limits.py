@@ -11,7 +11,6 @@ from agent.adapters.ledger import PostgresLedger
 from agent.ports import Reserved
 from contracts.project import (
     Image,
-    ModelCallEnded,
     PostMessage,
     RunFailed,
     RunState,
@@ -20,9 +19,7 @@ from contracts.project import (
 )
 from contracts.requests import SpendLimits
 from eventcore.adapters.database import create_pool
-from tests.integration.agent.test_conversation import PNG
-from tests.integration.agent.test_crashes import begun
-from tests.integration.agent.test_runs import build, is_over
+from tests.integration.agent.runs import PNG, build, busy_run, is_over
 from tests.integration.agent.world import Client, World
 from tests.support.model_server import FakeApp, refusal
 from tests.support.servers import as_role
@@ -113,19 +110,6 @@ async def spent(world: World, owner_id: UUID) -> float:
 
 
 # --- patience -----------------------------------------------------------------------
-
-
-async def busy_run(world: World, seconds: float) -> Client:
-    """Return the client of a run whose provider wants patience for so long."""
-    busy = refusal("429 Too Many Requests", "Slow.", Retry_After=f"{seconds:g}")
-    world.model.scripts.append(busy)
-    client = await begun(world)
-    async with asyncio.timeout(60):
-        while True:
-            events = await client.events()
-            if any(isinstance(event, ModelCallEnded) for event in events):
-                return client
-            await asyncio.sleep(0.02)
 
 
 async def test_a_stop_ends_a_wait(surroundings: World) -> None:

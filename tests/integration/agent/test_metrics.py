@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 
 from contracts.project import RunState
-from tests.integration.agent.test_crashes import begun, finish_with_another
+from tests.integration.agent.runs import begun, finish_with_another
 from tests.integration.agent.world import World
 from tests.support.model_server import FakeApp
 from tests.support.polling import until

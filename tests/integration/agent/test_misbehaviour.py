@@ -25,7 +25,7 @@ from tests.integration.agent.misbehaviour import (
     Wrong,
     cut,
 )
-from tests.integration.agent.test_runs import failure, is_over
+from tests.integration.agent.runs import failure, is_over
 from tests.integration.agent.world import Client, World
 from tests.support.model_server import FakeApp, FakePhase, Script, whole
 

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from contracts.project import ProblemsReported, RunFailed, RunState, StartRun
 from contracts.sandbox import Failed, InstallDependencies, StartServer
-from tests.integration.agent.test_runs import is_over, states
+from tests.integration.agent.runs import is_over, states
 from tests.integration.agent.world import PREVIEW, Client, World
 from tests.support.model_server import FakeApp, FakePhase
 

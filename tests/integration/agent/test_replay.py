@@ -10,7 +10,7 @@ import msgspec
 
 from contracts.project import SaveFile, StartRun
 from contracts.requests import GetDigest, StateDigest
-from tests.integration.agent.test_runs import build
+from tests.integration.agent.runs import build
 from tests.integration.agent.world import World
 
 

@@ -15,7 +15,6 @@ from contracts.project import (
     ModelCallEnded,
     PostMessage,
     RunCompleted,
-    RunFailed,
     RunState,
     RunStopped,
     SaveFile,
@@ -32,6 +31,7 @@ from contracts.sandbox import (
     SyncFiles,
 )
 from tests.integration.agent.conftest import CODE, PAGE, STYLES
+from tests.integration.agent.runs import build, failure, is_over, states
 from tests.integration.agent.world import PREVIEW, Client, World
 from tests.support.demo_model import DemoModelServer
 from tests.support.model_server import (
@@ -45,22 +45,6 @@ from tests.support.model_server import (
     whole,
 )
 from tests.support.polling import until
-
-
-def is_over(view: object) -> bool:
-    return getattr(view, "state", None) in (RunState.COMPLETE, RunState.ERROR)
-
-
-async def build(client: Client, prompt: str | None = None) -> None:
-    """Create the project and wait for the end of its first run."""
-    await client.create()
-    await client.do(StartRun(uuid4(), prompt))
-    await client.until(is_over)
-
-
-async def states(client: Client) -> list[str]:
-    events = await client.events()
-    return [event.state.value for event in events if isinstance(event, StateChanged)]
 
 
 async def test_a_prompt_becomes_a_running_app(surroundings: World) -> None:
@@ -287,12 +271,6 @@ async def test_packages_and_files_beyond_the_plan_are_kept(
 
 
 # --- failing ------------------------------------------------------------------------
-
-
-async def failure(client: Client) -> str:
-    events = await client.events()
-    (failed,) = (event for event in events if isinstance(event, RunFailed))
-    return failed.message
 
 
 async def test_a_model_that_brings_nothing_fails_the_run(surroundings: World) -> None:

@@ -71,7 +71,7 @@ from tests.support.loopback import answers, text_at
 from tests.support.model_server import FakeApp, ModelServer, model_server
 from tests.support.servers import Server, as_role
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 LEASE_S = 600.0
 """Never over by itself: no machine is so busy that a living driver loses its run."""
 PREVIEW = "http://abc.preview.localhost:3000/"

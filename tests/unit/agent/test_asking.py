@@ -30,16 +30,7 @@ from contracts.project import (
 from contracts.requests import ModelInfo, SpendLimits
 from contracts.sandbox import Failed
 from eventcore.adapters.memory import MemoryStore
-from tests.unit.agent.examples import (
-    COMPLETE,
-    DESIGNING,
-    IMPLEMENTING,
-    NEXT_RUN_ID,
-    OWNER,
-    History,
-    by_owner,
-)
-from tests.unit.agent.test_driver import (
+from tests.unit.agent.doubles import (
     NOON,
     SETTINGS,
     STREAM,
@@ -50,6 +41,15 @@ from tests.unit.agent.test_driver import (
     failures,
     project_of,
     world_after,
+)
+from tests.unit.agent.examples import (
+    COMPLETE,
+    DESIGNING,
+    IMPLEMENTING,
+    NEXT_RUN_ID,
+    OWNER,
+    History,
+    by_owner,
 )
 
 FILES = "cat > index.html << 'EOF'\n<p>\nEOF\ncat > src/app.ts << 'EOF'\nlet a\nEOF\n"
