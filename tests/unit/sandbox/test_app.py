@@ -66,6 +66,10 @@ TABLE = {
         package(dev="tsc && vite", dependencies="vite"),
         node("dev"),
     ),
+    "vite beside something else": (
+        package(dev="vite & node api.js", dependencies="vite"),
+        node("dev", reloads=True),
+    ),
     "vite by a rival of npm": (
         package(dev="bunx --bun vite --open", dependencies="vite"),
         vite(),

@@ -94,6 +94,12 @@ def test_a_server_is_added_to_packages_with_hashes_by_itself(line: str) -> None:
     assert ends == [("-r", "requirements.txt"), ("--only-binary=:all:", "flask")]
 
 
+def test_where_no_server_is_added_there_is_one_installation() -> None:
+    app = App("python", manifests=("requirements.txt",))
+    (plan,) = plans(app, {"requirements.txt": "a==1 --hash=sha256:0"}, (), Tools())
+    assert len(plan.steps) == 2
+
+
 def test_uv_is_used_where_it_is() -> None:
     (plan,) = plans(detect(PYTHON), PYTHON, (), Tools(uv=True))
     assert set(programs(plan)) == {"uv"}
@@ -131,6 +137,11 @@ def test_a_lock_that_a_template_keeps_word_for_word_is_served() -> None:
     assert first.view is not None
     other = TEMPLATE.lock.replace('"1.0.0"', '"1.0.1"')
     assert ways(files={"package-lock.json": other})[0].view is None
+
+
+def test_of_two_locks_no_template_knows_which_one_counts() -> None:
+    files = {"package-lock.json": TEMPLATE.lock, "yarn.lock": ""}
+    assert ways(files=files)[0].view is None
 
 
 def test_where_only_bun_reads_a_lock_npm_says_that_it_does_not() -> None:
