@@ -67,16 +67,20 @@ async def test_what_is_given_back_can_be_had_at_once(nats: NatsServer) -> None:
         assert not one.is_ours(project)
         assert await two.claim(project) is None
         await two.close()
+        with pytest.raises(Unavailable, match="is stopping"):
+            await two.claim(project)
 
 
 async def test_a_controller_that_comes_back_has_its_projects_at_once(
-    nats: NatsServer,
+    nats: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(leases, "_REMEMBERED_S", 0.0)
     async with controllers(nats) as (one, two), controllers(nats) as (again, _):
         project = uuid4()
         assert await one.claim(project) is None
         assert await two.claim(project) is not None
         assert await again.claim(project) is None  # it listens where the first one did
+        await one.release(project)  # which is not its own any more
         assert await two.claim(project) is not None
 
 
@@ -108,18 +112,21 @@ async def test_a_lease_lasts_while_it_is_renewed_and_ends_before_another_begins(
         await asyncio.sleep(LEASE_S * 3)  # the time itself is what is tried
         assert await two.claim(project) is not None
         keeping.cancel()
+        never_renewed = uuid4()
+        assert await one.claim(never_renewed) is None
+        for either in (project, never_renewed):
 
-        async def taken() -> bool:
-            return await two.claim(project) is None and not one.is_ours(project)
+            async def taken(wanted: UUID = either) -> bool:
+                if await two.claim(wanted) is not None:
+                    return False
+                assert not one.is_ours(wanted)
+                return True
 
-        await until(taken, "the other one has it")
+            await until(taken, "the other one has it")
         assert lost == []
         keeping = asyncio.ensure_future(one.run(lost.append))
-
-        async def told() -> bool:
-            return lost == [project]
-
-        await until(told, "the first one is told")
+        await until(lambda: len(lost) == 2, "the first one is told")
+        assert set(lost) == {project, never_renewed}
         keeping.cancel()
 
 
