@@ -1,7 +1,13 @@
 """Output made fit to show."""
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
 import pytest
 
+from sandbox.application.output import Output
 from sandbox.domain.output import (
     BURST,
     LINE_CHARS,
@@ -104,6 +110,32 @@ def test_what_we_say_is_said_in_a_flood_too() -> None:
     joiner.add("stdout", ["y" * LINE_CHARS] * 9, ours=True)
     assert max(len(one.content) for one in joiner.take(0.0)) <= MESSAGE_CHARS
     assert not joiner.waiting
+
+
+def test_who_was_silent_for_long_may_say_no_more_at_once() -> None:
+    joiner = Joiner()
+    joiner.take(0.0)
+    for _ in range(BURST):
+        joiner.add("stdout", ["x"])
+        joiner.add("stderr", ["x"])
+    assert len(joiner.take(1000.0)) == BURST
+
+
+async def test_what_a_spare_prints_is_its_heirs_with_stars_and_no_word_of_ours() -> (
+    None
+):
+    shown: list[str] = []
+    sink: Any = SimpleNamespace(show=lambda *message: shown.append(message[-1]))
+    spare, heir = (Output(uuid4(), sink, asyncio.Event()) for _ in range(2))
+    source = spare.new_source()
+    spare.pass_on_to(heir, inner="/opening.js")
+    heir.hide([SECRET])
+    await source.take("stdout", f"key {SECRET}\nupdate /opening.js\nlast".encode())
+    await source.take("stdout", b"")
+    heir.flush(0.0)
+    assert shown == ["key ***\nlast"]
+    assert heir.tail.text == "key ***\nlast"
+    assert not spare.flush(0.0)
 
 
 def test_a_slow_writer_loses_nothing() -> None:

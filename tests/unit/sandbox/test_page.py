@@ -190,3 +190,9 @@ def test_a_screenshot_is_a_jpeg_or_nothing(
     result: dict[str, Any], found: bytes | None
 ) -> None:
     assert screenshot(result) == found
+
+
+@pytest.mark.parametrize(("error", "found"), [("ERR_ABORTED", 0), ("ERR_FAILED", 1)])
+def test_what_a_page_gives_up_by_itself_has_not_failed(error: str, found: int) -> None:
+    page = seen(asked("/api/x", "Fetch"), failed(f"net::{error}"))
+    assert len(page.findings) == found

@@ -36,6 +36,13 @@ def test_a_line_is_found(line: int, column: int, original: int | None) -> None:
     assert original_line(module(MAPPINGS), line, column) == original
 
 
+@pytest.mark.parametrize(("column", "original"), [(0, 1), (9, 1), (10, 5), (99, 5)])
+def test_of_several_lines_in_one_the_column_says_which(
+    column: int, original: int
+) -> None:
+    assert original_line(module("AAAA,UAIA"), 0, column) == original
+
+
 @pytest.mark.parametrize(
     "code", ["", "//# sourceMappingURL=app.js.map", module("!"), module("z" * 99)]
 )
