@@ -18,6 +18,8 @@ from tests.support.loopback import NO_TLS, answers
 from tests.support.servers import NatsServer, PostgresServer, Server, as_role
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live for one run
+TODO = {"name": "Todo", "description": "a list"}
+"""The body of a new project."""
 NOWHERE = "http://127.0.0.1:9"
 """Where no language model answers: nothing here starts a run."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.backend import Backend
+from tests.support.backend import TODO, Backend
 
 
 @pytest.fixture
@@ -13,3 +13,9 @@ def ada(backend: Backend) -> Iterator[httpx.Client]:
     """Somebody who is signed in."""
     with backend.person() as person:
         yield person
+
+
+@pytest.fixture
+def project(ada: httpx.Client) -> str:
+    """The path of a new project of hers."""
+    return f"/api/projects/{ada.post('/api/projects', json=TODO).json()['id']}"

@@ -7,22 +7,19 @@ that fits. A route that is not in the tables fails the first test.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from litestar import Litestar
-from litestar.routes import HTTPRoute
 
-from api.bootstrap import Parts, application
 from api.domain.scope import Needs, Scope
-from api.entrypoints.http.operation import described
-from api.settings import Settings
-from chassis.health import health_routes
+from tests.contract.rest.routes import (
+    HOOK,
+    NEEDS,
+    Route,
+)
 from tests.support.backend import PASSWORD, Backend
-
-Route = tuple[str, str]
 
 PROJECT_NOT_FOUND = (HTTPStatus.NOT_FOUND, "Project not found")
 FILE_NOT_FOUND = (HTTPStatus.NOT_FOUND, "Project file not found")
@@ -52,7 +49,6 @@ VARIABLE = f"{PROJECT}/variables/{{variable}}"
 TOKEN = "/api/tokens/{token_id}"  # noqa: S105 - a path
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 REPOSITORY = {"url": "https://example.org/mine.git"}
-HOOK = {"url": "https://example.org/mine", "events": ["run_started"]}
 
 PRIVATE: dict[Route, Private] = {
     ("GET", "/api/projects"): Private(NOTHING_OF_OTHERS),
@@ -133,31 +129,8 @@ PUBLIC: set[Route] = {
     ("POST", "/api/auth/sign-out"),
     ("GET", "/api/auth/get-session"),
 }
-REFUSING = {"/api", "/api/{_}", "/ws", "/ws/{_}", "/assets"}
-"""Paths of ours at which there is nothing, whatever the method."""
 
 
-def app() -> Litestar:
-    nothing = cast("Any", None)
-    parts = Parts(*([nothing] * len(Parts.__struct_fields__)))
-    settings = Settings(database_url="", nats_url="")
-    return application(settings, parts, health_routes({}))
-
-
-def needs_of_routes() -> dict[Route, Needs]:
-    """Return what each route that the api has needs; nothing where it does not say."""
-    return {
-        (method, route.path_format): operation.needs if operation else Needs.NOTHING
-        for route in app().routes
-        if isinstance(route, HTTPRoute) and route.path_format not in REFUSING
-        for handler in route.route_handlers
-        for operation in [described(handler)]
-        for method in handler.http_methods
-        if method != "OPTIONS"
-    }
-
-
-NEEDS = needs_of_routes()
 GUARDED = sorted(route for route, needs in NEEDS.items() if needs is not Needs.NOTHING)
 SAFE = ("GET", "HEAD")
 OF_PROJECTS = [*PRIVATE, *ELSEWHERE]

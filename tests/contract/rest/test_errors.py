@@ -9,10 +9,9 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.support.backend import Backend
+from tests.support.backend import TODO, Backend
 
 JSON = {"Content-Type": "application/json"}
-TODO = {"name": "Todo", "description": "a list"}
 MAX_SENTENCE_CHARS = 300
 
 

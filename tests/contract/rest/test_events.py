@@ -12,19 +12,17 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.backend import Backend
+from tests.support.backend import TODO, Backend
 
 Event = dict[str, Any]
 
 
 @pytest.fixture
-def path(ada: httpx.Client) -> str:
+def path(ada: httpx.Client, project: str) -> str:
     """Where the events of a project with seven of them are."""
-    body = {"name": "Todo", "description": "a list"}
-    project = ada.post("/api/projects", json=body).json()["id"]
     for name in "abcdef":
-        ada.patch(f"/api/projects/{project}", json={"name": name})
-    return f"/api/projects/{project}/events"
+        ada.patch(project, json={"name": name})
+    return f"{project}/events"
 
 
 def seqs(events: list[Event]) -> list[int]:
@@ -51,7 +49,7 @@ def test_events_come_in_order_in_the_words_of_the_socket(
     assert seqs(events) == [1, 2, 3, 4, 5, 6, 7]
     assert set(events[0]) == {"seq", "type", "at", "data"}
     assert events[0]["type"] == "project_created"
-    assert events[0]["data"] == {"name": "Todo", "description": "a list"}
+    assert events[0]["data"] == TODO
 
 
 def test_pages_join_to_the_whole(ada: httpx.Client, path: str) -> None:

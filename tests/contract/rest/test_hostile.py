@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.contract.rest.test_access import NEEDS, Route
-from tests.contract.rest.test_schema import ENDING, own_things
+from tests.contract.rest.routes import ENDING, NEEDS, Route, own_things
 from tests.support.backend import Backend
 
 BODIES = 1000

@@ -14,11 +14,10 @@ import pytest
 from contracts import codec, subjects
 from contracts.requests import SessionAnswer, SessionRefused, SessionVerified
 from eventcore.adapters.nats import NatsBus, open_bus
-from tests.support.backend import PASSWORD, Backend
+from tests.support.backend import PASSWORD, TODO, Backend
 
 COOKIE = "better-auth.session_token"
 OTHER_PASSWORD = "staple horse battery"  # noqa: S105 - of accounts that live for one run
-TODO = {"name": "Todo", "description": "a list"}
 
 _answers: msgspec.json.Decoder[SessionAnswer] = codec.decoder(SessionAnswer)
 

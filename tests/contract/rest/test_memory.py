@@ -7,13 +7,12 @@ from http import HTTPStatus
 import httpx
 import pytest
 
-from tests.support.backend import Backend, Partial, backend_of, partial
+from tests.support.backend import TODO, Backend, Partial, backend_of, partial
 from tests.support.polling import wait_until
 from tests.support.servers import PostgresServer, server_folder
 
 MIB = 1024 * 1024
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
-TODO = {"name": "Todo", "description": ""}
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +124,7 @@ def test_zips_are_not_read_before_it_is_their_turn(
     with ExitStack() as turns:
         for _ in range(2):  # who sends these has the turns
             turns.enter_context(partial(small, "POST", path, headers, MIB, 1))
+        wait_until(lambda: held(small) >= 1, "it is the turn of one of them")
         large = 5 * MIB // 2
         with partial(small, "POST", path, headers, large, large) as third:
             answer = ada.put(assets, content=b"x" * MIB)

@@ -8,11 +8,10 @@ from uuid import uuid4
 import pytest
 
 from api.domain.scope import Needs
-from tests.contract.rest.test_access import NEEDS, Route
-from tests.support.backend import PASSWORD, Backend, partial
+from tests.contract.rest.routes import NEEDS, Route
+from tests.support.backend import PASSWORD, TODO, Backend, partial
 
 TOKEN = {"name": "CI", "scopes": ["projects:write"]}
-TODO = {"name": "Todo", "description": ""}
 LARGE = 300 * 1024
 KEYED = sorted(
     route

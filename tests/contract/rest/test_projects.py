@@ -8,14 +8,13 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.support.backend import Backend
+from tests.support.backend import TODO, Backend
 
 FIELDS = {
     *("id", "name", "description", "status", "previewUrl", "sandboxId", "userId"),
     *("createdAt", "updatedAt"),
 }
 NOBODYS = "6d2f6f44-2b4f-4b0e-9a52-0d8a4f3f0c11"
-TODO = {"name": "Todo", "description": "a list"}
 
 
 def created(who: httpx.Client, **changes: object) -> dict[str, str]:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 import asyncpg
-import httpx
 import jsonschema
 import pytest
 import schemathesis
@@ -20,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.entrypoints.pages.openapi import openapi
-from tests.contract.rest.test_access import HOOK, NEEDS, app
+from tests.contract.rest.routes import ENDING, NEEDS, app, own_things
 from tests.support.backend import Backend
 from tests.support.servers import run_apart
 
@@ -35,11 +34,6 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-ENDING = {
-    *("/api/auth/sign-out", "/api/auth/revoke-sessions", "/api/auth/change-password"),
-    "/api/auth/revoke-other-sessions",
-}
-"""These end sessions, which must not be those of all other tests."""
 UNDOCUMENTED = {"/", "/{path}", "/assets/{path}", "/health", "/ready", "/metrics"}
 """The page and what every process answers: nothing that a client of the API calls."""
 
@@ -77,15 +71,6 @@ async def promote(dsn: str, user_id: str) -> None:
         )
     finally:
         await connection.close()
-
-
-def own_things(http: httpx.Client) -> dict[str, str]:
-    body = {"name": "Tried", "description": "by machines"}
-    project_id = http.post("/api/projects", json=body).json()["id"]
-    file = {"path": "a.txt", "content": "x"}
-    saved = http.put(f"/api/project-files/{project_id}", json=file).json()
-    hook = http.post(f"/api/projects/{project_id}/webhooks", json=HOOK).json()
-    return {"project_id": project_id, "file_id": saved["id"], "webhook_id": hook["id"]}
 
 
 @pytest.fixture(scope="module")

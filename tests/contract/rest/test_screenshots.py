@@ -16,11 +16,9 @@ JPEG = b"\xff\xd8\xff\xe0 what is drawn \xff\xd9"
 
 
 @pytest.fixture
-def path(ada: httpx.Client) -> str:
+def path(project: str) -> str:
     """Where the screenshot of a new project is."""
-    body = {"name": "Todo", "description": "a list"}
-    project = ada.post("/api/projects", json=body).json()["id"]
-    return f"/api/projects/{project}/screenshot"
+    return f"{project}/screenshot"
 
 
 class Sandbox:

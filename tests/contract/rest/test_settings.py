@@ -17,15 +17,8 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def path(ada: httpx.Client) -> str:
-    """The path of a new project."""
-    body = {"name": "Todo", "description": ""}
-    return f"/api/projects/{ada.post('/api/projects', json=body).json()['id']}"
-
-
-def test_a_new_project_has_the_defaults(ada: httpx.Client, path: str) -> None:
-    assert ada.get(f"{path}/settings").json() == DEFAULTS
+def test_a_new_project_has_the_defaults(ada: httpx.Client, project: str) -> None:
+    assert ada.get(f"{project}/settings").json() == DEFAULTS
 
 
 @pytest.mark.parametrize(
@@ -38,17 +31,17 @@ def test_a_new_project_has_the_defaults(ada: httpx.Client, path: str) -> None:
     ],
 )
 def test_a_change_leaves_the_other_settings(
-    ada: httpx.Client, path: str, change: dict[str, Any]
+    ada: httpx.Client, project: str, change: dict[str, Any]
 ) -> None:
-    before = ada.patch(f"{path}/settings", json={"maxRunCostUsd": 3}).json()
-    answer = ada.patch(f"{path}/settings", json=change)
+    before = ada.patch(f"{project}/settings", json={"maxRunCostUsd": 3}).json()
+    answer = ada.patch(f"{project}/settings", json=change)
     assert answer.json() == {**before, **change}
-    assert ada.get(f"{path}/settings").json() == answer.json()
+    assert ada.get(f"{project}/settings").json() == answer.json()
 
 
-def test_null_takes_a_limit_away(ada: httpx.Client, path: str) -> None:
-    ada.patch(f"{path}/settings", json={"maxRunCostUsd": 3})
-    answer = ada.patch(f"{path}/settings", json={"maxRunCostUsd": None})
+def test_null_takes_a_limit_away(ada: httpx.Client, project: str) -> None:
+    ada.patch(f"{project}/settings", json={"maxRunCostUsd": 3})
+    answer = ada.patch(f"{project}/settings", json={"maxRunCostUsd": None})
     assert answer.json() == DEFAULTS
 
 
@@ -61,14 +54,14 @@ def test_null_takes_a_limit_away(ada: httpx.Client, path: str) -> None:
     ],
 )
 def test_what_is_no_setting_changes_nothing(
-    ada: httpx.Client, path: str, change: dict[str, Any]
+    ada: httpx.Client, project: str, change: dict[str, Any]
 ) -> None:
-    answer = ada.patch(f"{path}/settings", json=change)
+    answer = ada.patch(f"{project}/settings", json=change)
     assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    assert ada.get(f"{path}/settings").json() == DEFAULTS
+    assert ada.get(f"{project}/settings").json() == DEFAULTS
 
 
-def test_of_two_changes_at_once_none_is_lost(ada: httpx.Client, path: str) -> None:
+def test_of_two_changes_at_once_none_is_lost(ada: httpx.Client, project: str) -> None:
     changes: list[dict[str, Any]] = [
         {"maxRunCostUsd": 1.0},
         {"maxProjectCostUsd": 2.0},
@@ -76,23 +69,25 @@ def test_of_two_changes_at_once_none_is_lost(ada: httpx.Client, path: str) -> No
     ]
     with ThreadPoolExecutor() as pool:
         answers = list(
-            pool.map(lambda one: ada.patch(f"{path}/settings", json=one), changes)
+            pool.map(lambda one: ada.patch(f"{project}/settings", json=one), changes)
         )
     assert {answer.status_code for answer in answers} == {HTTPStatus.OK}
     merged = {name: value for change in changes for name, value in change.items()}
-    assert ada.get(f"{path}/settings").json() == {**DEFAULTS, **merged}
+    assert ada.get(f"{project}/settings").json() == {**DEFAULTS, **merged}
 
 
-def test_locked_paths_are_in_their_shortest_form(ada: httpx.Client, path: str) -> None:
-    answer = ada.patch(f"{path}/settings", json={"lockedPaths": ["./a//b", "a/b"]})
+def test_locked_paths_are_in_their_shortest_form(
+    ada: httpx.Client, project: str
+) -> None:
+    answer = ada.patch(f"{project}/settings", json={"lockedPaths": ["./a//b", "a/b"]})
     assert answer.json()["lockedPaths"] == ["a/b"]
 
 
-def test_whoever_has_spent_nothing_is_told_so(ada: httpx.Client, path: str) -> None:
+def test_whoever_has_spent_nothing_is_told_so(ada: httpx.Client, project: str) -> None:
     nothing = {"calls": 0, "promptTokens": 0, "completionTokens": 0, "costUsd": 0.0}
     expected = {"total": nothing, "days": [], "models": [], "projects": []}
     assert ada.get("/api/usage").json() == expected
-    assert ada.get(f"{path}/usage").json() == expected
+    assert ada.get(f"{project}/usage").json() == expected
 
 
 @pytest.mark.parametrize("query", ["from=yesterday", "to=2026-1-1", "to=20260101"])

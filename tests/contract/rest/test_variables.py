@@ -19,13 +19,6 @@ _answers = codec.decoder(VariablesAnswer)
 
 
 @pytest.fixture
-def project(ada: httpx.Client) -> str:
-    """The path of a new project."""
-    body = {"name": "Todo", "description": ""}
-    return f"/api/projects/{ada.post('/api/projects', json=body).json()['id']}"
-
-
-@pytest.fixture
 def path(project: str) -> str:
     """The path of its variables."""
     return f"{project}/variables"

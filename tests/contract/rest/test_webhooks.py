@@ -41,12 +41,6 @@ def hears() -> Iterator[Receiver]:
         yield started
 
 
-@pytest.fixture
-def project(ada: httpx.Client) -> str:
-    body = {"name": "Todo", "description": "a list"}
-    return f"/api/projects/{ada.post('/api/projects', json=body).json()['id']}"
-
-
 def hooked(ada: httpx.Client, project: str, url: str, *events: str) -> Hook:
     body = {"url": url, "events": events or ["project_updated"]}
     answer = ada.post(f"{project}/webhooks", json=body)

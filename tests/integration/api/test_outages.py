@@ -10,11 +10,10 @@ import asyncpg
 import httpx
 import pytest
 
-from tests.support.backend import PASSWORD, Backend, backend_of
+from tests.support.backend import PASSWORD, TODO, Backend, backend_of
 from tests.support.polling import wait_until
 from tests.support.servers import PostgresServer, server_folder
 
-TODO = {"name": "Todo", "description": "a list"}
 GRACE_S = 60
 
 
