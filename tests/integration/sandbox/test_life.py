@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from websockets.typing import Subprotocol
 from api.adapters.bus.sandbox import BusApps
 from contracts.sandbox import Running, StartServer, SyncFiles
 from eventcore.adapters.nats import open_bus
+from sandbox.adapters.keeping.keeper import descendants, parent_of
 from sandbox.adapters.processes.leftovers import VARIABLE, mark_of
 from tests.integration.sandbox.stage import (
     DEADLINE_S,
@@ -28,7 +30,7 @@ from tests.integration.sandbox.stage import (
     stage,
 )
 from tests.support.engine import engine_url
-from tests.support.polling import until
+from tests.support.polling import until, wait_until
 from tests.support.servers import NatsServer, server_folder
 
 ISOLATIONS = ("docker", "bubblewrap", "process")
@@ -165,6 +167,22 @@ async def test_a_stopped_service_leaves_no_process(own_server: SandboxServer) ->
         said = own_server.log.read_text(encoding="utf-8")
         assert '"exit_code":0' in said
         assert "exception" not in said
+
+
+def command_line(pid: int) -> bytes:
+    with suppress(OSError):  # it may have ended meanwhile
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def test_a_service_that_cannot_mount_any_more_ends(own_server: SandboxServer) -> None:
+    ours = descendants(own_server.pid)
+    mounters = [pid for pid in ours if b"mounter.py" in command_line(pid)]
+    if not mounters:
+        pytest.skip("this one mounts nothing")
+    os.kill(mounters[0], signal.SIGKILL)
+    wait_until(lambda: parent_of(str(own_server.pid)) is None, "the service ends")
+    own_server.kill()
 
 
 async def joined(service: Stage, project: UUID, *protocols: str) -> ClientConnection:

@@ -48,6 +48,11 @@ async def test_files_come_and_go_with_the_project(service: Stage) -> None:
     folder = service.folder_of(project)
     assert [path.name for path in folder.rglob("*")] == ["index.html"]
     assert service.agent.asked == ["index.html", "js/app.js", "index.html"]
+    # An agent that has not heard of it yet is asked again.
+    assert await service.ask_once(project, SyncFiles(2), "ahead") == Pending()
+    service.agent.projects[project].version = 2
+    ahead = await service.ask(project, SyncFiles(2), key="ahead")
+    assert ahead == Synced(count=1, version=2)
 
 
 async def test_an_app_is_synced_installed_and_started(service: Stage) -> None:

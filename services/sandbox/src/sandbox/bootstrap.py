@@ -105,7 +105,7 @@ async def run(settings: Settings, stopping: asyncio.Event) -> None:
             eyes = await _eyes(settings, layout, tools, runtime, tasks)
             await _recover(runtime, folders)
             parts = _parts(settings, (runtime, eyes), bus, tasks, store)
-            works = [runtime.watch]
+            works = [runtime.watch, *chosen.works]
             if eyes is not None and eyes is not runtime:
                 await eyes.recover()
                 stack.push_async_callback(eyes.close)
@@ -237,6 +237,8 @@ class _Chosen(Struct, frozen=True):
     """Returns it, and the folders that its commands see."""
     checks: Mapping[str, Check] = {}
     """What it needs to work at any time, by name."""
+    works: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+    """What goes on as long as we live."""
 
 
 async def _chosen(
@@ -262,7 +264,8 @@ async def _chosen(
     bounds = msgspec.structs.replace(bounds, images=images)
     parts = (layout, tools, launcher, os.environ)
     make = partial(ProcessRuntime, *parts, layers=layers, bounds=bounds)
-    return _Chosen(partial(_on_disk, make, layout, layers, images))
+    works = () if mounts is None else (mounts.watch,)
+    return _Chosen(partial(_on_disk, make, layout, layers, images), works=works)
 
 
 async def _images(

@@ -267,7 +267,10 @@ class Controller:
         for number in itertools.count():
             if number % _RECHECK_PASSES == 0:
                 self._unchecked |= self._known
-            await self.reconcile()
+            try:
+                await self.reconcile()
+            except Exception:  # noqa: BLE001 - one bad folder must not end all apps
+                _log.exception("a pass over the sandboxes failed")
             await asyncio.sleep(min(_RECONCILE_S, self._idle_s))
 
     async def reconcile(self) -> None:

@@ -107,6 +107,9 @@ class Pool:
             except (Troubled, BadFolder) as exc:
                 _log.warning("no sandbox could be made ready", reason=str(exc))
                 pause_s = _GIVE_UP_S
+            except Exception:  # noqa: BLE001 - apps can do without it
+                _log.exception("no sandbox could be made ready")
+                pause_s = _GIVE_UP_S
             self._taken.clear()
             try:
                 async with asyncio.timeout(pause_s):

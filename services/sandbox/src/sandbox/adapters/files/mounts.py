@@ -96,6 +96,17 @@ class Mounts:
         if answer.strip():
             raise CannotMount(answer.decode(errors="replace").strip())
 
+    async def watch(self) -> None:
+        """Wait until cancelled.
+
+        Raises:
+            CannotMount: The namespace is gone. Nothing can be started from here on:
+                whoever starts us makes another one.
+
+        """
+        await self._process.wait()
+        raise CannotMount("the mounter has ended")
+
     async def close(self) -> None:
         """End the namespace as soon as nothing runs in it."""
         self._control.close()
