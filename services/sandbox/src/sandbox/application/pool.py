@@ -6,7 +6,10 @@ back, because whoever had it may have left anything in it.
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import math
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from uuid import UUID
 
@@ -39,8 +42,10 @@ from sandbox.ports import (
 _log = logs.get(__name__)
 
 _LOOK_S = 5.0
-_REFILL_S = 2.0
-"""A project that has just got a sandbox goes first."""
+_REST_S = 2.0
+"""Projects go first: nothing was done for any of them for so long."""
+_LONGEST_S = 20.0
+"""Somebody may always be working."""
 _GIVE_UP_S = 60.0
 
 
@@ -90,6 +95,11 @@ class Pool:
         self._size = size
         self._spares: list[Spare] = []
         self._taken = asyncio.Event()
+        self._steps = 0
+        """How much is being done for projects."""
+        self._rests = asyncio.Event()
+        self._rests.set()
+        self._rests_since = -math.inf
         self.opening: Mapping[str, Fetched] = {}
         """What a page may run in whose place an app will open, by its address."""
 
@@ -114,7 +124,6 @@ class Pool:
             try:
                 async with asyncio.timeout(pause_s):
                     await self._taken.wait()
-                await asyncio.sleep(_REFILL_S)
             except TimeoutError:
                 pass
 
@@ -124,7 +133,32 @@ class Pool:
             self._spares.remove(spare)
             await self._discard(spare.id, spare.folder)
         while ready and len(self._spares) < self._size:
+            await self._go_last()
             self._spares.append(await self._make(ready[0]))
+
+    @contextmanager
+    def behind(self) -> Iterator[None]:
+        """Make nothing while this is done for a project, nor for a moment after it."""
+        self._steps += 1
+        self._rests.clear()
+        try:
+            yield
+        finally:
+            self._steps -= 1
+            if not self._steps:
+                self._rests_since = time.monotonic()
+                self._rests.set()
+
+    async def _go_last(self) -> None:
+        """Wait until nothing is done for any project, or that has taken too long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_S):
+                while True:
+                    await self._rests.wait()
+                    left_s = self._rests_since + _REST_S - time.monotonic()
+                    if left_s <= 0:
+                        return
+                    await asyncio.sleep(left_s)
 
     async def _make(self, template: Template) -> Spare:
         (recipe,) = (one for one in self._templates.recipes if one.key == template.key)
