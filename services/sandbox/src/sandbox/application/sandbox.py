@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from uuid import UUID
 
 import msgspec
@@ -28,7 +28,7 @@ from sandbox.domain.apps.app import App, NoApp
 from sandbox.domain.apps.detect import detect, looked_at
 from sandbox.domain.apps.install import Plan
 from sandbox.domain.apps.template import Laid
-from sandbox.domain.diagnosis.module_graph import expected_modules
+from sandbox.domain.diagnosis.module_graph import expected_modules, is_lasting
 from sandbox.domain.ending import ending
 from sandbox.domain.limits import READ_BYTES
 from sandbox.domain.output import Mask
@@ -36,6 +36,7 @@ from sandbox.domain.previews.pages import OPENING_SCRIPT
 from sandbox.domain.retry import Backoff
 from sandbox.ports import (
     BadFolder,
+    Fetched,
     Folder,
     FolderState,
     Process,
@@ -158,20 +159,22 @@ class Sandbox:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Wait for our turn, and remember what went wrong in it."""
-        async with self.turns.lock:
-            try:
-                yield
-            except Exception as exc:
-                self.trouble = exc.reason if isinstance(exc, Troubled) else FAILED
-                self._output.say(self.trouble)
-                self.backoff.failed(time.monotonic())
-                raise
-            finally:
-                if self.coming:
-                    self.coming = False
-                    self._tell_change()
-                    if self._seen is not None:
-                        self._seen.written.set()
+        pool = self._parts.pool
+        with nullcontext() if pool is None else pool.behind():
+            async with self.turns.lock:
+                try:
+                    yield
+                except Exception as exc:
+                    self.trouble = exc.reason if isinstance(exc, Troubled) else FAILED
+                    self._output.say(self.trouble)
+                    self.backoff.failed(time.monotonic())
+                    raise
+                finally:
+                    if self.coming:
+                        self.coming = False
+                        self._tell_change()
+                        if self._seen is not None:
+                            self._seen.written.set()
 
     async def sync(self, version: int) -> Synced:
         """Make the folder equal the project at *version* or later."""
@@ -414,7 +417,7 @@ class Sandbox:
         if shown is not None and shown.app == app and await self._is_seen():
             return
         await self._stop_server()
-        process, loads = None, Loads()
+        process, loads = None, Loads(kept=self._known_bundles())
         if app.argv:
             self.doing = "Starting the app"
             try:
@@ -423,6 +426,15 @@ class Sandbox:
             finally:
                 self.doing = None
         self._serves(app, process, loads)
+
+    def _known_bundles(self) -> dict[str, Fetched]:
+        """Return what a template's bundles are answered with, by their address.
+
+        An app that has others has them under other addresses.
+        """
+        pool = self._parts.pool
+        opening = {} if pool is None else pool.opening
+        return {path: one for path, one in opening.items() if is_lasting(path)}
 
     async def _serve(self, app: App, loads: Loads) -> Process:
         variables = {**app.variables, **self._variables}
