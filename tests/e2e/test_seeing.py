@@ -183,6 +183,6 @@ async def test_a_stopped_run_is_counted_as_stopped(stack: Stack) -> None:
             await socket.hear("file_start")
             await socket.say("stop_generation")
             await socket.hear("state_update")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while stack.metrics("agent").get(name, 0.0) == before:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)

@@ -18,6 +18,7 @@ from standalone.program import Program
 from tests.support import npm
 from tests.support.backend import Backend, backend_of
 from tests.support.issuer import CLIENT_ID, CLIENT_SECRET
+from tests.support.loopback import answers
 from tests.support.servers import PostgresServer, Server, server_folder
 
 SCRIPT = Path(npm.ROOT / "tests/support/openid_provider.mjs")
@@ -50,11 +51,7 @@ class Provider(Server):
 
     @override
     def is_ready(self) -> bool:
-        url = f"{self.url}/.well-known/openid-configuration"
-        try:
-            return httpx.get(url, timeout=5, trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+        return answers(f"{self.url}/.well-known/openid-configuration")
 
 
 @pytest.fixture(scope="module")

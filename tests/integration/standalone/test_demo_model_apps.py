@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from typing_extensions import override
@@ -17,6 +16,7 @@ from typing_extensions import override
 from standalone.ports import free_port
 from standalone.program import Program
 from tests.support.demo_model import app_toml, lay_out
+from tests.support.loopback import answers
 from tests.support.npm import NODE, NPM, node_environ
 from tests.support.servers import Server, server_folder
 
@@ -128,10 +128,7 @@ class Vite(Server):
 
     @override
     def is_ready(self) -> bool:
-        try:
-            return httpx.get(self.url, timeout=1, trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+        return answers(self.url)
 
 
 @pytest.fixture(scope="module")

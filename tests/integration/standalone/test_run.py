@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.loopback import NO_TLS, answers
 from tests.support.polling import wait_until
 from tests.support.servers import server_folder
 from tests.support.stack import ROOT, Stack
@@ -50,14 +51,15 @@ def processes_of(stack: Stack) -> dict[int, str]:
 
 def get(stack: Stack, path: str) -> httpx.Response | None:
     try:
-        return httpx.get(f"http://127.0.0.1:{stack.port}{path}", trust_env=False)
+        return httpx.get(
+            f"http://127.0.0.1:{stack.port}{path}", verify=NO_TLS, trust_env=False
+        )
     except httpx.TransportError:
         return None
 
 
 def is_ready(stack: Stack) -> bool:
-    answer = get(stack, "/ready")
-    return answer is not None and answer.status_code == 200
+    return answers(f"http://127.0.0.1:{stack.port}/ready")
 
 
 def try_to_start(stack: Stack, *, cwd: Path = ROOT, **environment: str) -> str:
