@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import threading
 from contextlib import suppress
@@ -12,6 +13,7 @@ import pytest
 
 from sandbox.adapters.files.beneath import Beneath
 from sandbox.adapters.files.folders import DiskFolders
+from sandbox.adapters.files.layers import Layers
 from sandbox.adapters.files.layout import Layout
 from sandbox.ports import BadFolder, FolderState
 from tests.support.polling import until
@@ -238,3 +240,21 @@ async def test_a_screenshot_is_the_last_one_and_ends_with_the_folder(
     await folder.keep_screenshot(b"late")
     assert await folder.screenshot(6) is None
     assert list((tmp_path / "boxes").iterdir()) == []
+
+
+def test_a_layer_has_the_bundles_of_what_is_seen_and_what_these_load(
+    tmp_path: Path,
+) -> None:
+    layers = Layers(Layout(tmp_path), None, mounted_elsewhere=True)
+    bundles = layers.modules("x") / ".vite" / "deps"
+    bundles.mkdir(parents=True)
+    seen = {"a.js": "import './both.js'; import('./late.js')", "a.js.map": ""}
+    seen |= {"both.js": "", "late.js": ""}
+    for name, text in {**seen, "b.js": "import './both.js'", "b.js.map": ""}.items():
+        (bundles / name).write_text(text)
+    made = {name: {"file": f"{name}.js"} for name in ("a", "b")}
+    (bundles / "_metadata.json").write_text(json.dumps({"optimized": made}))
+    layers.prepare(tmp_path / "layer", "x", ["b"], None)
+    own = tmp_path / "layer" / "upper" / ".vite" / "deps"
+    assert {path.name for path in own.iterdir()} == {*seen, "_metadata.json"}
+    assert list(json.loads((own / "_metadata.json").read_text())["optimized"]) == ["a"]
