@@ -4,7 +4,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.unit.agent.test_lifecycle import Lifecycle
+from tests.unit.agent.domain.test_lifecycle import Lifecycle
 
 
 @pytest.mark.timeout(1800)

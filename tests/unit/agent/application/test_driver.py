@@ -19,7 +19,7 @@ from contracts.sandbox import (
 )
 from eventcore.adapters.memory import MemoryBus
 from eventcore.errors import Unavailable
-from tests.unit.agent.doubles import (
+from tests.unit.agent.application.doubles import (
     DAILY,
     SETTINGS,
     STREAM,

@@ -30,7 +30,7 @@ from contracts.project import (
 from contracts.requests import ModelInfo, SpendLimits
 from contracts.sandbox import Failed
 from eventcore.adapters.memory import MemoryStore
-from tests.unit.agent.doubles import (
+from tests.unit.agent.application.doubles import (
     NOON,
     SETTINGS,
     STREAM,

@@ -23,7 +23,7 @@ from contracts.envelope import Recorded
 from contracts.project import ProjectEvent
 from eventcore.execute import StateCodec
 
-FOLDER = Path(__file__).parents[2] / "data" / "histories"
+FOLDER = Path(__file__).parents[3] / "data" / "histories"
 HISTORIES = sorted(FOLDER.glob("*.jsonl"))
 every_history = pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 

@@ -1,0 +1,1 @@
+"""What a provider sends, as it is read."""
