@@ -1,9 +1,6 @@
 """Backup and restore: everything comes back byte for byte, where there was nothing."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,14 @@ import pytest
 from standalone.keeping.database import owner_url
 from standalone.machine.keys import load_keys
 from tests.support.servers import PostgresServer, server_folder
-from tests.support.stack import RUN_TIMEOUT_S, Person, Stack, person, recorded_files
+from tests.support.stack import (
+    RUN_TIMEOUT_S,
+    Person,
+    Stack,
+    atelier,
+    person,
+    recorded_files,
+)
 
 EVENTS = """
 SELECT project_id, seq, id, type, data, meta, epoch, at FROM log.event
@@ -27,21 +31,6 @@ SELECT project_id, seq, id, type, data, meta, epoch, at FROM log.event
 def folder() -> Iterator[Path]:
     with server_folder() as lent:
         yield lent
-
-
-def atelier(data_dir: Path, *arguments: str, **environment: str) -> str:
-    """Run a command on an installation; return what it says, or complains."""
-    environ = {**os.environ, "DATA_DIR": str(data_dir), **environment}
-    done = subprocess.run(
-        [sys.executable, "-m", "standalone.cli", *arguments],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode in (0, 1), done.stderr
-    return done.stdout + done.stderr
 
 
 async def events(data_dir: Path, ids: list[str]) -> list[tuple[Any, ...]]:

@@ -18,7 +18,6 @@ from standalone.doctor.finding import Finding, Level
 from standalone.machine import data_dir
 from standalone.migrate import MIGRATIONS
 from standalone.settings import Settings
-from tests.e2e.test_backup import atelier
 from tests.support.cluster import (
     ADMINISTRATOR,
     FakeCluster,
@@ -28,7 +27,7 @@ from tests.support.cluster import (
 )
 from tests.support.engine import engine_url
 from tests.support.polling import wait_until
-from tests.support.stack import Stack
+from tests.support.stack import Stack, atelier
 
 NOWHERE = "127.0.0.1:9"
 

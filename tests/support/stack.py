@@ -336,3 +336,18 @@ async def person(stack: Stack) -> AsyncIterator[Person]:
         somebody = Person(stack, http)
         await somebody.sign_up()
         yield somebody
+
+
+def atelier(data_dir: Path, *arguments: str, **environment: str) -> str:
+    """Run a command on an installation; return what it says, or complains."""
+    environ = {**os.environ, "DATA_DIR": str(data_dir), **environment}
+    done = subprocess.run(
+        [sys.executable, "-m", "standalone.cli", *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout + done.stderr

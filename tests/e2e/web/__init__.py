@@ -1,0 +1,1 @@
+"""The page, used in a browser as people use it."""
