@@ -129,13 +129,7 @@ async def test_the_versions_of_a_lock_file_are_installed(
     world: Stage, name: str
 ) -> None:
     files: dict[str, str | bytes] = {
-        "package.json": json.dumps(
-            {
-                "name": "x",
-                "scripts": {"dev": "node server.js"},
-                "dependencies": {"nanoid": "^5.0.0"},
-            }
-        ),
+        "package.json": NANOID,
         "server.js": "require('http').createServer((q, r) => r.end("
         "require('fs').readFileSync('node_modules/nanoid/package.json')))"
         ".listen(process.env.PORT)",
@@ -145,6 +139,18 @@ async def test_the_versions_of_a_lock_file_are_installed(
     (project,) = world.agent.projects
     await run(world, project)
     assert (await world.visit(project)).json()["version"] == "5.0.1"
+
+
+async def test_a_package_that_is_not_the_one_of_the_lock_file_is_refused(
+    world: Stage,
+) -> None:
+    files = {"package.json": NANOID, "bun.lock": LOCKS["bun.lock"]}
+    files["bun.lock"] = files["bun.lock"].replace(INTEGRITY[:11], "sha512-AAAA")
+    project = world.add(files)
+    await world.ask(project, SyncFiles(1))
+    outcome = await world.ask(project, InstallDependencies())
+    assert isinstance(outcome, Failed), outcome
+    assert "ntegrity" in outcome.reason
 
 
 async def test_a_hostile_manifest_runs_nothing_and_reaches_nobody(world: Stage) -> None:
@@ -221,6 +227,13 @@ async def test_two_controllers_make_a_template_once() -> None:
 INTEGRITY = (
     "sha512-vWeVtV5Cw68aML/QaZvqN/3QQXc6fBfIieAlu05m7FZ"
     "W2Dgb+3f0xc0TTxuJW+7u30t7iSDTV/j3kVI0oJqIfQ=="
+)
+NANOID = json.dumps(
+    {
+        "name": "x",
+        "scripts": {"dev": "node server.js"},
+        "dependencies": {"nanoid": "^5.0.0"},
+    }
 )
 LOCKS = {
     "package-lock.json": json.dumps(

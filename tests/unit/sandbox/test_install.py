@@ -10,6 +10,7 @@ from sandbox.domain.apps.install import (
     Plan,
     Tools,
     digest,
+    is_tampered,
     plans,
     reason,
     requested_packages,
@@ -192,3 +193,16 @@ def test_the_digest_does_not_depend_on_other_files() -> None:
 def test_the_reason_is_the_line_that_says_why(tail: str, expected: str) -> None:
     assert reason(tail, 7).startswith(expected)
     assert reason(tail, 7, "it used too much") == "it used too much."
+
+
+@pytest.mark.parametrize(
+    ("tail", "tampered"),
+    [
+        ("error: IntegrityCheckFailed extracting tarball from a", True),
+        ("npm error code EINTEGRITY", True),
+        ("error: a failed to resolve", False),
+    ],
+    ids=["bun", "npm", "another"],
+)
+def test_what_is_not_what_the_lock_names_is_told(tail: str, *, tampered: bool) -> None:
+    assert is_tampered(tail) == tampered

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from sandbox.application.commands import Commands
 from sandbox.application.output import Output
 from sandbox.application.trouble import Troubled
-from sandbox.domain.apps.install import MODULES, SEED, Plan
+from sandbox.domain.apps.install import MODULES, SEED, Plan, is_tampered
 from sandbox.domain.apps.template import Laid, View
 from sandbox.ports import BadFolder, Folder
 
@@ -38,10 +38,9 @@ class Packages:
             try:
                 return await self._carry_out(plan, laid)
             except (Troubled, BadFolder) as exc:
-                if number == len(plans):
-                    if isinstance(exc, Troubled):
-                        raise
-                    raise Troubled(str(exc)) from exc
+                failed = exc if isinstance(exc, Troubled) else Troubled(str(exc))
+                if number == len(plans) or is_tampered(failed.log_tail):
+                    raise failed from exc.__cause__
                 self._output.say("That failed. Trying another way.")
                 laid = None
         return None

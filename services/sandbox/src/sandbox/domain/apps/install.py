@@ -214,6 +214,19 @@ _NOISE = re.compile(
 _SAYS_WHY = re.compile(r"^(?:npm (?:error|ERR!)|ERROR:|error:)\s*(?P<what>.+)$")
 
 
+_TAMPERED = re.compile(
+    r"IntegrityCheckFailed|EINTEGRITY|DO NOT MATCH THE HASHES|Hash mismatch"
+)
+
+
+def is_tampered(tail: str) -> bool:
+    """Tell whether an installer has got another thing than a lock file names.
+
+    Then no other way is taken: it might not look at that lock file at all.
+    """
+    return _TAMPERED.search(tail) is not None
+
+
 def reason(tail: str, code: int, cause: str = "") -> str:
     """Return the line of an installer's output that says best what went wrong.
 
