@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 
 import pytest
 
@@ -20,6 +21,18 @@ require('http').createServer((asked, answer) => {{
     return answer.setHeader('content-type', 'text/html')
       .end('<script type="module" src="/a.js"></script>');
   %s
+}}){LISTEN}"""
+LATE = f"""
+let pages = 0, modules = 0;
+const files = {{'/': `<script type="module" src="/a.js"></script>`, '/b.js': '',
+  '/a.js': `import '/b.js'; import '/c.css'`, '/c.css': `import '/d.js'`}};
+const types = {{js: 'text/javascript', css: 'text/css'}};
+require('http').createServer((asked, answer) => {{
+  const kind = types[asked.url.split('.')[1]] || 'text/html';
+  answer.setHeader('content-type', kind);
+  if (asked.url === '/' && ++pages < 3) answer.statusCode = 500;
+  if (asked.url === '/a.js' && ++modules < 9) answer.statusCode = 504;
+  answer.end(files[asked.url]);
 }}){LISTEN}"""
 DEAF = "setInterval(() => 0, 1000); console.log('listens')"
 
@@ -100,10 +113,21 @@ async def test_what_never_comes_of_an_app_that_was_seen_is_named(
         asked.cancel()
 
 
-async def test_a_module_that_comes_in_the_end_is_waited_for(
+async def test_what_comes_in_the_end_is_waited_for_and_learnt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(readiness, "LACKING_S", 30.0)
-    late = "let n = 0; " + LACKS % "answer.writeHead(++n > 9 ? 404 : 504).end()"
+    loads = Loads()
     async with bench(PLAIN, os.environ) as lent:
-        await readiness.until_ready(await lent.serve(late), "a", Loads())
+        await readiness.until_ready(await lent.serve(LATE), "a", loads)
+    assert loads.modules == ("/b.js",)
+
+
+def test_only_what_is_missing_time_and_again_never_comes() -> None:
+    walks, missing = readiness.Walks(), {"/a.js": "is never answered"}
+    now = time.monotonic()
+    for one in (missing, {}, missing):
+        walks.walked(one, now - 1000)
+        assert walks.lacking is None
+    walks.walked(missing, now)
+    assert walks.lacking == ("/a.js", "is never answered")
