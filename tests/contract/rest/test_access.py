@@ -5,6 +5,7 @@ that fits. A route that is not in the tables fails the first test.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -164,9 +165,9 @@ def others_answer(route: Route) -> tuple[HTTPStatus, str]:
     return {**PRIVATE, **ELSEWHERE}[route].to_others
 
 
-@pytest.fixture
-def people(backend: Backend) -> Iterator[Cast]:
-    """Two people and a stranger, and a project with all that one can have."""
+@contextmanager
+def cast_of(backend: Backend) -> Iterator[Cast]:
+    """Lend two people and a stranger, and a project with all that one can have."""
     with backend.person() as owner, backend.person() as other:
         project = {"name": "Private", "description": "nobody else's"}
         project_id = owner.post("/api/projects", json=project).json()["id"]
@@ -185,6 +186,20 @@ def people(backend: Backend) -> Iterator[Cast]:
         }
         with backend.client() as nobody:
             yield Cast(owner, other, nobody, ids)
+
+
+@pytest.fixture
+def people(backend: Backend) -> Iterator[Cast]:
+    """People of whom the first does something."""
+    with cast_of(backend) as cast:
+        yield cast
+
+
+@pytest.fixture(scope="module")
+def strangers(backend: Backend) -> Iterator[Cast]:
+    """Those of all tests in which only others try something, and nothing changes."""
+    with cast_of(backend) as cast:
+        yield cast
 
 
 def program(backend: Backend, owner: httpx.Client, *scopes: Scope) -> httpx.Client:
@@ -216,24 +231,24 @@ def test_the_owner_is_answered(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("route", OF_PROJECTS)
-def test_others_are_told_that_there_is_nothing(people: Cast, route: Route) -> None:
-    answer = people.ask(people.other, route)
+def test_others_are_told_that_there_is_nothing(strangers: Cast, route: Route) -> None:
+    answer = strangers.ask(strangers.other, route)
     assert (answer.status_code, answer.text) == others_answer(route)
 
 
 @pytest.mark.parametrize("route", OF_PROJECTS)
 def test_others_cannot_tell_a_foreign_project_from_none(
-    people: Cast, route: Route
+    strangers: Cast, route: Route
 ) -> None:
-    foreign = people.ask(people.other, route)
-    nowhere = replace(people, ids={**people.ids, "project_id": str(uuid4())})
-    none = nowhere.ask(people.other, route)
+    foreign = strangers.ask(strangers.other, route)
+    nowhere = replace(strangers, ids={**strangers.ids, "project_id": str(uuid4())})
+    none = nowhere.ask(strangers.other, route)
     assert (foreign.status_code, foreign.text) == (none.status_code, none.text)
 
 
 @pytest.mark.parametrize("route", GUARDED)
-def test_nobody_is_unauthorized(people: Cast, route: Route) -> None:
-    answer = people.ask(people.nobody, route)
+def test_nobody_is_unauthorized(strangers: Cast, route: Route) -> None:
+    answer = strangers.ask(strangers.nobody, route)
     assert answer.status_code == HTTPStatus.UNAUTHORIZED
     assert "nauthorized" in answer.text
 
@@ -259,8 +274,8 @@ def test_another_site_does_nothing_with_the_cookie(people: Cast) -> None:
 
 
 @pytest.mark.parametrize("route", sorted(ADMINISTRATION))
-def test_administration_is_not_for_others(people: Cast, route: Route) -> None:
-    answer = people.ask(people.other, route)
+def test_administration_is_not_for_others(strangers: Cast, route: Route) -> None:
+    answer = strangers.ask(strangers.other, route)
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert answer.text == "Only administrators may do this"
 
@@ -294,15 +309,17 @@ def test_a_program_with_the_scopes_does_what_its_owner_does(
 
 
 @pytest.mark.parametrize("route", OF_PROJECTS)
-def test_what_others_try_changes_nothing(people: Cast, route: Route) -> None:
-    people.ask(people.other, route)
-    base = f"/api/projects/{people.ids['project_id']}"
-    files = people.owner.get(f"/api/project-files/{people.ids['project_id']}").json()
-    hooks = people.owner.get(f"{base}/webhooks").json()
-    assert people.owner.get(base).json()["name"] == "Private"
+def test_what_others_try_changes_nothing(strangers: Cast, route: Route) -> None:
+    strangers.ask(strangers.other, route)
+    base = f"/api/projects/{strangers.ids['project_id']}"
+    files = strangers.owner.get(
+        f"/api/project-files/{strangers.ids['project_id']}"
+    ).json()
+    hooks = strangers.owner.get(f"{base}/webhooks").json()
+    assert strangers.owner.get(base).json()["name"] == "Private"
     assert [file["content"] for file in files] == ["theirs"]
     assert [hook["url"] for hook in hooks] == [HOOK["url"]]
-    assert people.owner.get(f"{base}/grants").json() == []
+    assert strangers.owner.get(f"{base}/grants").json() == []
 
 
 def test_the_password_is_asked_for_again_before_it_is_changed(people: Cast) -> None:
