@@ -176,10 +176,12 @@ async def test_who_is_cancelled_waits_for_what_is_being_written(
     saving = asyncio.ensure_future(folders.open(PROJECT).save(FolderState(version=7)))
     await asyncio.to_thread(begun.wait)
     saving.cancel()
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert not saving.done()
-    may_end.set()
+    try:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not saving.done()
+    finally:
+        may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await saving
     assert (await folders.open(PROJECT).state()).version == 7
