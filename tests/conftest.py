@@ -39,7 +39,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> Turns
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's cluster; tests that kill a server make one of their own."""
-    with server_folder() as folder, PostgresServer(folder) as server:
+    with server_folder(in_memory=True) as folder, PostgresServer(folder) as server:
         server.make_template()
         yield server
 
@@ -61,7 +61,7 @@ def empty_postgres(postgres_server: PostgresServer) -> Iterator[str]:
 @pytest.fixture
 def nats_server() -> Iterator[NatsServer]:
     """A fresh nats-server that the test may kill and start again."""
-    with server_folder() as folder, NatsServer(folder) as server:
+    with server_folder(in_memory=True) as folder, NatsServer(folder) as server:
         yield server
 
 

@@ -31,9 +31,17 @@ from tests.support.polling import wait_until
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 PASSWORD = "only-for-tests"  # noqa: S105 - of servers that live for one test run
 START_TIMEOUT_S = 120.0
+MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it has a name by chance
+ROOM_BYTES = 4 << 30
+"""Many times what the databases of all workers need; containers have 64 MiB of it."""
 
 # Nothing here has to survive the machine, only the death of the process.
-FAST_POSTGRES = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+FAST_POSTGRES = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "max_wal_size": "128MB",
+}
 
 _T = TypeVar("_T")
 
@@ -45,14 +53,23 @@ def run_apart(coroutine: Coroutine[Any, Any, _T]) -> _T:
 
 
 @contextmanager
-def server_folder() -> Iterator[Path]:
-    """Lend a folder with a short path that another user than root can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="atelier-"))
+def server_folder(*, in_memory: bool = False) -> Iterator[Path]:
+    """Lend a folder with a short path that another user than root can reach.
+
+    One *in_memory*, where there is room, makes and removes thousands of files for
+    nothing; ext4 passes over each inode that was freed within minutes, again and again.
+    """
+    place = MEMORY if in_memory and _has_room(MEMORY) else None
+    folder = Path(tempfile.mkdtemp(prefix="atelier-", dir=place))
     folder.chmod(0o711)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_room(folder: Path) -> bool:
+    return folder.is_dir() and shutil.disk_usage(folder).free > ROOM_BYTES
 
 
 class Server:
