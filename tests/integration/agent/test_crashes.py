@@ -63,12 +63,14 @@ async def test_all_workers_are_replaced_under_load_and_nothing_is_lost(
     surroundings: World, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        agents = [surroundings.process(tmp_path) for _ in range(2)]
+        # Where nobody takes a lease back in time, it is over soon enough.
+        ttl = {"LEASE_TTL_S": "10"}
+        agents = [surroundings.process(tmp_path, **ttl) for _ in range(2)]
         for agent in agents:
             stack.enter_context(agent)
         clients = [await begun(surroundings) for _ in range(4)]
         for agent in agents:
-            stack.enter_context(surroundings.process(tmp_path))
+            stack.enter_context(surroundings.process(tmp_path, **ttl))
             clients.append(await begun(surroundings))
             agent.send(signal.SIGTERM)
             await until(lambda one=agent: one.returncode == 0, "it left")  # type: ignore[misc] # bound now
