@@ -12,8 +12,7 @@ import pytest
 from tests.support.backend import PASSWORD, Backend, new_email
 
 COOKIE = "better-auth.session_token"
-TIMES = {"createdAt", "updatedAt"}
-USER = {"id", "name", "email", "emailVerified", "image", "role", *TIMES}
+USER = {"id", "name", "email", "emailVerified", "image", "createdAt", "updatedAt"}
 SESSION = {
     *("id", "token", "userId", "ipAddress", "userAgent"),
     *("createdAt", "updatedAt", "expiresAt"),

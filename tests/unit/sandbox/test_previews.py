@@ -128,8 +128,14 @@ def test_a_header_about_the_visitor_stays_with_us(name: bytes) -> None:
 def test_an_app_gets_what_its_own_page_signs_in_with(
     said: bytes, *, is_of_app: bool
 ) -> None:
-    header = (b"Authorization", said)
-    assert to_app([header]) == ([header] if is_of_app else [])
+    header, asked = (b"Authorization", said), (b"Sec-Fetch-Site", b"same-origin")
+    assert to_app([header, asked]) == ([header, asked] if is_of_app else [asked])
+
+
+@pytest.mark.parametrize("site", [b"same-site", b"cross-site", b"none", None])
+def test_nobody_but_a_page_of_the_app_signs_in_there(site: bytes | None) -> None:
+    said = [] if site is None else [(b"Sec-Fetch-Site", site)]
+    assert to_app([(b"Authorization", b"Bearer theirs"), *said]) == said
 
 
 @pytest.mark.parametrize(

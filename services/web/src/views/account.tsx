@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 
-import { account, type ApiToken, type Scope, type Session } from "../server/api";
+import { account, administration, type ApiToken, type Scope, type Session } from "../server/api";
 import { sessionQuery } from "../server/auth";
 import { ago } from "../time";
 import { Button, buttonClass } from "../ui/button";
@@ -19,6 +19,8 @@ const TOKENS = ["tokens"];
 export function Account() {
   const session = useQuery(sessionQuery);
   const user = session.data ?? null;
+  // Whoever is refused is no administrator.
+  const admin = useQuery({ queryKey: ["sign-up"], queryFn: administration.signUp, retry: false });
   return (
     <Page title="Account">
       <div className="mx-auto w-full max-w-3xl flex-1 px-4 pt-6 pb-10 sm:px-6">
@@ -29,7 +31,7 @@ export function Account() {
               {user === null ? "" : `${user.name}, ${user.email}`}
             </p>
           </div>
-          {user?.isAdministrator === true && (
+          {admin.isSuccess && (
             <Link
               to="/administration"
               className={buttonClass("outline", "small")}

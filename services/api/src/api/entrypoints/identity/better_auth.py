@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -66,8 +66,6 @@ class UserBody(Struct, frozen=True, rename="camel"):
     image: str | None
     created_at: datetime
     updated_at: datetime
-    role: Literal["admin", "user"]
-    """As Better Auth's plugin for administrators says it."""
 
 
 class SessionBody(Struct, frozen=True, rename="camel"):
@@ -112,7 +110,6 @@ USER_EXAMPLE = UserBody(
     image=None,
     created_at=NOON,
     updated_at=NOON,
-    role="user",
 )
 SESSION_EXAMPLE = SessionBody(
     id="2c1f2e6a-6c0b-4f3e-9a53-1c7d6b1f1d44",
@@ -231,7 +228,6 @@ def user_body(account: Account) -> UserBody:
         image=account.image,
         created_at=account.created_at,
         updated_at=account.updated_at,
-        role="admin" if account.is_administrator else "user",
     )
 
 

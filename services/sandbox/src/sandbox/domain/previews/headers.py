@@ -20,6 +20,8 @@ _SENT_UNASKED = re.compile(
 )
 """Ways to sign in of which a browser sends what it knows by itself: a proxy in front
 of us may have asked for it. So an app does not get that, and cannot ask for it."""
+_ASKED_BY_OWN_PAGE = (b"sec-fetch-site", b"same-origin")
+"""What a browser adds, and no script can, where a page asks its own server."""
 _OUR_TOKEN = b"atl_"
 _NOT_TO_BROWSER = frozenset(
     {
@@ -53,11 +55,12 @@ _HTML = b"text/html"
 def to_app(headers: Headers) -> Headers:
     """Return what of a browser's *headers* the app gets."""
     passed: Headers = []
+    is_own = _ASKED_BY_OWN_PAGE in ((name.lower(), value) for name, value in headers)
     for name, value in headers:
         lower = name.lower()
         if lower in _NOT_TO_APP or lower.startswith(_NOT_TO_APP_PREFIXES):
             continue
-        if lower == b"authorization" and not _is_of_app(value):
+        if lower == b"authorization" and not (is_own and _is_of_app(value)):
             continue
         if lower == b"cookie":
             kept = _foreign_cookies(value)
@@ -69,10 +72,7 @@ def to_app(headers: Headers) -> Headers:
 
 
 def _is_of_app(authorization: bytes) -> bool:
-    """Tell whether nobody but a page of the app can have meant to send this.
-
-    Our own page is on another origin, and its session is a cookie.
-    """
+    """Tell whether a page that has sent this has chosen to, and it is none of ours."""
     words = authorization.lower().split()
     is_ours = any(word.startswith(_OUR_TOKEN) for word in words)
     return not is_ours and not _SENT_UNASKED.match(authorization)
