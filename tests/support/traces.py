@@ -1,6 +1,8 @@
 """Looking for a text in all that an installation keeps, however it is told there."""
 
 import base64
+import errno
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,14 +72,36 @@ def in_folders(root: Path, text: str) -> set[str]:
     pattern = re.compile(b"|".join(re.escape(one) for one in forms_of(text)))
     return {
         str(path.relative_to(root))
-        for path in root.rglob("*")
+        for path in _below(root)
         if pattern.search(str(path.relative_to(root)).encode())
         or (path.is_file() and not path.is_symlink() and pattern.search(_read(path)))
     }
 
 
+def _below(root: Path) -> Iterator[Path]:
+    """Yield all files and folders, but for what goes meanwhile."""
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            yield Path(folder, name)
+
+
 def _read(path: Path) -> bytes:
+    """Return what is in a file, without its holes: a disk of an app is mostly those."""
     try:
-        return path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            return b"".join(_pieces(file.fileno()))
     except OSError:  # it went meanwhile, or is nobody's to read
         return b""
+
+
+def _pieces(handle: int) -> Iterator[bytes]:
+    end, size = 0, os.fstat(handle).st_size
+    while end < size:
+        try:
+            begin = os.lseek(handle, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # there is nothing more
+                return
+            raise
+        end = os.lseek(handle, begin, os.SEEK_HOLE)
+        yield os.pread(handle, end - begin, begin)

@@ -259,7 +259,9 @@ async def _ask(words: tuple[str, ...], environ: Mapping[str, str]) -> bytes | No
         async with asyncio.timeout(_ASK_S):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return output if process.returncode == 0 else None
