@@ -148,13 +148,22 @@ class Client:
         return [codec.decode_event(one.type, one.data) for one in await self.history()]
 
     async def until(self, holds: Callable[[ProjectView], bool]) -> ProjectView:
-        """Return the project as soon as *holds* is true of it."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                view = await self.view()
-                if holds(view):
-                    return view
-                await asyncio.sleep(0.02)
+        """Return the project as soon as *holds* is true of it.
+
+        Raises:
+            AssertionError: It never is; the message is how it was seen last.
+
+        """
+        view: ProjectView | None = None
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while True:
+                    view = await self.view()
+                    if holds(view):
+                        return view
+                    await asyncio.sleep(0.02)
+        except TimeoutError as error:
+            raise AssertionError(f"never, but {view}") from error
 
     async def open_file(self) -> OpenFile:
         """Return the file that is being written."""
