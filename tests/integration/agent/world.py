@@ -321,7 +321,6 @@ class World:
             lease_ttl_s=LEASE_S,
             scan_s=0.2,
             model_pause_s=0.01,
-            sandbox_away_s=2.0,
         )
         return msgspec.structs.replace(settings, **changes)
 
